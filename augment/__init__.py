@@ -1,0 +1,1 @@
+"""Drawing random transform parameters, and applying them."""

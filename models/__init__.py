@@ -1,0 +1,1 @@
+"""Networks, losses, batches from a cube, the training loop, tiled prediction."""

@@ -1,0 +1,1 @@
+"""Files, geometry, the pair list, the cube, splits, the phantom, drawing."""

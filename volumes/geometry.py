@@ -1,0 +1,202 @@
+"""Grids: how voxel indices and patient coordinates belong together.
+
+World coordinates are RAS+ in mm everywhere behind the readers: x to the
+patient's right, y to the anterior, z to the superior. Arrays are (I, J, K).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+from nibabel.orientations import aff2axcodes, io_orientation
+
+# Two grids are one if no corner of theirs is further apart than this share of a
+# voxel: rounded headers pass, real shifts do not.
+SHARED_GRID_TOLERANCE = 0.02
+
+
+def affine_from(
+    spacing: Sequence[float],
+    origin: Sequence[float] = (0.0, 0.0, 0.0),
+    direction: npt.ArrayLike | None = None,
+) -> npt.NDArray[np.float64]:
+    """Build the affine that maps voxel indices to world coordinates.
+
+    Args:
+        spacing: Distance in mm between voxel centres along axes I, J, K.
+        origin: World coordinates in mm of the centre of voxel (0, 0, 0).
+        direction: Direction cosines, shape (3, 3). Column `a` is the world
+            direction of array axis `a`. Defaults to the identity.
+
+    Returns:
+        Affine of shape (4, 4), float64, so that `world = affine @ (i, j, k, 1)`.
+
+    Raises:
+        ValueError: If a spacing is not positive.
+    """
+    if not min(spacing) > 0:
+        raise ValueError(
+            "Spacing must be positive along every axis. "
+            f"Received: spacing={tuple(spacing)}"
+        )
+    affine = np.eye(4)
+    affine[:3, :3] = np.eye(3) if direction is None else direction
+    affine[:3, :3] *= spacing  # scales column a by spacing[a]
+    affine[:3, 3] = origin
+    return affine
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """The lattice of voxel centres of a volume.
+
+    Args:
+        shape: Number of voxels along I, J, K; each at least 1.
+        affine: Voxel index to world mm, shape (4, 4), not singular.
+
+    Raises:
+        ValueError: If a side is empty, or the affine is not finite or singular.
+    """
+
+    shape: tuple[int, int, int]
+    affine: npt.NDArray[np.float64]
+
+    def __post_init__(self):
+        affine = np.array(self.affine, dtype=np.float64)
+        affine.flags.writeable = False
+        object.__setattr__(self, "affine", affine)
+        object.__setattr__(self, "shape", tuple(int(side) for side in self.shape))
+        if len(self.shape) != 3 or min(self.shape) < 1:
+            raise ValueError(
+                "A grid needs three sides of at least one voxel. "
+                f"Received: shape={self.shape}"
+            )
+        lengths = np.linalg.norm(affine[:3, :3], axis=0)
+        if not (np.isfinite(affine).all() and (lengths > 0).all()):
+            raise ValueError(
+                "The affine must be finite with no zero column. "
+                f"Received: affine={affine.tolist()}"
+            )
+        if abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-3:
+            raise ValueError(
+                "The three axes must not lie in one plane. "
+                f"Received: directions={(affine[:3, :3] / lengths).tolist()}"
+            )
+
+    @cached_property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance in mm between voxel centres along I, J, K."""
+        return tuple(np.linalg.norm(self.affine[:3, :3], axis=0).tolist())
+
+    @cached_property
+    def origin(self) -> tuple[float, float, float]:
+        """World coordinates in mm of the centre of voxel (0, 0, 0)."""
+        return tuple(self.affine[:3, 3].tolist())
+
+    @cached_property
+    def direction(self) -> npt.NDArray[np.float64]:
+        """Direction cosines, shape (3, 3); column `a` belongs to array axis `a`."""
+        return self.affine[:3, :3] / self.spacing
+
+    @cached_property
+    def orientation(self) -> str:
+        """Axis codes such as "RAS": the way each array axis runs, nearest."""
+        return "".join(aff2axcodes(self.affine))
+
+    @cached_property
+    def center(self) -> npt.NDArray[np.float64]:
+        """World coordinates in mm of the volume's centre, index `(n - 1) / 2`."""
+        return self.to_world((np.array(self.shape) - 1) / 2)
+
+    def to_world(self, indices: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Map voxel indices, shape (..., 3), to world mm of the same shape."""
+        return np.asarray(indices) @ self.affine[:3, :3].T + self.affine[:3, 3]
+
+    def to_index(self, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Map world mm, shape (..., 3), to fractional voxel indices."""
+        inverse = np.linalg.inv(self.affine)
+        return np.asarray(points) @ inverse[:3, :3].T + inverse[:3, 3]
+
+    def corners(self) -> npt.NDArray[np.float64]:
+        """World mm of the eight outermost voxel centres, shape (8, 3)."""
+        last = np.array(self.shape) - 1
+        return self.to_world(np.array(list(product((0, 1), repeat=3))) * last)
+
+    def __str__(self) -> str:
+        def figures(values):
+            return "(" + ", ".join(f"{value:.4g}" for value in values) + ")"
+
+        return (
+            f"shape {self.shape}, spacing {figures(self.spacing)} mm, "
+            f"origin {figures(self.origin)} mm, orientation {self.orientation}"
+        )
+
+
+def largest_corner_distance(first: Grid, second: Grid) -> float:
+    """Measure how far apart two grids lie, in mm, at their worst corner.
+
+    Grids of different shape are infinitely far apart: no voxel of one has its
+    partner in the other.
+    """
+    if first.shape != second.shape:
+        return float("inf")
+    return float(np.linalg.norm(first.corners() - second.corners(), axis=1).max())
+
+
+def share_a_grid(first: Grid, second: Grid) -> bool:
+    """Tell whether every corner agrees within 2 % of the finest voxel side."""
+    tolerance = SHARED_GRID_TOLERANCE * min(*first.spacing, *second.spacing)
+    return largest_corner_distance(first, second) <= tolerance
+
+
+def canonical_axes(grid: Grid) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Find which array axis of `grid` runs nearest to right, anterior, superior.
+
+    Returns:
+        The array axis for each canonical axis, shape (3,), and its sign, +1
+        where it runs the canonical way, -1 where it runs against it, shape (3,).
+    """
+    orientation = io_orientation(grid.affine)  # row a: canonical axis, sign
+    axes = np.argsort(orientation[:, 0])
+    return axes, orientation[axes, 1].astype(np.int64)
+
+
+def canonical_spacing(grid: Grid) -> tuple[float, float, float]:
+    """Give the spacing in mm along right-left, posterior-anterior, inferior-superior."""
+    axes, _ = canonical_axes(grid)
+    return tuple(float(grid.spacing[axis]) for axis in axes)
+
+
+def canonical_grid(
+    grid: Grid, spacing: Sequence[float], shape: Sequence[int] | None = None
+) -> Grid:
+    """Lay the cube's grid over a scan: same centre, axes to R, A, S, new spacing.
+
+    The axes follow the scan's own, so an oblique scan stays upright in its own
+    frame and sagittal slices stay sagittal; they are made orthonormal (nearest
+    in the least-squares sense) where a scan's axes are sheared.
+
+    Args:
+        grid: The scan's grid.
+        spacing: Distance in mm between voxel centres of the new grid.
+        shape: Number of voxels of the new grid. Defaults to the smallest that
+            covers the scan, voxel borders included.
+
+    Returns:
+        A grid with orthonormal axes nearest to RAS, its centre on the scan's.
+    """
+    axes, signs = canonical_axes(grid)
+    left, _, right = np.linalg.svd(grid.direction[:, axes] * signs)
+    direction = left @ right
+    if shape is None:
+        sides = np.array(grid.shape)[axes] * np.array(grid.spacing)[axes]
+        shape = np.maximum(np.ceil(sides / spacing - 1e-3), 1).astype(int)
+    affine = affine_from(spacing, direction=direction)
+    half = affine[:3, :3] @ ((np.array(shape) - 1) / 2)
+    affine[:3, 3] = grid.center - half
+    return Grid(tuple(shape), affine)
