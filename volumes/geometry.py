@@ -167,7 +167,7 @@ def canonical_axes(grid: Grid) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.in
 
 
 def canonical_spacing(grid: Grid) -> tuple[float, float, float]:
-    """Give the spacing in mm along right-left, posterior-anterior, inferior-superior."""
+    """Give the spacing in mm along right, anterior and superior."""
     axes, _ = canonical_axes(grid)
     return tuple(float(grid.spacing[axis]) for axis in axes)
 
@@ -200,3 +200,18 @@ def canonical_grid(
     half = affine[:3, :3] @ ((np.array(shape) - 1) / 2)
     affine[:3, 3] = grid.center - half
     return Grid(tuple(shape), affine)
+
+
+def canonical_view(array: np.ndarray, grid: Grid) -> np.ndarray:
+    """Turn an array so that its axes run to the right, anterior and superior.
+
+    Args:
+        array: Shape of `grid`.
+        grid: Where it lies.
+
+    Returns:
+        A view: axes permuted and reversed, nothing copied or interpolated.
+    """
+    axes, signs = canonical_axes(grid)
+    turned = array.transpose(axes)
+    return turned[tuple(slice(None, None, int(sign)) for sign in signs)]

@@ -1,0 +1,125 @@
+"""From a scan and its label map to a row of the cube: a pure function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from augment.compose import Compose, generator_for
+from volumes.cube import Sample
+from volumes.geometry import Grid, canonical_grid
+from volumes.intensity import Intensity, measure_intensity
+from volumes.resample import (
+    CoordinateMap,
+    filled_extent,
+    mapped_affine,
+    resample,
+    smooth_for,
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What all rows of a cube have in common.
+
+    Args:
+        spacing: Of the cube, in mm.
+        shape: Of the cube, (I, J, K).
+        classes: Class of each label value, uint8, shape (65536,).
+        intensity: Mode of `measure_intensity`.
+        compose: The augmentation.
+        seed: The one seed.
+    """
+
+    spacing: tuple[float, float, float]
+    shape: tuple[int, int, int]
+    classes: npt.NDArray[np.uint8]
+    intensity: tuple
+    compose: Compose
+    seed: int
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A scan made ready: measured and smoothed once for all of its copies.
+
+    Args:
+        image: Voxels on the scanner's grid, finite.
+        label: Unsigned integers on the same grid.
+        grid: The scanner's grid.
+        recipe: What it is made ready for.
+    """
+
+    image: np.ndarray
+    label: np.ndarray
+    grid: Grid
+    recipe: Recipe
+
+    @cached_property
+    def intensity(self) -> Intensity:
+        """How the scan is normalised, from its own voxels."""
+        return measure_intensity(self.image, self.recipe.intensity)
+
+    @cached_property
+    def target(self) -> Grid:
+        """The cube's grid laid over the scan."""
+        return canonical_grid(self.grid, self.recipe.spacing, self.recipe.shape)
+
+    @cached_property
+    def smoothed(self) -> np.ndarray:
+        """The image, blurred where the cube is coarser."""
+        return smooth_for(self.image, self.grid, self.target)
+
+
+def make_sample(
+    scan: Scan, *, case_id: str, subject: str, split: str, source: dict, copy: int
+) -> Sample:
+    """Make one row of the cube: the scan itself, or one augmented copy.
+
+    Args:
+        scan: The scan, made ready.
+        case_id: Which scan; with the copy number and the recipe's seed it
+            decides what is drawn.
+        subject: Which person.
+        split: Which split.
+        source: Where the scan came from.
+        copy: 0 for the scan itself, 1, 2, ... for augmented copies.
+
+    Returns:
+        The row. It depends on the arguments and on nothing else.
+    """
+    recipe, target = scan.recipe, scan.target
+    drawn: dict = {}
+    through = CoordinateMap()
+    if copy > 0:
+        drawn = recipe.compose.draw(generator_for(recipe.seed, case_id, copy))
+        through = recipe.compose.coordinate_map(drawn, recipe.shape, recipe.spacing)
+    image, label = resample(
+        scan.smoothed,
+        scan.label,
+        scan.grid,
+        target,
+        classes=recipe.classes,
+        background=scan.intensity.background,
+        through=through,
+    )
+    image = scan.intensity.normalise(image)
+    extent = filled_extent(scan.grid, target, through.linear)
+    if copy > 0:  # the padding stays constant, so that it compresses to nothing
+        filled = tuple(slice(first, last) for first, last in extent)
+        image[filled] = recipe.compose.apply_grey(image[filled], drawn, recipe.spacing)
+    return Sample(
+        image=image.astype(np.float16),
+        label=label,
+        case_id=case_id,
+        subject=subject,
+        copy=copy,
+        split=split,
+        extent=extent,
+        affine=mapped_affine(target, through.linear),
+        drawn=drawn,
+        source=source,
+    )

@@ -1,0 +1,136 @@
+"""Training curves: Dice over epochs, and over the minutes that they took."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from volumes.atomic import replacing
+from volumes.errors import DataError
+
+# Told apart by the colour-blind (Okabe and Ito, 2008), in this order.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+REQUIRED_COLUMNS = ("epoch", "minutes", "dice")
+
+
+def read_history(path: str | Path) -> list[dict[str, float | None]]:
+    """Read the rows of history.csv, one per epoch; an empty cell becomes None.
+
+    Raises:
+        DataError: If the file cannot be read, lacks a column that the curves
+            need, or a cell holds no number. Names file and line.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            received = reader.fieldnames or ()
+            missing = [name for name in REQUIRED_COLUMNS if name not in received]
+            if missing:
+                raise DataError(
+                    f"{path} must have the columns of a history. "
+                    f"Received: no {', '.join(missing)}"
+                )
+            return [
+                {name: float(row[name]) if row[name] else None for name in received}
+                for row in reader
+            ]
+    except OSError as error:
+        raise DataError(f"{path} could not be read: {error.strerror}") from error
+    except (csv.Error, ValueError) as error:
+        raise DataError(
+            f"{path}, line {reader.line_num}: every cell must hold a number or "
+            f"nothing. Received: {error}"
+        ) from error
+
+
+def draw_curves(
+    histories: Mapping[str, Sequence[Mapping[str, float | None]]], path: str | Path
+) -> None:
+    """Draw the Dice coefficient of one network, or of several side by side.
+
+    Training is dashed, validation solid, the best validation marked. The two
+    panels differ in what they charge a network for: passes over the cube, or time.
+
+    Args:
+        histories: For each network the rows of its history with `epoch`,
+            `minutes`, `dice` and, where there was a validation, `val_dice`. Cells
+            may be None.
+        path: Where the PNG goes.
+
+    Raises:
+        DataError: If no network has finished an epoch.
+    """
+    if not any(histories.values()):
+        raise DataError(
+            "Curves need at least one finished epoch. "
+            f"Received: none for {', '.join(histories) or 'no network'}"
+        )
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, 2, sharey=True)
+    for panel, column, title in zip(
+        panels,
+        ("epoch", "minutes"),
+        ("Training epoch", "Training time (minutes)"),
+        strict=True,
+    ):
+        for index, (name, rows) in enumerate(histories.items()):
+            _draw_network(panel, name, rows, column, COLORS[index % len(COLORS)])
+        panel.set_xlabel(title)
+        panel.set_xlim(left=0)
+        panel.set_ylim(0, 1.02)
+        panel.grid(visible=True, color="0.9")
+        panel.spines[["top", "right"]].set_visible(False)
+    panels[0].xaxis.get_major_locator().set_params(integer=True)
+    panels[0].set_ylabel("Dice coefficient (1 is perfect)")
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(
+        handles,
+        names,
+        loc="outside lower center",
+        ncols=len(histories) if len(histories) > 1 else 3,  # a column per network
+        frameon=False,
+    )
+    with replacing(Path(path)) as temporary:
+        figure.savefig(temporary, dpi=130, format="png")
+
+
+def _draw_network(
+    panel: Axes, name: str, rows: Sequence[Mapping], column: str, color: str
+) -> None:
+    for key, part, style in (
+        ("dice", "training", "--"),
+        ("val_dice", "validation", "-"),
+    ):
+        points = [
+            (row[column], row[key])
+            for row in rows
+            if row.get(column) is not None and row.get(key) is not None
+        ]
+        if not points:
+            continue
+        # A line of one point is invisible without a marker.
+        marker = "o" if len(points) == 1 else None
+        label = f"{name}, {part}"
+        panel.plot(
+            *zip(*points, strict=True),
+            linestyle=style,
+            color=color,
+            marker=marker,
+            label=label,
+        )
+        if key == "val_dice":
+            position, best = max(points, key=lambda point: point[1])
+            panel.plot(
+                position,
+                best,
+                linestyle="none",
+                color=color,
+                marker="o",
+                label=f"{name}, best validation {best:.3f}",
+            )

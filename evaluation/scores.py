@@ -1,0 +1,216 @@
+"""Scores of one case: a predicted label map against the reference.
+
+Both are arrays of class numbers, shape (I, J, K), on the scan's own grid;
+0 is background. Distances are in mm and volumes in ml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import surface_distance
+from scipy import ndimage
+
+from volumes.errors import DataError
+
+HAUSDORFF_PERCENTILE = 95
+
+EMPTY_MASK_RULES = (
+    "Class in neither mask: Dice and IoU 1; distances and NSD not applicable, "
+    "left out of their means.\n"
+    "Class in one mask only: Dice, IoU and NSD 0; HD95 and ASSD the scan's diagonal."
+)
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well one class of one case was found.
+
+    Args:
+        case_id: The scan.
+        class_name: The structure.
+        dice: Dice coefficient, 2 |A and B| / (|A| + |B|), in [0, 1].
+        iou: Intersection over union, in [0, 1].
+        hd95_mm: The larger of the two directed 95th percentiles of the
+            distances between the surfaces; None if both masks are empty.
+        assd_mm: Average symmetric surface distance: the mean over the area of
+            both surfaces together; None if both masks are empty.
+        nsd_1mm: Normalized surface Dice, the share of both surfaces' area that
+            lies within 1 mm of the other; None if both masks are empty.
+        nsd_2mm: The same within 2 mm.
+        prediction_ml: Volume of the predicted structure.
+        reference_ml: Volume of the annotated structure.
+        volume_error_ml: Prediction minus reference: negative is too small.
+        empty: Which mask has no voxel: "", "both", "prediction" or "reference".
+    """
+
+    case_id: str
+    class_name: str
+    dice: float
+    iou: float
+    hd95_mm: float | None
+    assd_mm: float | None
+    nsd_1mm: float | None
+    nsd_2mm: float | None
+    prediction_ml: float
+    reference_ml: float
+    volume_error_ml: float
+    empty: str
+
+
+def score_case(
+    prediction: npt.NDArray[np.integer],
+    reference: npt.NDArray[np.integer],
+    *,
+    spacing: Sequence[float],
+    class_names: Sequence[str],
+    case_id: str = "",
+) -> list[Score]:
+    """Score every foreground class of a case.
+
+    Both masks empty: Dice and IoU 1, distances and NSD None. One empty: Dice,
+    IoU and NSD 0, HD95 and ASSD the diagonal of the whole scan, so that a
+    missed structure counts against the mean instead of dropping out of it.
+
+    Args:
+        prediction: Class numbers, shape (I, J, K).
+        reference: Class numbers, shape (I, J, K), on the same grid.
+        spacing: Distance in mm between voxel centres along I, J, K.
+        class_names: Name of each class number, "background" first.
+        case_id: Name of the case, for the scores and for messages.
+
+    Returns:
+        A score for each of `class_names[1:]`, in that order.
+
+    Raises:
+        DataError: If the shapes differ, or a voxel holds no known class.
+        TypeError: If an array does not hold integers.
+        ValueError: If a spacing is not positive.
+    """
+    if not min(spacing) > 0:
+        raise ValueError(
+            "Spacing must be positive along every axis. "
+            f"Received: spacing={tuple(spacing)}"
+        )
+    if prediction.shape != reference.shape:
+        raise DataError(
+            f"Prediction and reference of case '{case_id}' must have one shape. "
+            f"Received: prediction {prediction.shape}, reference {reference.shape}"
+        )
+    _check_classes("prediction", prediction, class_names, case_id)
+    _check_classes("reference", reference, class_names, case_id)
+    predicted_boxes = ndimage.find_objects(prediction, len(class_names) - 1)
+    reference_boxes = ndimage.find_objects(reference, len(class_names) - 1)
+    scores = []
+    for number, class_name in enumerate(class_names[1:], start=1):
+        box = _joint_box(predicted_boxes[number - 1], reference_boxes[number - 1])
+        figures = score_masks(
+            prediction[box] == number,
+            reference[box] == number,
+            spacing=spacing,
+            diagonal=float(np.linalg.norm(np.multiply(prediction.shape, spacing))),
+        )
+        scores.append(Score(case_id=case_id, class_name=class_name, **figures))
+    return scores
+
+
+def score_masks(
+    prediction: npt.NDArray[np.bool_],
+    reference: npt.NDArray[np.bool_],
+    *,
+    spacing: Sequence[float],
+    diagonal: float,
+) -> dict[str, float | str | None]:
+    """Score one mask against another.
+
+    Args:
+        prediction: Boolean mask, shape (I, J, K).
+        reference: Boolean mask, shape (I, J, K).
+        spacing: Distance in mm between voxel centres along I, J, K.
+        diagonal: The distance in mm that counts if one mask is empty.
+
+    Returns:
+        The fields of `Score` from `dice` to `empty`.
+    """
+    num_predicted = int(np.count_nonzero(prediction))
+    num_reference = int(np.count_nonzero(reference))
+    num_shared = int(np.count_nonzero(prediction & reference))
+    num_either = num_predicted + num_reference - num_shared
+    voxel_ml = float(np.prod(spacing)) / 1000
+    figures = {
+        "dice": 2 * num_shared / (num_predicted + num_reference) if num_either else 1.0,
+        "iou": num_shared / num_either if num_either else 1.0,
+        "prediction_ml": num_predicted * voxel_ml,
+        "reference_ml": num_reference * voxel_ml,
+        "volume_error_ml": (num_predicted - num_reference) * voxel_ml,
+    }
+    if not num_either:
+        return figures | _distances(None, None) | {"empty": "both"}
+    if not num_predicted:
+        return figures | _distances(diagonal, 0.0) | {"empty": "prediction"}
+    if not num_reference:
+        return figures | _distances(diagonal, 0.0) | {"empty": "reference"}
+    return figures | _surface_scores(prediction, reference, spacing) | {"empty": ""}
+
+
+def _surface_scores(prediction, reference, spacing) -> dict[str, float]:
+    """Measure between two surfaces; neither mask may be empty."""
+    surfaces = surface_distance.compute_surface_distances(
+        reference, prediction, spacing
+    )
+    distances = np.concatenate(
+        [surfaces["distances_gt_to_pred"], surfaces["distances_pred_to_gt"]]
+    )
+    areas = np.concatenate([surfaces["surfel_areas_gt"], surfaces["surfel_areas_pred"]])
+    hausdorff = surface_distance.compute_robust_hausdorff(
+        surfaces, HAUSDORFF_PERCENTILE
+    )
+    within = [
+        surface_distance.compute_surface_dice_at_tolerance(surfaces, tolerance)
+        for tolerance in (1.0, 2.0)
+    ]
+    return {
+        "hd95_mm": float(hausdorff),
+        "assd_mm": float(np.sum(distances * areas) / np.sum(areas)),
+        "nsd_1mm": float(within[0]),
+        "nsd_2mm": float(within[1]),
+    }
+
+
+def _distances(distance: float | None, share: float | None) -> dict[str, float | None]:
+    return {
+        "hd95_mm": distance,
+        "assd_mm": distance,
+        "nsd_1mm": share,
+        "nsd_2mm": share,
+    }
+
+
+def _joint_box(*boxes: tuple[slice, ...] | None) -> tuple[slice, ...]:
+    """Join the boxes that exist and add a voxel on every side; one voxel if none."""
+    found = [box for box in boxes if box is not None]
+    if not found:
+        return (slice(0, 1),) * 3
+    return tuple(
+        slice(
+            max(min(side.start for side in sides) - 1, 0),
+            max(side.stop for side in sides) + 1,  # slicing stops at the border
+        )
+        for sides in zip(*found, strict=True)
+    )
+
+
+def _check_classes(name, array, class_names, case_id) -> None:
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(
+            f"The {name} must hold integer class numbers. Received: {array.dtype}"
+        )
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high >= len(class_names):
+        raise DataError(
+            f"The {name} of case '{case_id}' must hold class numbers from 0 to "
+            f"{len(class_names) - 1}. Received: values from {low} to {high}"
+        )

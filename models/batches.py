@@ -1,0 +1,133 @@
+"""Batches of patches from a cube: each a pure function of the seed and the step."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+
+from volumes.cube import Cube
+from volumes.parallel import map_in_order
+
+KEPT_VOXELS = 2000  # foreground voxels remembered per row
+
+
+def patch_box(
+    first: npt.NDArray[np.int64], patch_size: Sequence[int], shape: Sequence[int]
+) -> tuple[tuple[slice, ...], tuple[tuple[int, int], ...]]:
+    """Cut a patch to the grid.
+
+    Args:
+        first: First index wanted along each axis; may be negative.
+        patch_size: Of the patch.
+        shape: Of the grid.
+
+    Returns:
+        The part of the grid that the patch covers, and how many voxels to pad
+        before and after along each axis to make the patch whole.
+    """
+    last = first + patch_size
+    start, stop = np.clip(first, 0, shape), np.clip(last, 0, shape)
+    box = tuple(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
+    before, after = start - first, last - stop
+    pads = zip(before.tolist(), after.tolist(), strict=True)
+    return box, tuple(pads)
+
+
+class PatchSampler:
+    """Draw training patches from a cube, most of them on the spine.
+
+    Args:
+        cube: An open cube.
+        rows: The rows to draw from, each as often as the others.
+        patch_size: (I, J, K); I = 1 gives sagittal slices without that axis.
+        batch_size: Patches a batch.
+        seed: With the step, it decides the batch.
+        foreground_share: Of the patches that are drawn around a foreground
+            voxel; the others lie anywhere in the scan.
+    """
+
+    def __init__(
+        self,
+        cube: Cube,
+        rows: Sequence[int],
+        *,
+        patch_size: Sequence[int],
+        batch_size: int,
+        seed: int,
+        foreground_share: float = 0.8,
+    ):
+        self.cube, self.rows = cube, list(rows)
+        self.patch_size = np.array(patch_size)
+        self.batch_size, self.seed = batch_size, seed
+        self.foreground_share = foreground_share
+        self._foreground: dict[int, npt.NDArray[np.int16]] = {}
+
+    def foreground(self, row: int) -> npt.NDArray[np.int16]:
+        """Give up to 2000 foreground voxels of a row, evenly chosen, shape (n, 3)."""
+        if row not in self._foreground:
+            flat = np.flatnonzero(self.cube.label(row))
+            flat = flat[:: max(1, len(flat) // KEPT_VOXELS)]
+            voxels = np.stack(np.unravel_index(flat, self.cube.shape), axis=-1)
+            self._foreground[row] = voxels.astype(np.int16)
+        return self._foreground[row]
+
+    def _first_index(self, row: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        """Choose where a patch begins."""
+        extent, size = self.cube.extents[row], self.patch_size
+        voxels = self.foreground(row)
+        if len(voxels) and rng.random() < self.foreground_share:
+            # The voxel lies anywhere in the patch's middle two thirds.
+            inside = rng.uniform(1 / 6, 5 / 6, 3) * size
+            first = voxels[rng.integers(len(voxels))] - inside.astype(int)
+        else:
+            room = np.maximum(extent[:, 1] - extent[:, 0] - size, 0)
+            first = extent[:, 0] + rng.integers(0, room, endpoint=True)
+        # A patch does not leave the grid where the grid is large enough.
+        return np.clip(first, 0, np.maximum(np.array(self.cube.shape) - size, 0))
+
+    def patch(self, row: int, rng: np.random.Generator) -> tuple:
+        """Read one patch: image (I, J, K) float32 and classes (I, J, K) uint8."""
+        first = self._first_index(row, rng)
+        box, pads = patch_box(first, self.patch_size, self.cube.shape)
+        image, label = self.cube.image(row, box), self.cube.label(row, box)
+        if np.any(pads):
+            image = np.pad(image, pads, mode="edge")
+            label = np.pad(label, pads)
+        return image.astype(np.float32), label
+
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Make the batch of a step, the same whenever it is asked for.
+
+        Returns:
+            Images (B, *patch, 1) float32 and classes (B, *patch) uint8; an axis
+            of a single voxel is left out for UNet-2D.
+        """
+        patches = []
+        for index in range(self.batch_size):
+            key = np.random.SeedSequence(self.seed, spawn_key=(step, index))
+            rng = np.random.default_rng(key)
+            row = self.rows[rng.integers(len(self.rows))]
+            patches.append(self.patch(row, rng))
+        images, labels = (np.stack(part) for part in zip(*patches, strict=True))
+        if self.patch_size[0] == 1:
+            images, labels = images[:, 0], labels[:, 0]
+        return images[..., None], labels
+
+
+def prefetch(sampler: PatchSampler, first_step: int, ahead: int = 4) -> Iterator[tuple]:
+    """Make batches in a thread beside the training step.
+
+    Args:
+        sampler: Makes them.
+        first_step: Where to begin.
+        ahead: How many may wait; bounds the memory.
+
+    Yields:
+        Batch after batch, without end.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        yield from map_in_order(pool, sampler.batch, itertools.count(first_step), ahead)

@@ -1,0 +1,103 @@
+"""All that a resumed training needs, in one file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from models.averaging import WeightAverage
+from models.training import Progress
+from volumes.atomic import replacing
+from volumes.errors import DataError
+
+STATE_NAME = "state.npz"
+
+
+def _arrays(model: keras.Model, average: WeightAverage) -> dict[str, list[np.ndarray]]:
+    """Name every list of arrays that the training moves."""
+    optimizer = [np.asarray(variable) for variable in model.optimizer.variables]
+    return {
+        "weights": model.get_weights(),
+        "optimizer": optimizer,
+        "average": average.values,
+    }
+
+
+def save_checkpoint(
+    folder: Path,
+    model: keras.Model,
+    average: WeightAverage,
+    progress: Progress,
+    identity: dict,
+) -> None:
+    """Write the state of a training, renamed into place when complete.
+
+    Args:
+        folder: Of the checkpoint; made if absent.
+        model: With its optimizer.
+        average: Of its weights.
+        progress: How far the training is.
+        identity: What must be the same when it goes on, JSON-safe: the cube's
+            checksum, the architecture, the sampling.
+    """
+    arrays = {
+        f"{name}_{index}": value
+        for name, values in _arrays(model, average).items()
+        for index, value in enumerate(values)
+    }
+    notes = {
+        "progress": asdict(progress),
+        "updates": average.num_updates,
+        "identity": identity,
+    }
+    with replacing(folder / STATE_NAME) as partial:
+        np.savez(partial, notes=json.dumps(notes), **arrays)
+
+
+def load_checkpoint(
+    folder: Path, model: keras.Model, average: WeightAverage, identity: dict
+) -> Progress:
+    """Put the state of an earlier run back, in place.
+
+    Returns:
+        How far that run came.
+
+    Raises:
+        DataError: If there is no checkpoint, or the cube, the architecture or
+            the sampling changed; both values are named.
+    """
+    path = folder / STATE_NAME
+    if not path.is_file():
+        raise DataError(f"{path}: no checkpoint to resume from.")
+    with np.load(path) as state:
+        notes = json.loads(str(state["notes"]))
+        _check_identity(notes["identity"], json.loads(json.dumps(identity)), path)
+        model.optimizer.build(model.trainable_variables)
+        model.set_weights(_take(state, "weights", model.get_weights()))
+        variables = model.optimizer.variables
+        for variable, value in zip(
+            variables, _take(state, "optimizer", variables), strict=True
+        ):
+            variable.assign(value)
+        average.values = _take(state, "average", average.values)
+        average.num_updates = notes["updates"]
+    return Progress(**notes["progress"])
+
+
+def _take(state, name: str, like: Sequence) -> list[np.ndarray]:
+    return [state[f"{name}_{index}"] for index in range(len(like))]
+
+
+def _check_identity(before: dict, now: dict, path: Path) -> None:
+    """Refuse to go on with something else than what was begun."""
+    for name in sorted(set(before) | set(now)):
+        if before.get(name) != now.get(name):
+            raise DataError(
+                f"{path} can only be resumed with the same {name}. Received: "
+                f"{now.get(name)}, but it was begun with {before.get(name)}"
+            )

@@ -1,0 +1,86 @@
+"""What a network gets where the user names nothing: patch, batch, filters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from volumes.errors import UsageError
+from volumes.planning import pooling_sizes
+
+MODELS = ("unet2d", "unet3d")
+FILTERS = {"unet2d": 16, "unet3d": 8}
+LEARNING_RATES = {"unet2d": 2e-3, "unet3d": 2e-3}
+# A slice of 256 x 256 voxels; a patch of 48 x 96 x 96.
+PATCH_VOXELS = {"unet2d": 65_536, "unet3d": 442_368}
+BATCH_VOXELS = {"unet2d": 294_912, "unet3d": 442_368}
+
+
+def patch_multiples(
+    model: str, spacing: Sequence[float], depth: int
+) -> tuple[int, int, int]:
+    """Give what each side of a patch must be divisible by; 1 across slices."""
+    if model == "unet2d":
+        sides = np.prod(pooling_sizes(spacing[1:], depth), axis=0)
+        return (1, *sides.tolist())
+    return tuple(np.prod(pooling_sizes(spacing, depth), axis=0).tolist())
+
+
+def choose_patch_size(
+    model: str, shape: Sequence[int], spacing: Sequence[float], depth: int
+) -> tuple[int, int, int]:
+    """Choose a patch: the whole grid, shortened where it is longest in mm.
+
+    Args:
+        model: "unet2d" or "unet3d".
+        shape: Of the cube's grid.
+        spacing: Of the cube, in mm.
+        depth: Of the network.
+
+    Returns:
+        Sides in voxels, each divisible by its poolings, together at most about
+        `PATCH_VOXELS`; the first is 1 for UNet-2D.
+    """
+    multiples = np.array(patch_multiples(model, spacing, depth))
+    patch = -(-np.array(shape) // multiples) * multiples
+    patch[0] = 1 if model == "unet2d" else patch[0]
+    while patch.prod() > PATCH_VOXELS[model] and (patch > multiples).any():
+        length = np.where(patch > multiples, patch * spacing, 0)
+        longest = int(np.argmax(length))
+        patch[longest] -= multiples[longest]
+    return tuple(patch.tolist())
+
+
+def choose_batch_size(model: str, patch_size: Sequence[int]) -> int:
+    """Choose a batch of about as many voxels as a step handles well, at least 1."""
+    return max(1, round(BATCH_VOXELS[model] / int(np.prod(patch_size))))
+
+
+def check_patch_size(
+    model: str, patch_size: Sequence[int], spacing: Sequence[float], depth: int
+) -> tuple[int, int, int]:
+    """See that a patch given by the user can be halved by the network.
+
+    Args:
+        model: "unet2d" or "unet3d".
+        patch_size: Two figures for UNet-2D, three for UNet-3D.
+        spacing: Of the cube, in mm.
+        depth: Of the network.
+
+    Returns:
+        Three sides; the first is 1 for UNet-2D.
+
+    Raises:
+        UsageError: If the number of sides or a side does not fit.
+    """
+    sides = 2 if model == "unet2d" else 3
+    multiples = patch_multiples(model, spacing, depth)
+    patch = (1, *patch_size) if len(patch_size) == 2 else tuple(patch_size)
+    fits = len(patch_size) == sides and min(patch) > 0
+    if not fits or np.any(np.array(patch) % multiples):
+        raise UsageError(
+            f"--patch-size of {model} takes {sides} figures, divisible by "
+            f"{multiples[-sides:]} at depth {depth}. Received: {tuple(patch_size)}"
+        )
+    return patch

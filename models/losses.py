@@ -1,0 +1,90 @@
+"""Losses: soft, one value per case, sums in float32."""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+
+def _one_hot(y_true, y_pred):
+    """Spread integer classes (B, ...) over channels as in `y_pred`."""
+    return ops.one_hot(
+        ops.cast(y_true, "int32"), ops.shape(y_pred)[-1], dtype="float32"
+    )
+
+
+@keras.saving.register_keras_serializable(package="models")
+class DiceLoss(keras.losses.Loss):
+    """One minus the soft Dice coefficient, averaged over foreground classes.
+
+    For each case and class, with target t and probability p over its voxels:
+
+        dice = (2 * sum(t * p) + smooth) / (sum(t) + sum(p) + smooth)
+
+    A class absent from both scores 1. The sum runs over one case at a time:
+    `keras.losses.Dice` with its default `axis` pools the batch, and a large
+    vertebra then hides a missed small one. The background is left out.
+
+    Args:
+        smooth: Added above and below, in voxels, so that an absent class has
+            a gradient.
+        **options: As of `keras.losses.Loss`.
+
+    Reference:
+        [Milletari et al., 2016](https://doi.org/10.1109/3DV.2016.79), section 3,
+        with sums in place of squares below.
+    """
+
+    def __init__(self, smooth: float = 1.0, name: str = "dice_loss", **options):
+        super().__init__(name=name, **options)
+        self.smooth = smooth
+
+    def call(self, y_true, y_pred):
+        """Give one value per case, shape (B,).
+
+        Args:
+            y_true: Classes, shape (B, *spatial).
+            y_pred: Probabilities, shape (B, *spatial, C).
+        """
+        y_pred = ops.cast(y_pred, "float32")
+        target = _one_hot(y_true, y_pred)
+        spatial = tuple(range(1, len(y_pred.shape) - 1))
+        overlap = ops.sum(target * y_pred, axis=spatial)  # (B, C)
+        total = ops.sum(target, axis=spatial) + ops.sum(y_pred, axis=spatial)
+        dice = (2 * overlap + self.smooth) / (total + self.smooth)
+        return 1 - ops.mean(dice[:, 1:], axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "smooth": self.smooth}
+
+
+@keras.saving.register_keras_serializable(package="models")
+class DiceCrossEntropyLoss(DiceLoss):
+    """Dice loss plus the mean cross-entropy over a case's voxels.
+
+        cross_entropy = -mean(log(probability of the true class))
+
+    Args:
+        smooth: As of `DiceLoss`.
+        **options: As of `keras.losses.Loss`.
+
+    Reference:
+        [Isensee et al., 2021](https://doi.org/10.1038/s41592-020-01008-z), the sum
+        of both with equal weights.
+    """
+
+    def __init__(
+        self, smooth: float = 1.0, name: str = "dice_cross_entropy_loss", **options
+    ):
+        super().__init__(smooth, name=name, **options)
+
+    def call(self, y_true, y_pred):
+        """Give one value per case, shape (B,); see `DiceLoss.call`."""
+        probability = ops.clip(ops.cast(y_pred, "float32"), 1e-7, 1.0)
+        target = _one_hot(y_true, probability)
+        of_truth = ops.sum(target * ops.log(probability), axis=-1)
+        spatial = tuple(range(1, len(of_truth.shape)))
+        return super().call(y_true, y_pred) - ops.mean(of_truth, axis=spatial)
+
+
+LOSSES = {"dice": DiceLoss, "dice-ce": DiceCrossEntropyLoss}

@@ -1,0 +1,226 @@
+"""Predicting a whole scan in tiles, and carrying the result to its own grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import label
+
+from models.batches import patch_box
+from models.trained import Traits
+from volumes.geometry import Grid, canonical_grid
+from volumes.intensity import measure_intensity
+from volumes.resample import filled_extent, resample, smooth_for
+from volumes.volume import Segment
+
+VOXELS_PER_CALL = 600_000  # tiles are batched up to this, which bounds the memory
+SLAB_VOXELS = 20_000_000  # of the scan's grid, carried back at a time
+
+
+def tile_starts(low: int, high: int, tile: int, overlap: float) -> list[int]:
+    """Place tiles along an axis so that they cover [low, high).
+
+    Returns:
+        First index of each tile, evenly spread, neighbours overlapping by at
+        least the share `overlap`. One tile where it covers all, centred.
+    """
+    length = high - low
+    if length <= tile:
+        return [low - (tile - length) // 2]
+    steps = int(np.ceil((length - tile) / max(1, int(tile * (1 - overlap)))))
+    return np.linspace(low, high - tile, steps + 1).round().astype(int).tolist()
+
+
+def importance(tile: Sequence[int]) -> npt.NDArray[np.float32]:
+    """Weigh a tile's voxels: a Gaussian of an eighth of its side, at least 1e-3.
+
+    Reference:
+        [Isensee et al., 2021](https://doi.org/10.1038/s41592-020-01008-z).
+    """
+    weight = np.ones((1, 1, 1))
+    for axis, side in enumerate(tile):
+        distance = (np.arange(side) - (side - 1) / 2) / (side / 8)
+        line = np.exp(-0.5 * distance**2)
+        weight = weight * line.reshape([-1 if a == axis else 1 for a in range(3)])
+    return np.maximum(weight, 1e-3).astype(np.float32)
+
+
+def _tiles(
+    image: npt.NDArray, extent: npt.NDArray, tile: Sequence[int], overlap: float
+) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...], npt.NDArray]]:
+    """Cut tiles: where each lies in the image, its valid part, its voxels."""
+    starts = [
+        tile_starts(low, high, side, 0.0 if side == 1 else overlap)
+        for (low, high), side in zip(extent.tolist(), tile, strict=True)
+    ]
+    for first in product(*starts):
+        box, pads = patch_box(np.array(first), tile, image.shape)
+        patch = np.pad(image[box], pads, mode="edge") if np.any(pads) else image[box]
+        valid = tuple(
+            slice(before, side - after)
+            for (before, after), side in zip(pads, tile, strict=True)
+        )
+        yield box, valid, patch
+
+
+def predict_image(
+    model: keras.Model,
+    image: npt.NDArray,
+    extent: npt.NDArray[np.int64],
+    tile: Sequence[int],
+    *,
+    num_classes: int,
+    overlap: float = 0.5,
+) -> npt.NDArray[np.float32]:
+    """Predict class probabilities on the cube's grid, tile by tile.
+
+    The model is called on a few tiles at a time and their results are added up
+    in place; `model.predict` would keep every tile's.
+
+    Args:
+        model: Compiled, of rank 2 (then `tile[0]` is 1) or 3.
+        image: Normalised intensity, shape (I, J, K).
+        extent: Box to predict, shape (3, 2), at least one voxel; outside of it
+            all is background.
+        tile: (I, J, K), as in training.
+        num_classes: Channels of the model, background included.
+        overlap: Share of a tile that its neighbour covers too, in [0, 1).
+
+    Returns:
+        Probabilities of the foreground classes, shape (C - 1, I, J, K).
+    """
+    flat = tile[0] == 1
+    total = np.zeros((num_classes - 1, *image.shape), np.float32)
+    weights = np.zeros(image.shape, np.float32)
+    weight = importance(tile)
+    per_call = max(1, VOXELS_PER_CALL // int(np.prod(tile)))
+
+    def add(waiting: list) -> None:
+        batch = np.stack([patch for _, _, patch in waiting]).astype(np.float32)
+        # The last call is filled up, so that every call has one shape.
+        batch = np.pad(batch, ((0, per_call - len(waiting)), (0, 0), (0, 0), (0, 0)))
+        found = model.predict_on_batch((batch[:, 0] if flat else batch)[..., None])
+        found = found[:, None] if flat else found
+        for (box, valid, _), scores in zip(waiting, found, strict=False):
+            share = weight[valid]
+            weights[box] += share
+            for channel in range(1, num_classes):
+                total[channel - 1][box] += share * scores[valid][..., channel]
+
+    waiting: list = []
+    for item in _tiles(image, extent, tile, overlap):
+        waiting.append(item)
+        if len(waiting) == per_call:
+            add(waiting)
+            waiting = []
+    if waiting:
+        add(waiting)
+    total /= np.maximum(weights, 1e-6)
+    return total
+
+
+def classify(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Take the likeliest class of each voxel.
+
+    Args:
+        probabilities: Of the foreground classes, shape (C - 1, I, J, K); what
+            is missing to 1 is the background's.
+
+    Returns:
+        Classes, shape (I, J, K); 0 is the background.
+    """
+    best = 1 - probabilities.sum(axis=0)
+    classes = np.zeros(best.shape, np.uint8)
+    for number, probability in enumerate(probabilities, start=1):
+        better = probability > best
+        classes[better] = number
+        np.copyto(best, probability, where=better)
+    return classes
+
+
+def carry_back(
+    probabilities: npt.NDArray[np.float32], source: Grid, target: Grid
+) -> npt.NDArray[np.uint8]:
+    """Classify on the scanner's grid from probabilities on the cube's.
+
+    The probabilities are interpolated, not the classes, so that the outline is
+    as smooth as the network drew it. Done in slabs, to bound the memory.
+
+    Args:
+        probabilities: Of the foreground classes, shape (C - 1, I, J, K).
+        source: Their grid.
+        target: The scanner's grid.
+
+    Returns:
+        Classes on `target`.
+    """
+    classes = np.empty(target.shape, np.uint8)
+    plane = target.shape[1] * target.shape[2] * len(probabilities)
+    thickness = max(1, SLAB_VOXELS // plane)
+    for first in range(0, target.shape[0], thickness):
+        last = min(first + thickness, target.shape[0])
+        affine = target.affine.copy()
+        affine[:3, 3] = target.to_world((first, 0, 0))
+        slab = Grid((last - first, *target.shape[1:]), affine)
+        classes[first:last] = classify(
+            np.stack([resample(p, None, source, slab)[0] for p in probabilities])
+        )
+    return classes
+
+
+def predict_scan(
+    model: keras.Model, traits: Traits, image: npt.NDArray, grid: Grid
+) -> npt.NDArray[np.uint8]:
+    """Label a scan that lies on any grid.
+
+    Args:
+        model: Compiled.
+        traits: What the model was trained for.
+        image: The scan's voxels, shape of `grid`, finite.
+        grid: The scanner's grid.
+
+    Returns:
+        Classes on the scanner's grid.
+    """
+    target = canonical_grid(grid, traits.spacing)
+    intensity = measure_intensity(image, traits.intensity)
+    smooth = smooth_for(image, grid, target)
+    background = intensity.background
+    found, _ = resample(smooth, None, grid, target, background=background)
+    probabilities = predict_image(
+        model,
+        intensity.normalise(found),
+        filled_extent(grid, target),
+        traits.patch_size,
+        num_classes=len(traits.class_names),
+    )
+    return carry_back(probabilities, target, grid)
+
+
+def keep_largest(classes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Keep the largest connected component of each class.
+
+    Voxels that touch by a face are connected. An absent class stays absent.
+
+    Args:
+        classes: Shape (I, J, K); 0 is the background.
+    """
+    kept = np.zeros_like(classes)
+    for number in np.unique(classes[classes > 0]):
+        parts, _ = label(classes == number)
+        sizes = np.bincount(parts.ravel())
+        kept[parts == 1 + np.argmax(sizes[1:])] = number
+    return kept
+
+
+def label_values(
+    classes: npt.NDArray[np.uint8], segments: Sequence[Segment]
+) -> npt.NDArray[np.uint16]:
+    """Give each class the value that its segment has in a label map."""
+    table = np.zeros(len(segments) + 1, np.uint16)
+    table[1:] = [segment.value for segment in segments]
+    return table[classes]

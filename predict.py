@@ -1,0 +1,64 @@
+"""Label scans with a trained network, each on its own grid.
+
+Example:
+    python predict.py scan.nrrd --model run/unet3d/model.keras --output labels
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from volumes.errors import DataError
+
+
+# fmt: off
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("scans", type=Path, nargs="+", metavar="SCAN", help="NRRD or NIfTI")
+    add("--model", type=Path, required=True, help="model.keras of train.py")
+    add("--output", type=Path, required=True, help="folder for the label maps")
+    add("--format", choices=("seg.nrrd", "input"), default="seg.nrrd", help="for 3D Slicer, or as the scan's file (default seg.nrrd)")
+    add("--keep-largest", action="store_true", help="keep only the largest connected component of each class")
+    add("--require-gpu", action="store_true", help="stop if there is no GPU")
+    add("--force", action="store_true", help="replace existing label maps")
+    return parser.parse_args(argv)
+
+
+# fmt: on
+def main(argv: Sequence[str] | None = None) -> int:
+    """Label every scan; one that fails does not stop the rest."""
+    args = parse_args(argv)
+    # Late, so that --help and a wrong flag answer at once.
+    from models.device import find_device
+    from models.trained import load_trained
+    from runs.labelling import label_scan, plan_labels
+
+    try:
+        labels = plan_labels(args.scans, args.output, args.format, force=args.force)
+        print(f"predicting on {find_device(require_gpu=args.require_gpu)}")
+        network, traits = load_trained(args.model)
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    failed = 0
+    for number, (scan, label) in enumerate(labels.items(), start=1):
+        try:
+            report = label_scan(
+                network, traits, scan, label, largest_only=args.keep_largest
+            )
+            print(f"{number}/{len(labels)}  {report}", flush=True)
+        except DataError as error:
+            print(f"{number}/{len(labels)}  {error}", file=sys.stderr)
+            failed += 1
+    if failed:
+        print(f"{failed} of {len(labels)} scans failed.", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""Labelling scans that never were in a cube."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from models.prediction import keep_largest, label_values, predict_scan
+from models.trained import Traits
+from volumes.errors import UsageError
+from volumes.files import read_finite_volume, stem_of, suffix_of, write_label_map
+
+
+def plan_labels(
+    scans: Sequence[Path], folder: Path, kind: str, *, force: bool
+) -> dict[Path, Path]:
+    """Decide where each scan's label map goes, before any is predicted.
+
+    Scans of one file name get the name of their folder in front.
+
+    Args:
+        scans: Files to label.
+        folder: For the label maps.
+        kind: "seg.nrrd", or "input" for each scan's own format.
+        force: Whether existing label maps may be replaced.
+
+    Raises:
+        UsageError: If two label maps would have one name, one exists already,
+            or one would replace a scan.
+    """
+    stems = [stem_of(scan) for scan in scans]
+    labels: dict[Path, Path] = {}
+    for scan, stem in zip(scans, stems, strict=True):
+        suffix = ".seg.nrrd"
+        if kind == "input":
+            suffix = suffix_of(scan).replace(".nhdr", ".nrrd")
+        lone = stems.count(stem) == 1
+        name = stem if lone else f"{scan.absolute().parent.name}_{stem}"
+        labels[scan] = folder / f"{name}_label{suffix}"
+    names = list(labels.values())
+    taken = sorted(str(name) for name in set(names) if names.count(name) > 1)
+    if taken or len(labels) < len(scans):
+        raise UsageError(
+            "Each scan must be named once, and be told from the others by its name "
+            f"or its folder's. Received twice: {', '.join(taken) or 'a scan'}"
+        )
+    existing = [str(name) for name in names if name.exists()]
+    if existing and not force:
+        raise UsageError(f"--force replaces what exists: {', '.join(existing)}")
+    return labels
+
+
+def label_scan(
+    network: keras.Model,
+    traits: Traits,
+    scan: Path,
+    label: Path,
+    *,
+    largest_only: bool,
+) -> str:
+    """Predict one scan and write its label map.
+
+    Returns:
+        A line that says what was found: millilitres of each class, and seconds.
+
+    Raises:
+        DataError: If the scan cannot be read or the label map not be written.
+    """
+    start = time.perf_counter()
+    image = read_finite_volume(scan)
+    classes = predict_scan(network, traits, image.array, image.grid)
+    if largest_only:
+        classes = keep_largest(classes)
+    segments = traits.segments()
+    values = label_values(classes, segments)
+    write_label_map(label, values, like=image, segments=segments)
+    counts = np.bincount(classes.ravel(), minlength=len(traits.class_names))
+    voxel_ml = abs(np.linalg.det(image.grid.affine[:3, :3])) / 1000
+    found = ", ".join(
+        f"{name} {count * voxel_ml:.1f} ml"
+        for name, count in zip(traits.class_names[1:], counts[1:], strict=False)
+    )
+    return f"{scan} -> {label}: {found}, {time.perf_counter() - start:.1f} s"

@@ -1,0 +1,63 @@
+"""One network's run: train, test, score, and leave everything in the folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from evaluation.architecture import draw_architecture
+from evaluation.costs import commit, package_versions, peak_memory_mib
+from evaluation.curves import draw_curves
+from evaluation.tables import format_summary, summarize, write_scores
+from models.device import find_device
+from models.fitting import Request, fit
+from runs.folder import TITLES, write_json
+from runs.testing import test_cases
+from volumes.cube import Cube
+
+
+def run_network(
+    request: Request, cube_path: Path, run: Path, arguments: dict, *, require_gpu: bool
+) -> None:
+    """Train a network on a cube, predict and score the cube's test cases.
+
+    Args:
+        request: Which network, and how to train it.
+        cube_path: The cube.
+        run: The run folder, there already.
+        arguments: The command line, for the record.
+        require_gpu: Whether to refuse to run on a CPU.
+
+    Raises:
+        DataError: If the cube, its scans or the request cannot be used.
+    """
+    title = TITLES[request.model]
+    device = find_device(require_gpu=require_gpu)
+    print(f"{title} on {device}", flush=True)
+    with Cube(cube_path) as cube:
+        about = {
+            "arguments": arguments,
+            "device": device,
+            "versions": package_versions(),
+            "commit": commit(),
+            "cube_checksum": cube.checksum,
+        }
+        write_json(run / "config.json", about)
+        fitted = fit(request, cube, run)
+        draw_architecture(fitted.layout, title, run / "architecture.png")
+        if fitted.history:
+            draw_curves({title: fitted.history}, run / "curves.png")
+        tested = test_cases(fitted.network, fitted.traits, cube, run)
+    write_scores(run / "scores.csv", tested.scores)
+    summary = summarize(tested.scores)
+    costs = {
+        "parameters": fitted.network.count_params(),
+        "training_minutes": fitted.minutes,
+        "seconds_per_scan": tested.seconds_per_scan,
+        "peak_memory_mib": peak_memory_mib(),
+    }
+    write_json(run / "summary.json", {"scores": summary, "costs": costs})
+    if tested.scores:
+        print(f"{title} on the test cases, on each scan's own grid")
+        print(format_summary(summary))
+    else:
+        print("The cube has no test case, so nothing was scored.")

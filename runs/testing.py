@@ -1,0 +1,107 @@
+"""Predicting a cube's test cases on the scanner's grid, and scoring them there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from evaluation.scores import Score, score_case
+from models.prediction import label_values, predict_scan
+from models.trained import Traits
+from volumes.cube import Cube
+from volumes.drawing import draw_prediction
+from volumes.errors import DataError
+from volumes.files import checksum, read_label_map, read_volume, write_label_map
+from volumes.geometry import canonical_spacing, canonical_view
+from volumes.volume import Volume
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What testing found.
+
+    Args:
+        scores: One per case and foreground class.
+        seconds_per_scan: From the voxels in memory to the label map; None
+            without a test case.
+    """
+
+    scores: Sequence[Score]
+    seconds_per_scan: float | None
+
+
+def read_source(source: dict, kind: str, case_id: str) -> Volume:
+    """Read the scan or label map that a row of the cube was made from.
+
+    Raises:
+        DataError: If the file is gone, or is no longer the one in the cube.
+    """
+    path = Path(source[kind])
+    if checksum(path) != source[f"{kind}_checksum"]:
+        raise DataError(
+            f"{path} must be the {kind} that case '{case_id}' was made from, but it "
+            "changed after the cube was built. Build the cube again."
+        )
+    return read_volume(path) if kind == "image" else read_label_map(path)
+
+
+def test_cases(model: keras.Model, traits: Traits, cube: Cube, run: Path) -> Tested:
+    """Predict every test case, write its label map and overlay, and score it.
+
+    Args:
+        model: Compiled.
+        traits: What it was trained for.
+        cube: Open; names the test cases and their files.
+        run: The run folder; gets `predictions/` and `overlays/`.
+
+    Returns:
+        The scores and the time.
+    """
+    scores, seconds = [], []
+    bar = tqdm(cube.rows("test", copy=0), unit="scan", disable=None)
+    for row in bar:
+        case_id, source = cube.case_ids[row], cube.sources[row]
+        bar.set_description(case_id)
+        image = read_source(source, "image", case_id)
+        start = time.perf_counter()
+        prediction = predict_scan(model, traits, image.array, image.grid)
+        seconds.append(time.perf_counter() - start)
+        reference = traits.lookup()[read_source(source, "label", case_id).array]
+        scores += score_case(
+            prediction,
+            reference,
+            spacing=image.grid.spacing,
+            class_names=traits.class_names,
+            case_id=case_id,
+        )
+        write_label_map(
+            run / "predictions" / f"{case_id}.seg.nrrd",
+            label_values(prediction, traits.segments()),
+            like=image,
+            segments=traits.segments(),
+        )
+        overlay = run / "overlays" / f"{case_id}.png"
+        write_overlay(overlay, case_id, image, reference, prediction)
+    return Tested(scores, float(np.mean(seconds)) if seconds else None)
+
+
+def write_overlay(
+    path: Path,
+    title: str,
+    image: Volume,
+    reference: np.ndarray | None,
+    prediction: np.ndarray,
+) -> None:
+    """Draw a prediction, and the reference where there is one, over its scan."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    turned = [
+        None if array is None else canonical_view(array, image.grid)
+        for array in (image.array, reference, prediction)
+    ]
+    draw_prediction(*turned, canonical_spacing(image.grid), title).save(path)

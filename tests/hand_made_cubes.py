@@ -1,0 +1,61 @@
+"""A clean cube of three cases and one augmented copy, small enough to see."""
+
+import numpy as np
+
+from volumes.cube import CubeWriter, Sample
+
+SHAPE = (6, 8, 10)
+SPACING = (2.0, 1.0, 0.5)
+CLASS_NAMES = ("background", "L1", "L2")
+
+
+def make_label():
+    label = np.zeros(SHAPE, dtype=np.uint8)
+    label[2:4, 2:6, 2:5] = 1  # 2 * 4 * 3 = 24 voxels
+    label[2:4, 2:6, 5:7] = 2  # 2 * 4 * 2 = 16 voxels
+    return label
+
+
+def make_sample(case_id, *, copy=0, split="train", subject=None, drawn=None):
+    voxels = np.arange(np.prod(SHAPE)).reshape(SHAPE)
+    return Sample(
+        image=(voxels / 480).astype(np.float16),
+        label=make_label(),
+        case_id=case_id,
+        subject=subject or f"subject of {case_id}",
+        copy=copy,
+        split=split,
+        extent=np.array([[0, 6], [1, 8], [0, 10]]),
+        affine=np.diag([*SPACING, 1.0]),
+        drawn=drawn or {},
+        source={
+            "content_checksum": f"checksum of {case_id}",
+            "spacing": [0.5, 1.0, 4.0],
+            "orientation": "SPL",
+        },
+    )
+
+
+def clean_samples():
+    return [
+        make_sample("ann"),
+        make_sample("ann", copy=1, drawn={"rescaling": [1.0, 1.0, 1.0]}),
+        make_sample("ben", split="validation"),
+        make_sample("cid", split="test"),
+    ]
+
+
+def write_cube(path, samples):
+    attributes = {
+        "spacing": SPACING,
+        "class_names": CLASS_NAMES,
+        "label_values": [[], [20], [21]],
+        "intensity": ["zscore"],
+        "arguments": {"seed": 0},
+    }
+    with CubeWriter(
+        path, shape=SHAPE, num_rows=len(samples), attributes=attributes
+    ) as cube:
+        for sample in samples:
+            cube.add(sample)
+    return path

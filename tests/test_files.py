@@ -1,0 +1,134 @@
+import hashlib
+import itertools
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from volumes.errors import DataError
+from volumes.files import (
+    checksum,
+    content_checksum,
+    read_grid,
+    read_label_map,
+    read_volume,
+    stem_of,
+    write_image,
+)
+from volumes.geometry import Grid
+from volumes.volume import Volume
+
+SHAPE = (3, 4, 5)  # that of `oblique_grid`
+LABELS = np.zeros(SHAPE, np.uint16)
+LABELS[1, 2, 3] = 20
+LABELS[2, 0, 1:4] = 23
+
+
+def write_nifti(path, array, affine=None, **header):
+    image = nib.Nifti1Image(array, np.eye(4) if affine is None else affine)
+    for name, value in header.items():
+        image.header[name] = value
+    nib.save(image, path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["scan.dcm", "scan.mha", "nrrd", "scan.gz"])
+def test_other_formats_are_refused_with_those_that_are_read(tmp_path, name):
+    with pytest.raises(DataError, match=r"must end in \.seg\.nrrd, .*Received"):
+        read_volume(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["scan.nrrd", "scan.nii.gz"])
+def test_a_missing_file_is_refused(tmp_path, name):
+    with pytest.raises(DataError, match=f"{name}: .*no such file"):
+        read_volume(tmp_path / name)
+    (tmp_path / name).mkdir()
+    with pytest.raises(DataError, match=f"{name}: .*not a regular file"):
+        read_grid(tmp_path / name)
+
+
+def test_a_stem_loses_the_whole_ending():
+    assert stem_of("a/verse.014.seg.nrrd") == "verse.014"
+    assert stem_of("sub-1_ct.NII.GZ") == "sub-1_ct"
+
+
+def test_labels_stored_as_floats_are_fine(tmp_path, oblique_grid):
+    write_image(tmp_path / "label.nrrd", LABELS.astype(np.float32), oblique_grid)
+
+    array = read_label_map(tmp_path / "label.nrrd").array
+
+    assert array.dtype == np.uint16
+    np.testing.assert_array_equal(array, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "shown"),
+    [
+        (np.int16, [-1, -2], "Received: -2, -1$"),
+        (np.float32, [0.5, 2.25], r"Received: 0\.5, 2\.25$"),
+        (np.float64, [np.nan], "Received: nan$"),
+        (np.float32, [np.inf], "Received: inf$"),
+        (np.int32, [70000], "Received: 70000$"),
+        (np.int16, range(-7, 0), "Received: -7, -6, -5, -4, -3 and 2 others$"),
+    ],
+)
+def test_values_that_are_no_labels_are_refused_and_shown(
+    tmp_path, oblique_grid, dtype, values, shown
+):
+    array = np.zeros(SHAPE, dtype)
+    array.flat[5 : 5 + len(values)] = values
+    write_image(tmp_path / "label.nrrd", array, oblique_grid)
+
+    with pytest.raises(DataError, match=shown):
+        read_label_map(tmp_path / "label.nrrd")
+
+
+def test_checksum_is_that_of_the_bytes(tmp_path):
+    (tmp_path / "x").write_bytes(b"abc" * 1_000_000)
+
+    expected = hashlib.sha256(b"abc" * 1_000_000).hexdigest()
+
+    assert checksum(tmp_path / "x") == expected
+    with pytest.raises(DataError, match="could not be read"):
+        checksum(tmp_path / "none")
+
+
+def test_content_checksum_sees_through_format_type_and_order_of_axes(
+    tmp_path, oblique_grid
+):
+    array = np.arange(60, dtype=np.int16).reshape(SHAPE)
+    affine = oblique_grid.affine
+    first = Volume(array, oblique_grid, tmp_path)
+    write_nifti(tmp_path / "same.nii.gz", array.astype(np.float64), affine)
+    # The same voxels at the same places: I reversed, J and K exchanged.
+    turned = affine[:, [0, 2, 1, 3]].copy()
+    turned[:3, 0] *= -1
+    turned[:3, 3] = oblique_grid.to_world((2, 0, 0))
+    second = Volume(
+        array[::-1].transpose(0, 2, 1), Grid((3, 5, 4), turned), tmp_path / "other"
+    )
+
+    sums = {
+        content_checksum(first),
+        content_checksum(second),
+        content_checksum(read_volume(tmp_path / "same.nii.gz")),
+    }
+
+    assert len(sums) == 1
+
+
+def test_content_checksum_tells_other_voxels_and_other_places(tmp_path, oblique_grid):
+    array = np.arange(60, dtype=np.int16).reshape(SHAPE)
+    moved = oblique_grid.affine.copy()
+    moved[1, 3] += 0.01
+    changed = array.copy()
+    changed[2, 3, 4] += 1
+    volumes = [
+        Volume(array, oblique_grid, tmp_path),
+        Volume(array[::-1], oblique_grid, tmp_path),
+        Volume(changed, oblique_grid, tmp_path),
+        Volume(array, Grid(SHAPE, moved), tmp_path),
+    ]
+
+    for first, second in itertools.combinations(volumes, 2):
+        assert content_checksum(first) != content_checksum(second)

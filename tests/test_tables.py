@@ -1,0 +1,334 @@
+import json
+from dataclasses import fields, replace
+
+import pytest
+
+from evaluation.comparison import compare, format_comparison
+from evaluation.scores import Score
+from evaluation.tables import (
+    METRICS,
+    format_summary,
+    read_scores,
+    summarize,
+    values_by_case,
+    write_scores,
+)
+from volumes.errors import DataError, UsageError
+from volumes.text import format_figure, format_table
+
+NAMES = ("UNet-2D", "UNet-3D")
+
+
+def score(case_id, dice, class_name="vertebra", empty="", **others):
+    missing = {"both": None}.get(empty, 1.5)
+    figures = {
+        "iou": dice / (2 - dice),
+        "hd95_mm": missing,
+        "assd_mm": missing,
+        "nsd_1mm": missing,
+        "nsd_2mm": missing,
+        "prediction_ml": 3.0,
+        "reference_ml": 4.0,
+        "volume_error_ml": -1.0,
+    }
+    return Score(case_id, class_name, dice, **(figures | others), empty=empty)
+
+
+def scores_of(*values):
+    return [score(f"case-{number}", value) for number, value in enumerate(values)]
+
+
+def entry_of(comparison, key):
+    return next(entry for entry in comparison["metrics"] if entry["key"] == key)
+
+
+MIXED = [
+    score("a", 0.8, "vertebra", hd95_mm=2.0, volume_error_ml=3.0),
+    score("a", 1.0, "disc", empty="both", volume_error_ml=0.0),
+    score("b", 0.6, "vertebra", hd95_mm=4.0, volume_error_ml=-1.0),
+    score("b", 0.0, "disc", empty="prediction", hd95_mm=100.0),
+    score("c", 0.1, "vertebra", hd95_mm=9.0),
+    score("c", 0.0, "disc", empty="reference", hd95_mm=50.0),
+]
+
+
+def test_scores_survive_the_file_exactly(tmp_path):
+    awkward = [
+        score('of "him", too', 1 / 3, hd95_mm=0.1 + 0.2, volume_error_ml=-1e-17),
+        score("ß 2", 2 / 3, "disc, upper\nhalf", empty="reference"),
+        score("c", 1.0, empty="both"),
+    ]
+
+    write_scores(tmp_path / "scores.csv", awkward)
+
+    assert read_scores(tmp_path / "scores.csv") == awkward
+
+
+def test_scores_file_has_a_row_per_case_and_class_and_empty_cells(tmp_path):
+    write_scores(tmp_path / "scores.csv", MIXED[:2])
+
+    header, _, second = (tmp_path / "scores.csv").read_text().splitlines()
+    assert header == ",".join(field.name for field in fields(Score))
+    assert second == "a,disc,1.0,1.0,,,,,3.0,4.0,0.0,both"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("dice", "overlap", r"must have the columns.*no dice"),
+        ("0.8", "good", r"line 2: .*'good'"),
+        ("0.8", "nan", r"line 2: .*dice=nan"),
+        (",both", "", r"line 3: .*empty=None"),
+        (",both", ",neither", r"line 3: .*'neither'"),
+        ("a,disc", "a,vertebra", r"line 3: .*'a', 'vertebra' again"),
+    ],
+)
+def test_malformed_scores_file_is_refused(tmp_path, old, new, message):
+    path = tmp_path / "scores.csv"
+    write_scores(path, MIXED[:2])
+    path.write_text(path.read_text().replace(old, new))
+
+    with pytest.raises(DataError, match=message):
+        read_scores(path)
+
+
+def test_missing_scores_file_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"scores\.csv could not be read: No such"):
+        read_scores(tmp_path / "scores.csv")
+
+
+def test_summary_averages_classes_within_a_case_first():
+    summary = summarize(MIXED)
+
+    # Cases: (0.8 + 1) / 2, 0.6 / 2, 0.1 / 2 -> 0.9, 0.3, 0.05.
+    dice = summary["over_classes"]["metrics"]["dice"]
+    assert dice["mean"] == pytest.approx(1.25 / 3, rel=1e-12)
+    assert dice["median"] == pytest.approx(0.3, rel=1e-12)
+    assert dice["num_values"] == 3
+    # Class in neither mask left out: 2, (4 + 100) / 2, (9 + 50) / 2.
+    hausdorff = summary["over_classes"]["metrics"]["hd95_mm"]
+    assert hausdorff["mean"] == pytest.approx((2 + 52 + 29.5) / 3, rel=1e-12)
+
+
+def test_summary_counts_empty_masks_and_keeps_them():
+    disc = summarize(MIXED)["classes"]["disc"]
+
+    assert disc["num_cases"] == 3
+    assert disc["both_empty"] == 1
+    assert disc["prediction_empty"] == 1
+    assert disc["reference_empty"] == 1
+    assert disc["one_empty"] == 2
+    assert disc["metrics"]["dice"]["mean"] == pytest.approx(1 / 3, rel=1e-12)
+    assert disc["metrics"]["hd95_mm"]["mean"] == 75
+    assert disc["metrics"]["hd95_mm"]["num_values"] == 2
+
+
+def test_summary_tells_the_bias_of_the_volume_from_its_size():
+    metrics = summarize(MIXED)["classes"]["vertebra"]["metrics"]
+
+    # +3, -1, -1 ml.
+    assert metrics["volume_error_ml"]["mean"] == pytest.approx(1 / 3, rel=1e-12)
+    absolute = metrics["absolute_volume_error_ml"]["mean"]
+    assert absolute == pytest.approx(5 / 3, rel=1e-12)
+
+
+@pytest.mark.parametrize("scores", [MIXED, MIXED[:1], MIXED[1:2], []])
+def test_summary_and_its_table_hold_for_every_number_of_cases(scores):
+    summary = summarize(scores, seed=7)
+
+    assert json.loads(json.dumps(summary, allow_nan=False)) == summary
+    assert "Class in neither mask: Dice and IoU 1" in format_summary(summary)
+
+
+def test_summary_table_lines_up_its_figures():
+    table = format_summary(summarize(MIXED)).splitlines()
+
+    assert table[0].startswith("Mean per class  Cases   Dice")
+    assert table[0].endswith("Missed  Invented  In neither")
+    assert table[3].split()[:3] == ["disc", "3", "0.333"]
+    assert table[3].split()[-3:] == ["1", "1", "1"]
+    assert len(table[2]) == len(table[3]) == len(table[0])
+
+
+def test_case_without_an_applicable_class_is_left_out():
+    dice, hausdorff = METRICS[0], METRICS[2]
+
+    assert values_by_case(MIXED[1:2], dice) == {"a": 1.0}
+    assert values_by_case(MIXED[1:2], hausdorff) == {}
+
+
+def test_comparison_is_second_minus_first_over_the_same_cases():
+    first = scores_of(0.5, 0.6, 0.7)
+    second = scores_of(0.55, 0.7, 0.85)[::-1]  # +0.05, +0.1, +0.15
+
+    dice = entry_of(compare(first, second, NAMES), "dice")
+
+    assert dice["networks"]["UNet-2D"]["mean"] == pytest.approx(0.6, rel=1e-12)
+    assert dice["networks"]["UNet-3D"]["mean"] == pytest.approx(0.7, rel=1e-12)
+    assert dice["difference"]["mean"] == pytest.approx(0.1, rel=1e-12)
+    # Three times the same case is 1 of 27 resamples, 3.7 % > 2.5 %.
+    assert dice["difference"]["interval"] == pytest.approx([0.05, 0.15], rel=1e-9)
+    assert dice["difference"]["p_value"] == 0.25
+
+
+def test_comparison_of_distances_leaves_out_pairs_without_one():
+    first = [
+        score("a", 1.0, empty="both"),
+        score("b", 0.5, hd95_mm=3.0),
+        score("c", 0.0, empty="reference", hd95_mm=80.0),
+    ]
+    second = [
+        score("a", 0.0, empty="reference", hd95_mm=90.0),
+        score("b", 0.5, hd95_mm=5.0),
+        score("c", 1.0, empty="both"),
+    ]
+
+    comparison = compare(first, second, NAMES)
+
+    hausdorff = entry_of(comparison, "hd95_mm")["difference"]
+    assert (hausdorff["mean"], hausdorff["num_cases"]) == (2, 1)
+    assert entry_of(comparison, "dice")["difference"]["num_cases"] == 3
+    assert comparison["empty"]["UNet-3D"]["one_empty"] == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdict"),
+    [
+        (
+            (0.5, 0.6, 0.7),
+            (0.55, 0.7, 0.85),
+            "UNet-3D is better by 0.100 Dice (95 % interval 0.050 to 0.150, 3 cases). "
+            "So few cases cannot carry a p-value below 0.05: with 3 the smallest "
+            "possible is 0.25.",
+        ),
+        (
+            (0.75,) * 6,
+            (0.5,) * 6,
+            "UNet-2D is better by 0.250 Dice (95 % interval 0.250 to 0.250, 6 cases).",
+        ),
+        (
+            (0.5,) * 6,
+            (0.5,) * 6,
+            "No difference can be claimed: the 95 % interval of UNet-3D minus UNet-2D, "
+            "+0.000 to +0.000 Dice, includes 0 (6 cases).",
+        ),
+        (
+            (0.5,) * 5,
+            (0.5,) * 5,
+            "No difference can be claimed: the 95 % interval of UNet-3D minus UNet-2D, "
+            "+0.000 to +0.000 Dice, includes 0 (5 cases). So few cases cannot carry a "
+            "p-value below 0.05: with 5 the smallest possible is 0.0625.",
+        ),
+        (
+            (0.5,),
+            (0.75,),
+            "No difference can be claimed: one case gives no interval "
+            "(UNet-3D minus UNet-2D: +0.250 Dice).",
+        ),
+    ],
+)
+def test_verdict_claims_what_the_interval_allows(first, second, verdict):
+    comparison = compare(scores_of(*first), scores_of(*second), NAMES)
+
+    assert comparison["verdict"] == verdict
+    assert format_comparison(comparison).startswith(verdict)
+
+
+def test_verdict_says_when_the_test_does_not_follow_the_interval():
+    # Zeros carry nothing in the test: 4 positive differences give 2 / 16, while
+    # a resample of 8 without any of them has a chance of 1/256 = 0.4 %.
+    first = scores_of(*[0.5] * 8)
+    second = scores_of(*[0.5] * 4, *[0.75] * 4)
+
+    comparison = compare(first, second, NAMES)
+
+    assert comparison["verdict"].startswith("UNet-3D is better by 0.125 Dice")
+    assert comparison["verdict"].endswith("does not confirm it: p = 0.125.")
+
+
+def test_comparison_table_shows_costs_or_says_that_none_was_recorded():
+    costs = {
+        "UNet-2D": {"parameters": 1_234_567, "training_minutes": 12.34},
+        "UNet-3D": None,
+    }
+
+    comparison = compare(scores_of(0.5, 0.6), scores_of(0.6, 0.8), NAMES, costs)
+    table = format_comparison(comparison)
+
+    assert json.loads(json.dumps(comparison, allow_nan=False)) == comparison
+    rows = {line.split("  ")[0]: line for line in table.splitlines()}
+    assert rows["Parameters"].split() == (
+        ["Parameters", "lower", "1,234,567", "not", "recorded"]
+    )
+    assert rows["Training (minutes)"].endswith("not recorded")
+    assert "12.3" in rows["Training (minutes)"]
+    assert "Class in one mask only: Dice, IoU and NSD 0" in table
+    assert "UNet-2D: 0 missed, 0 invented, 0 in neither mask" in table
+
+
+def test_comparison_table_shows_every_class_when_there_are_several():
+    table = format_comparison(compare(MIXED, MIXED, NAMES))
+
+    assert "Dice, disc" in table
+    assert "Dice, vertebra" in table
+    single = format_comparison(compare(scores_of(0.5), scores_of(0.5), NAMES))
+    assert "Dice, vertebra" not in single
+
+
+def test_markdown_table_keeps_its_columns():
+    table = format_comparison(compare(MIXED, MIXED, NAMES), markdown=True)
+
+    rows = [line for line in table.splitlines() if line.startswith("|")]
+    # 8 metrics, 2 classes, 4 costs, head and rule; 7 columns have 8 bars, and the
+    # two of |Volume error| are escaped.
+    assert len(rows) == 16
+    assert {row.replace("\\|", "").count("|") for row in rows} == {8}
+
+
+def test_unpaired_cases_are_refused_by_name():
+    with pytest.raises(
+        DataError, match=r"only in UNet-2D: case-2; only in UNet-3D: none"
+    ):
+        compare(scores_of(0.5, 0.6, 0.7), scores_of(0.5, 0.6), NAMES)
+
+
+def test_unpaired_classes_are_refused_by_name():
+    other = [*MIXED[:-1], replace(MIXED[-1], class_name="sacrum")]
+
+    with pytest.raises(DataError, match=r"only in UNet-2D: c disc; .*: c sacrum"):
+        compare(MIXED, other, NAMES)
+
+
+def test_comparison_without_cases_is_refused():
+    with pytest.raises(DataError, match=r"at least one case. Received: none"):
+        compare([], [], NAMES)
+
+
+def test_comparison_of_one_name_is_refused():
+    with pytest.raises(UsageError, match=r"need two names. Received: .*'a', 'a'"):
+        compare(scores_of(0.5), scores_of(0.5), ("a", "a"))
+
+
+@pytest.mark.parametrize(
+    "costs", [{"UNet-2D": {"minutes": 3}}, {"UNet-4D": {"parameters": 3}}]
+)
+def test_misspelt_costs_are_refused(costs):
+    with pytest.raises(ValueError, match=r"Costs must be any of parameters.*Received"):
+        compare(scores_of(0.5), scores_of(0.5), NAMES, costs)
+
+
+def test_figure_has_no_negative_zero():
+    assert format_figure(-0.0001, 3) == "0.000"
+    assert format_figure(-0.0001, 3, sign=True) == "+0.000"
+    assert format_figure(None, 3) == "n/a"
+
+
+def test_table_aligns_words_left_and_figures_right():
+    table = format_table(["Class", "ml"], [["disc", "12.5"], ["vertebra", "3"]])
+
+    assert table.splitlines() == [
+        "Class       ml",
+        "--------  ----",
+        "disc      12.5",
+        "vertebra     3",
+    ]

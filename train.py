@@ -1,0 +1,117 @@
+"""Train a UNet-2D or UNet-3D on a cube, predict its test cases, compare both.
+
+Example:
+    python train.py cube.h5 --model both --minutes 15 --output run
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from volumes.errors import DataError
+
+NETWORKS = ("unet2d", "unet3d")
+
+
+# fmt: off
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cube", type=Path, help="cube of makeCube.py")
+    parser.add_argument("--output", type=Path, required=True, help="run folder to write")
+    parser.add_argument("--force", action="store_true", help="write into a run folder that is not empty")
+    parser.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
+    add = parser.add_argument_group("network").add_argument
+    add("--model", choices=(*NETWORKS, "both"), default="both", help="(default both, one after the other)")
+    add("--filters", type=int, metavar="N", help="of the first level, doubled at each (default 16 in 2D, 8 in 3D)")
+    add("--depth", type=int, default=4, metavar="N", help="how many times the input is halved (default 4)")
+    add("--norm", choices=("instance", "group", "batch", "none"), default="instance", help="(default instance)")
+    add("--dropout", type=float, default=0.0, metavar="SHARE", help="of features, after each block (default 0)")
+    add("--weights", type=Path, metavar="MODEL", help="start from this model.keras; with --epochs 0 only test it")
+    add_training_flags(parser.add_argument_group("training"))
+    add = parser.add_argument_group("device").add_argument
+    add("--mixed-precision", action="store_true", help="compute in float16, for GPUs")
+    add("--require-gpu", action="store_true", help="stop if there is no GPU")
+    args = parser.parse_args(argv)
+    check_args(parser, args)
+    return args
+
+
+def add_training_flags(group: argparse._ArgumentGroup) -> None:
+    """Name the flags that decide how the weights are found."""
+    add = group.add_argument
+    add("--epochs", type=int, metavar="N", help="at most (default 100, or as many as fit in --minutes)")
+    add("--minutes", type=float, metavar="MIN", help="budget of wall time for each network; the learning rate falls to fit it")
+    add("--steps", type=int, default=50, metavar="N", help="batches an epoch (default 50)")
+    add("--batch-size", type=int, metavar="N", help="patches a batch (default: by patch size)")
+    add("--patch-size", type=int, nargs="+", metavar="VOXELS", help="two or three sides (default: by cube)")
+    add("--loss", choices=("dice", "dice-ce"), default="dice", help="Dice, or Dice and cross-entropy (default dice)")
+    add("--learning-rate", type=float, metavar="RATE", help="highest (default 0.002)")
+    add("--patience", type=int, metavar="EPOCHS", help="stop after so many without a better validation Dice (default: never)")
+    add("--seed", type=int, default=0, help="of weights, sampling and dropout (default 0)")
+
+
+# fmt: on
+def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Refuse, by the flag's name, what no network can be trained with."""
+    for flag in ("filters", "depth", "steps", "batch_size", "minutes", "learning_rate"):
+        value = getattr(args, flag)
+        if value is not None and value <= 0:
+            parser.error(f"--{flag.replace('_', '-')} must be positive, not {value}")
+    if not 0 <= args.dropout < 1 or args.seed < 0 or (args.epochs or 0) < 0:
+        parser.error("--dropout must be in [0, 1), --seed and --epochs 0 or more")
+    if args.model == "both" and (args.patch_size or args.weights):
+        parser.error("--patch-size and --weights are one network's: name it by --model")
+    if args.epochs is None and args.minutes is None:
+        args.epochs = 100
+
+
+def train_one(args: argparse.Namespace) -> None:
+    """Train and test the one network that was asked for."""
+    # Late, so that --help and a wrong flag answer at once.
+    from models.fitting import Request
+    from runs.network import run_network
+
+    asked = vars(args)
+    request = Request(**{field.name: asked[field.name] for field in fields(Request)})
+    run_network(request, args.cube, args.output, asked, require_gpu=args.require_gpu)
+
+
+def train_both(args: argparse.Namespace, argv: Sequence[str]) -> int:
+    """Run each network in a process of its own, so that memory is its own too."""
+    from runs.comparing import compare_runs
+
+    for model in NETWORKS:
+        run = args.output / model
+        own = ["--model", model, "--output", str(run)]
+        code = subprocess.run([sys.executable, __file__, *argv, *own]).returncode
+        if code:
+            return code
+    print(compare_runs(args.output, NETWORKS))
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train, predict the test cases, score, and compare."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    args = parse_args(argv)
+    from runs.folder import prepare_run
+
+    try:
+        prepare_run(args.output, may_hold_files=args.force or args.resume)
+        if args.model == "both":
+            return train_both(args, argv)
+        train_one(args)
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

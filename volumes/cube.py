@@ -1,0 +1,303 @@
+"""The cube: one HDF5 file with every scan, its label map and its copies.
+
+This module alone knows the names inside the file. A row is a scan (copy 0) or
+an augmented copy of it (copy 1, 2, ...); all rows share one grid shape and one
+spacing, axis 0 to the patient's right, 1 to the anterior, 2 to the superior.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from volumes.errors import DataError
+from volumes.geometry import Grid
+from volumes.splits import SPLITS
+
+FORMAT_VERSION = 1
+TEXT = h5py.string_dtype()
+# Row-wise datasets besides image and label: name, shape of a row, dtype.
+COLUMNS = (
+    ("case_id", (), TEXT),
+    ("subject", (), TEXT),
+    ("copy", (), np.int64),
+    ("split", (), TEXT),
+    ("extent", (3, 2), np.int64),
+    ("affine", (4, 4), np.float64),
+    ("drawn", (), TEXT),
+    ("source", (), TEXT),
+)
+ATTRIBUTES = ("spacing", "class_names", "label_values", "intensity", "arguments")
+BYTES_PER_VOXEL = np.dtype(np.float16).itemsize + np.dtype(np.uint8).itemsize
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row of the cube.
+
+    Args:
+        image: Normalised intensity, float16, shape (I, J, K).
+        label: Classes, uint8, shape (I, J, K).
+        case_id: Which scan.
+        subject: Which person.
+        copy: 0 for the scan itself, 1, 2, ... for augmented copies.
+        split: "train", "validation" or "test".
+        extent: Box of the grid that the scan fills, first and one-past-last
+            index along each axis, shape (3, 2).
+        affine: Cube voxel to the scan's world in mm, shape (4, 4).
+        drawn: The drawn augmentation parameters; empty for the scan itself.
+        source: Paths, checksums, and the scan's grid and orientation.
+    """
+
+    image: npt.NDArray[np.float16]
+    label: npt.NDArray[np.uint8]
+    case_id: str
+    subject: str
+    copy: int
+    split: str
+    extent: npt.NDArray[np.int64]
+    affine: npt.NDArray[np.float64]
+    drawn: dict
+    source: dict
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+class CubeWriter:
+    """Write a new cube, row by row, in order.
+
+    Args:
+        path: File to write. The caller gives a temporary name and renames it.
+        shape: Grid of every row, (I, J, K).
+        num_rows: How many rows will follow.
+        attributes: Spacing in mm, class names (background first), the label
+            values behind each class, the intensity mode and the arguments:
+            `ATTRIBUTES`; all of it JSON-safe.
+    """
+
+    def __init__(
+        self, path: Path, *, shape: Sequence[int], num_rows: int, attributes: dict
+    ):
+        self._file = h5py.File(path, "w", track_order=False)
+        self._num_rows, self._next = num_rows, 0
+        self._file.attrs["format_version"] = FORMAT_VERSION
+        self._file.attrs["complete"] = False
+        for name in ATTRIBUTES:
+            self._file.attrs[name] = _json(attributes[name])
+        # A chunk is a sagittal slice: UNet-2D reads one, UNet-3D a few.
+        chunked = {
+            "chunks": (1, 1, *shape[1:]),
+            "compression": "gzip",
+            "compression_opts": 1,
+            "shuffle": True,
+        }
+        size = (num_rows, *shape)
+        self._file.create_dataset("image", size, np.float16, **chunked)
+        self._file.create_dataset("label", size, np.uint8, **chunked)
+        for name, row, dtype in COLUMNS:
+            self._file.create_dataset(name, (num_rows, *row), dtype)
+
+    def add(self, sample: Sample) -> None:
+        """Write the next row."""
+        row = self._next
+        self._file["image"][row] = sample.image
+        self._file["label"][row] = sample.label
+        for name, _, dtype in COLUMNS:
+            value = getattr(sample, name)
+            text = dtype is TEXT and not isinstance(value, str)
+            self._file[name][row] = _json(value) if text else value
+        self._next += 1
+
+    def __enter__(self) -> CubeWriter:
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        if kind is None and self._next == self._num_rows:
+            self._file.attrs["complete"] = True
+        self._file.close()
+
+
+class Cube:
+    """Read a cube; nothing is loaded before it is asked for.
+
+    An h5py handle does not survive a fork: open a cube in the process that
+    reads it. One open cube may be read from several threads.
+
+    Args:
+        path: The HDF5 file.
+
+    Raises:
+        DataError: If the file is missing, is no cube, is of another format
+            version or was not finished.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise DataError(f"{path}: no such cube.")
+        try:
+            self._file = h5py.File(self.path, "r")
+        except OSError as error:
+            raise DataError(f"{path} cannot be opened as HDF5: {error}") from error
+        try:
+            self._check()
+        except DataError:
+            self._file.close()
+            raise
+
+    def _check(self) -> None:
+        found = self._file.attrs.get("format_version")
+        if found is None:
+            raise DataError(f"{self.path} is HDF5 but no cube of makeCube.py.")
+        if found != FORMAT_VERSION:
+            raise DataError(
+                f"{self.path} must have format version {FORMAT_VERSION}. "
+                f"Received: {found}. Build it again with makeCube.py."
+            )
+        names = {"image", "label", *(name for name, _, _ in COLUMNS)}
+        missing = sorted(names - set(self._file))
+        missing += sorted(set(ATTRIBUTES) - set(self._file.attrs))
+        if missing:
+            raise DataError(f"{self.path} lacks {', '.join(missing)}.")
+        if not self._file.attrs["complete"]:
+            raise DataError(f"{self.path} was not finished. Build it again.")
+
+    def __enter__(self) -> Cube:
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; closing twice does no harm."""
+        self._file.close()
+
+    def __len__(self) -> int:
+        return self._file["image"].shape[0]
+
+    def _attribute(self, name: str) -> object:
+        return json.loads(self._file.attrs[name])
+
+    def _column(self, name: str) -> list[str]:
+        return list(self._file[name].asstr()[:])
+
+    @cached_property
+    def checksum(self) -> str:
+        """SHA-256 over the columns and attributes, which name every scan's own."""
+        digest = hashlib.sha256()
+        for name in ATTRIBUTES:
+            digest.update(self._file.attrs[name].encode())
+        for values in (self.case_ids, self._column("source"), self._column("drawn")):
+            digest.update(_json(values).encode())
+        return digest.hexdigest()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Grid of every row, (I, J, K)."""
+        return self._file["image"].shape[1:]
+
+    @cached_property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance in mm between voxel centres along I, J, K."""
+        return tuple(self._attribute("spacing"))
+
+    @cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """Name of each class; the first is the background."""
+        return tuple(self._attribute("class_names"))
+
+    @cached_property
+    def label_values(self) -> tuple[tuple[int, ...], ...]:
+        """Values of the label maps behind each class; none for the background."""
+        return tuple(tuple(values) for values in self._attribute("label_values"))
+
+    @cached_property
+    def intensity(self) -> list:
+        """The mode that normalised every scan; see `measure_intensity`."""
+        return self._attribute("intensity")
+
+    @cached_property
+    def arguments(self) -> dict:
+        """What makeCube.py was asked for, as far as it decides the content."""
+        return self._attribute("arguments")
+
+    @property
+    def seed(self) -> int:
+        """The one seed of splits and augmentation."""
+        return self.arguments["seed"]
+
+    @cached_property
+    def case_ids(self) -> list[str]:
+        """Which scan, by row."""
+        return self._column("case_id")
+
+    @cached_property
+    def subjects(self) -> list[str]:
+        """Which person, by row."""
+        return self._column("subject")
+
+    @cached_property
+    def copies(self) -> list[int]:
+        """0 for the scan itself, 1, 2, ... for augmented copies, by row."""
+        return self._file["copy"][:].tolist()
+
+    @cached_property
+    def splits(self) -> list[str]:
+        """Split, by row."""
+        return self._column("split")
+
+    @cached_property
+    def drawn(self) -> list[dict]:
+        """Drawn augmentation parameters, by row."""
+        return [json.loads(text) for text in self._column("drawn")]
+
+    @cached_property
+    def sources(self) -> list[dict]:
+        """Paths, checksums, and the scan's grid and orientation, by row."""
+        return [json.loads(text) for text in self._column("source")]
+
+    @cached_property
+    def extents(self) -> npt.NDArray[np.int64]:
+        """Box of the grid that the scan fills, by row, shape (N, 3, 2)."""
+        return self._file["extent"][:]
+
+    @cached_property
+    def affines(self) -> npt.NDArray[np.float64]:
+        """Cube voxel to the scan's world in mm, by row, shape (N, 4, 4)."""
+        return self._file["affine"][:]
+
+    def rows(self, split: str | None = None, copy: int | None = None) -> list[int]:
+        """List the rows of a split, or of one copy number, or of both."""
+        if split is not None and split not in SPLITS:
+            raise ValueError(f"Split must be one of {SPLITS}. Received: {split}")
+        return [
+            row
+            for row in range(len(self))
+            if split in (None, self.splits[row]) and copy in (None, self.copies[row])
+        ]
+
+    def grid(self, row: int) -> Grid:
+        """Give the grid of a row in the world of its scan."""
+        return Grid(self.shape, self.affines[row])
+
+    def image(
+        self, row: int, box: tuple[slice, slice, slice] | None = None
+    ) -> npt.NDArray[np.float16]:
+        """Read the image of a row, or a box of it; shape (I, J, K)."""
+        return self._file["image"][(row, *(box or (slice(None),) * 3))]
+
+    def label(
+        self, row: int, box: tuple[slice, slice, slice] | None = None
+    ) -> npt.NDArray[np.uint8]:
+        """Read the label map of a row, or a box of it; shape (I, J, K)."""
+        return self._file["label"][(row, *(box or (slice(None),) * 3))]

@@ -1,0 +1,296 @@
+"""Pictures of slices, with the label map as a coloured outline.
+
+Volumes lie on the cube's axes: 0 runs to the patient's right, 1 to the anterior,
+2 to the superior. Pictures follow the convention of the reading room: superior
+is up, in a sagittal slice anterior is on the left, in coronal and axial slices
+the patient's right is on the left, in an axial slice anterior is up. So every
+picture is its plane with both axes reversed. Pixels are square, whatever the
+voxels are.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw
+
+from volumes.sheets import TEXT, Color, beside, draw_sheet, font
+
+# A label map and the colour of each of its labels.
+Outline = tuple[npt.NDArray, Callable[[int], Color]]
+
+PANEL_HEIGHT = 320  # pixels, so that a scan and two copies fill a screen
+GOLDEN_SECTION = (5**0.5 - 1) / 2
+NOT_FINITE = (255, 0, 255)
+REFERENCE = (60, 220, 90)
+PREDICTION = (255, 60, 60)
+BOTH = (255, 225, 60)
+
+# Left, right, top and bottom edge of the sagittal, coronal and axial picture.
+EDGES = ("APSI", "RLSI", "RLAP")
+
+
+def outline_color(label: int) -> Color:
+    """Give the colour of a label's outline, 0..255 each.
+
+    Amber first, then each a golden section of the colour circle further, so
+    that neighbours are far apart. Blues are lightened: a thin dark line would
+    drown in the grey.
+    """
+    color = np.array(colorsys.hls_to_rgb((0.5 + label * GOLDEN_SECTION) % 1, 0.58, 1))
+    luminance = color @ (0.2126, 0.7152, 0.0722)  # ITU-R BT.709
+    color += (1 - color) * max(0, 0.5 - luminance) / (1 - luminance)
+    return tuple(np.round(255 * color).astype(int).tolist())
+
+
+def find_window(image: npt.NDArray) -> tuple[float, float]:
+    """Choose the intensities that a volume shows as black and as white.
+
+    The 1st and the 98.5th percentile of its finite voxels: in MR the fat under
+    the skin may saturate, so that vertebrae are not dark. At most 128 voxels
+    along an axis are looked at. Without a finite voxel: (0, 0).
+
+    Args:
+        image: Intensities, shape (I, J, K), any unit.
+    """
+    steps = tuple(slice(None, None, -(-side // 128) or 1) for side in image.shape)
+    values = image[steps].astype(np.float32)
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return 0.0, 0.0
+    low, high = np.percentile(values, (1, 98.5))
+    return float(low), float(high)
+
+
+def center_of_mass(label_map: npt.NDArray) -> npt.NDArray[np.float64]:
+    """Locate the middle of the foreground in voxels, shape (3,).
+
+    Without foreground: the middle of the volume.
+
+    Args:
+        label_map: Labels, shape (I, J, K), 0 is background.
+    """
+    profiles = _foreground_profiles(label_map)
+    count = profiles[0].sum()
+    if count == 0:
+        return (np.array(label_map.shape) - 1) / 2
+    return np.array([p @ np.arange(len(p)) / count for p in profiles])
+
+
+def find_slices(
+    label_map: npt.NDArray, near: Sequence[float] | None = None
+) -> tuple[int, int, int]:
+    """Choose the sagittal, coronal and axial slice that show the label best.
+
+    Along each axis: of the slices that hold at least half as many foreground
+    voxels as the fullest one, the one closest to `near`. The very centre of a
+    spine often lies in a disc or in the canal, where nothing is labelled.
+
+    Args:
+        label_map: Labels, shape (I, J, K), 0 is background.
+        near: Voxel position. Defaults to the foreground's centre of mass.
+
+    Returns:
+        A slice index per axis; without foreground the slices through `near`.
+    """
+    near = center_of_mass(label_map) if near is None else near
+    chosen = []
+    for profile, position in zip(_foreground_profiles(label_map), near, strict=True):
+        full = np.flatnonzero(2 * profile >= profile.max())
+        chosen.append(int(full[np.argmin(np.abs(full - position))]))
+    return tuple(chosen)
+
+
+def fit_scale(
+    shape: Sequence[int], spacing: Sequence[float], height: int = PANEL_HEIGHT
+) -> float:
+    """Give the mm a pixel at which the tallest of three slices fills `height`."""
+    return max(shape[1] * spacing[1], shape[2] * spacing[2]) / height
+
+
+def find_outline(labels: npt.NDArray) -> npt.NDArray[np.bool_]:
+    """Find the foreground pixels that touch another label, or the border.
+
+    Args:
+        labels: Labels of one picture, shape (rows, columns), 0 is background.
+
+    Returns:
+        Mask of shape (rows, columns); edges count as touching, corners do not.
+    """
+    padded = np.pad(labels, 1)
+    shifted = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+    unlike = np.any([neighbor != labels for neighbor in shifted], axis=0)
+    return unlike & (labels > 0)
+
+
+def draw_slice(
+    image: npt.NDArray,
+    outlines: Sequence[Outline],
+    axis: int,
+    index: int,
+    spacing: Sequence[float],
+    *,
+    window: tuple[float, float],
+    mm_per_pixel: float,
+) -> Image.Image:
+    """Draw one slice in grey, its labels outlined, its sides lettered.
+
+    Pixels on the lines of two label maps are yellow. Voxels that are not finite
+    are magenta. An image whose window is empty (constant) is mid-grey.
+
+    Args:
+        image: Intensities, shape (I, J, K).
+        outlines: Label maps of the same shape, 0 is background, each with the
+            colour of a label.
+        axis: 0 sagittal, 1 coronal, 2 axial.
+        index: Which slice along `axis`.
+        spacing: Voxel spacing in mm along I, J, K.
+        window: Intensities shown as black and as white.
+        mm_per_pixel: Side of a picture's pixel in mm.
+    """
+    across, down = (other for other in range(3) if other != axis)
+    columns = _source_pixels(image.shape[across], spacing[across], mm_per_pixel)
+    rows = _source_pixels(image.shape[down], spacing[down], mm_per_pixel)
+    plane = _upright(image, axis, index).astype(np.float32)
+    grey = Image.fromarray(_shade(plane, window))
+    grey = grey.resize((len(columns), len(rows)), Image.Resampling.BICUBIC)
+    pixels = np.repeat(np.asarray(grey)[:, :, np.newaxis], 3, axis=2)
+    pixels[~np.isfinite(plane)[np.ix_(rows, columns)]] = NOT_FINITE
+    drawn = np.zeros(pixels.shape[:2], dtype=bool)
+    for label_map, color_of in outlines:
+        labels = _upright(label_map, axis, index)[np.ix_(rows, columns)]
+        lines = find_outline(labels)
+        for label in np.unique(labels[lines]):
+            pixels[lines & (labels == label)] = color_of(int(label))
+        pixels[lines & drawn] = BOTH
+        drawn |= lines
+    return _add_letters(Image.fromarray(pixels), EDGES[axis])
+
+
+def draw_panel_row(
+    image: npt.NDArray,
+    outlines: Sequence[Outline],
+    slices: Sequence[int],
+    spacing: Sequence[float],
+    *,
+    window: tuple[float, float],
+    mm_per_pixel: float,
+) -> Image.Image:
+    """Draw a sagittal, a coronal and an axial slice side by side, to one scale.
+
+    Args:
+        image: Intensities, shape (I, J, K).
+        outlines: As for `draw_slice`.
+        slices: Index of the sagittal, the coronal and the axial slice.
+        spacing: Voxel spacing in mm along I, J, K.
+        window: Intensities shown as black and as white.
+        mm_per_pixel: Side of a picture's pixel in mm.
+    """
+    look = {"window": window, "mm_per_pixel": mm_per_pixel}
+    panels = [
+        draw_slice(image, outlines, axis, index, spacing, **look)
+        for axis, index in enumerate(slices)
+    ]
+    return beside(panels)
+
+
+def draw_prediction(
+    image: npt.NDArray,
+    reference: npt.NDArray | None,
+    prediction: npt.NDArray,
+    spacing: Sequence[float],
+    title: str,
+) -> Image.Image:
+    """Draw three slices with the outlines of reference and prediction.
+
+    The slices go through the reference, where it has foreground, or else
+    through the prediction. Classes are not told apart.
+
+    Args:
+        image: Intensities, shape (I, J, K), axes to right, anterior, superior.
+        reference: Annotated labels of the same shape; None if there are none.
+        prediction: Predicted labels of the same shape.
+        spacing: Voxel spacing in mm along I, J, K.
+        title: First line of the picture.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    shapes = [v.shape for v in (image, reference, prediction) if v is not None]
+    if len(set(shapes)) != 1:
+        raise ValueError(
+            "Image, reference and prediction must have one shape. "
+            f"Received: shapes={shapes}"
+        )
+    outlines = [(prediction, lambda label: PREDICTION)]
+    legend = [("prediction", PREDICTION)]
+    if reference is not None:
+        outlines.insert(0, (reference, lambda label: REFERENCE))
+        legend = [("reference", REFERENCE), *legend, ("both on one line", BOTH)]
+    shown = prediction if reference is None or not reference.any() else reference
+    row = draw_panel_row(
+        image,
+        outlines,
+        find_slices(shown),
+        spacing,
+        window=find_window(image),
+        mm_per_pixel=fit_scale(image.shape, spacing),
+    )
+    return draw_sheet([("", row)], title=title, legend=legend)
+
+
+def _foreground_profiles(label_map: npt.NDArray) -> list[npt.NDArray[np.int64]]:
+    """Count the foreground voxels of every slice along each axis."""
+    mask = label_map > 0
+    counts = mask.sum(axis=2)  # (I, J)
+    return [counts.sum(axis=1), counts.sum(axis=0), mask.sum(axis=(0, 1))]
+
+
+def _upright(volume: npt.NDArray, axis: int, index: int) -> npt.NDArray:
+    """Cut a slice and turn it the way it is looked at, shape (rows, columns)."""
+    return np.take(volume, index, axis=axis)[::-1, ::-1].T
+
+
+def _source_pixels(
+    side: int, spacing: float, mm_per_pixel: float
+) -> npt.NDArray[np.int64]:
+    """Give the voxel under the centre of each pixel of a picture's side."""
+    pixels = max(1, round(side * spacing / mm_per_pixel))
+    return ((np.arange(pixels) + 0.5) * side / pixels).astype(np.int64)
+
+
+def _shade(
+    plane: npt.NDArray[np.float32], window: tuple[float, float]
+) -> npt.NDArray[np.uint8]:
+    """Turn intensities into grey values of 0 to 255."""
+    low, high = window
+    if not high > low:
+        return np.full(plane.shape, 128, dtype=np.uint8)
+    shares = np.clip((np.nan_to_num(plane, nan=low) - low) / (high - low), 0, 1)
+    return np.round(255 * shares).astype(np.uint8)
+
+
+def _add_letters(picture: Image.Image, letters: str) -> Image.Image:
+    """Write where left, right, top and bottom of a picture lie in the patient."""
+    width, height = picture.size
+    places = (
+        ((3, height / 2), "lm"),
+        ((width - 3, height / 2), "rm"),
+        ((width / 2, 3), "mt"),
+        ((width / 2, height - 3), "mb"),
+    )
+    draw = ImageDraw.Draw(picture)
+    for letter, (place, anchor) in zip(letters, places, strict=True):
+        draw.text(
+            place,
+            letter,
+            TEXT,
+            font(12),
+            anchor=anchor,
+            stroke_width=1,
+            stroke_fill=(0, 0, 0),
+        )
+    return picture

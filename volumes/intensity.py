@@ -1,0 +1,80 @@
+"""Normalising a scan's intensity from its own voxels, never from its label map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+# Air in a CT lies near -1000 HU; no MR scanner writes values so low.
+CT_BELOW = -500.0
+# Soft tissue to cortical bone.
+CT_WINDOW = (-200.0, 1000.0)
+PERCENTILES = (0.5, 99.5)
+SAMPLED_VOXELS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Intensity:
+    """How one scan's intensity becomes the network's.
+
+    `(clip(x, low, high) - center) / scale`
+
+    Args:
+        kind: "zscore" or "window".
+        low: Lower clip, in the scan's unit.
+        high: Upper clip, in the scan's unit.
+        center: What becomes 0.
+        scale: What becomes 1, positive.
+    """
+
+    kind: str
+    low: float
+    high: float
+    center: float
+    scale: float
+
+    @property
+    def background(self) -> float:
+        """What lies outside the scan, in the scan's unit."""
+        return self.low
+
+    def normalise(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Clip and scale; the result is new and has mean near 0, spread near 1."""
+        clipped = np.clip(image, self.low, self.high)
+        clipped -= np.float32(self.center)
+        clipped *= np.float32(1 / self.scale)
+        return clipped
+
+    def to_dict(self) -> dict[str, object]:
+        """Give the values as JSON keeps them."""
+        return asdict(self)
+
+
+def measure_intensity(image: np.ndarray, mode: Sequence[str | float]) -> Intensity:
+    """Measure how a scan is to be normalised.
+
+    Args:
+        image: The scan's voxels, any shape, finite.
+        mode: ("auto",), ("zscore",) or ("window", low, high). `auto` takes a
+            scan whose 0.5 percentile is below -500 for CT and gives it the
+            window -200 to 1000 HU; any other scan is taken for MR and gets
+            its 0.5 and 99.5 percentiles as clip and a z-score.
+
+    Returns:
+        The normalisation. A constant scan gets scale 1.
+    """
+    flat = image.ravel(order="K")
+    # An odd step does not fall in with sides that are multiples of two.
+    flat = flat[:: max(1, flat.size // SAMPLED_VOXELS) | 1].astype(np.float32)
+    low, high = (float(value) for value in np.percentile(flat, PERCENTILES))
+    if mode[0] == "auto" and low < CT_BELOW:
+        mode = ("window", *CT_WINDOW)
+    if mode[0] == "window":
+        low, high = float(mode[1]), float(mode[2])
+        return Intensity("window", low, high, (low + high) / 2, (high - low) / 2)
+    clipped = np.clip(flat, low, high)
+    scale = float(clipped.std()) or 1.0
+    return Intensity("zscore", low, high, float(clipped.mean()), scale)

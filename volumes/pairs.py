@@ -1,0 +1,252 @@
+"""The pair list: which scan has which label map, a pair a line.
+
+Each line reads `image,label`, then optionally `,subject` and `,split`. Paths
+are relative to the list. Empty lines and lines that begin with `#` are passed
+over. A name may stand in parentheses or in double quotes, and must stand in
+quotes if it holds a comma.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from volumes.errors import DataError
+from volumes.files import SUFFIXES, stem_of, suffix_of
+
+SPLITS = ("train", "validation", "test")
+_SHOWN_CHARACTERS = 120
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A scan with its label map.
+
+    Args:
+        image: The intensity volume.
+        label: The label map.
+        case_id: A short name, unique in the list and fit for a file name.
+        subject: The person; the case itself where the list names none.
+        split: "train", "validation" or "test"; None where the list gives none.
+        line: Its line in the list, from 1.
+    """
+
+    image: Path
+    label: Path
+    case_id: str
+    subject: str
+    split: str | None
+    line: int
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line of the list, taken apart."""
+
+    number: int
+    image: Path
+    label: Path
+    subject: str
+    split: str
+
+
+def read_pairs(path: str | Path) -> list[Pair]:
+    """Read a pair list and check it whole.
+
+    Args:
+        path: The list, UTF-8 text.
+
+    Returns:
+        The pairs in the order of the list, at least one.
+
+    Raises:
+        DataError: If the list cannot be read or has faults; every fault stands
+            in the message on a line of its own, with its line number.
+    """
+    path = Path(path)
+    lines, faults = _parse(_read_text(path), path.parent)
+    faults += _path_faults(lines)
+    case_ids = _case_ids([line.image for line in lines])
+    pairs = [
+        Pair(
+            image=line.image,
+            label=line.label,
+            case_id=case_id,
+            subject=line.subject or case_id,
+            split=line.split or None,
+            line=line.number,
+        )
+        for line, case_id in zip(lines, case_ids, strict=True)
+    ]
+    faults += _split_faults(pairs)
+    if not pairs and not faults:
+        raise DataError(
+            f"{path}: the pair list must hold at least one line image,label. "
+            "Received: none"
+        )
+    if faults:
+        count = f"{len(faults)} fault" + "s" * (len(faults) > 1)
+        raise DataError(
+            "\n".join(
+                [f"{path}: {count} in the pair list."]
+                + [f"  line {number}: {fault}" for number, fault in sorted(faults)]
+            )
+        )
+    return pairs
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{path}: could not be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: the pair list must be UTF-8 text ({error})") from (
+            error
+        )
+
+
+def _parse(text: str, folder: Path) -> tuple[list[_Line], list[tuple[int, str]]]:
+    """Take the lines apart; return those with two to four columns, and faults."""
+    lines, faults = [], []
+    for number, content in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+        content = content.strip()
+        if not content or content.startswith("#"):
+            continue
+        columns, fault = _columns(content)
+        if fault:
+            faults.append((number, fault))
+            continue
+        if len(columns) == 3 and columns[2].lower() in SPLITS:
+            columns.insert(2, "")  # a split without a subject
+        columns += [""] * (4 - len(columns))
+        image, label, subject, split = columns
+        if split and split.lower() not in SPLITS:
+            faults.append(
+                (
+                    number,
+                    f"the split must be one of {', '.join(SPLITS)}. "
+                    f"Received: {split!r}",
+                )
+            )
+            split = ""
+        lines.append(
+            _Line(
+                number,
+                _locate(image, folder),
+                _locate(label, folder),
+                subject,
+                split.lower(),
+            )
+        )
+    return lines, faults
+
+
+def _columns(content: str) -> tuple[list[str], str]:
+    """Split a line at commas outside double quotes; return columns or a fault."""
+    shown = repr(content[:_SHOWN_CHARACTERS])
+    if "\0" in content:
+        return [], f"a line must be plain text. Received: {shown}"
+    if content.count('"') % 2:
+        return [], f"double quotes must come in pairs. Received: {shown}"
+    parts = re.findall(r'(?:^|,)((?:"[^"]*"|[^",])*)', content)
+    columns = [_bare(part) for part in parts]
+    if not 2 <= len(columns) <= 4:
+        return [], (
+            "a line must read image,label or image,label,subject,split. "
+            f"Received: {len(columns)} column{'s' * (len(columns) != 1)}, {shown}"
+        )
+    if not columns[0] or not columns[1]:
+        return [], f"the image and the label must both be named. Received: {shown}"
+    return columns, ""
+
+
+def _bare(part: str) -> str:
+    """Take off blanks, the parentheses round a name, and its double quotes."""
+    part = part.strip()
+    if part.startswith("(") and part.endswith(")"):
+        part = part[1:-1].strip()
+    if len(part) > 1 and part.startswith('"') and part.endswith('"'):
+        part = part[1:-1].replace('""', '"')
+    return part.strip()
+
+
+def _locate(name: str, folder: Path) -> Path:
+    """Turn a name of the list into a path, relative names from the list's folder."""
+    path = folder / os.path.expanduser(name)
+    if "\\" in name and not os.path.exists(path):
+        path = folder / os.path.expanduser(name.replace("\\", "/"))
+    return path
+
+
+def _path_faults(lines: Sequence[_Line]) -> Iterator[tuple[int, str]]:
+    """Find files that are missing, of another format, or named twice."""
+    first_use: dict[str, tuple[int, str]] = {}
+    for line in lines:
+        for role, path in (("image", line.image), ("label", line.label)):
+            if not suffix_of(path):
+                yield (
+                    line.number,
+                    f"the {role} must end in one of {', '.join(SUFFIXES)}. "
+                    f"Received: {path}",
+                )
+            elif not os.path.isfile(path):
+                what = "is not a file" if os.path.exists(path) else "does not exist"
+                yield line.number, f"the {role} {path} {what}"
+            place = os.path.realpath(path)
+            if place in first_use:
+                number, other = first_use[place]
+                yield (
+                    line.number,
+                    f"a file must be used once. Received: the {role} {path} is also "
+                    f"the {other} of line {number}",
+                )
+            first_use.setdefault(place, (line.number, role))
+
+
+def _split_faults(pairs: Sequence[Pair]) -> Iterator[tuple[int, str]]:
+    """Find subjects whose cases are in more than one split."""
+    first_case: dict[str, Pair] = {}
+    for pair in pairs:
+        if pair.split is None:
+            continue
+        first = first_case.setdefault(pair.subject, pair)
+        if first.split != pair.split:
+            yield (
+                pair.line,
+                f"a subject must be in one split. Received: {pair.subject!r} in "
+                f"{pair.split}, and in {first.split} on line {first.line}",
+            )
+
+
+def _case_ids(images: Sequence[Path]) -> list[str]:
+    """Find the shortest names that tell the images apart.
+
+    The file's stem, or its folder's name, or the folder's name and the stem,
+    or more folders; where even the whole path does not tell (a fault anyway),
+    a number is added.
+    """
+    depth = max((len(image.parts) for image in images), default=0)
+    ways = [stem_of, lambda image: image.parent.name]
+    ways += [
+        lambda image, count=count: "_".join(
+            [*image.absolute().parts[1:-1][-count:], stem_of(image)]
+        )
+        for count in range(1, depth + 1)
+    ]
+    names: list[str] = []
+    for way in ways:
+        names = [way(image) for image in images]
+        # Some file systems take Case and case for one name.
+        if all(names) and len({name.lower() for name in names}) == len(names):
+            return names
+    seen: defaultdict[str, int] = defaultdict(int)
+    for index, name in enumerate(names):
+        seen[name.lower()] += 1
+        if seen[name.lower()] > 1:
+            names[index] = f"{name}_{seen[name.lower()]}"
+    return names

@@ -1,0 +1,223 @@
+"""Before a cube is built: look at every case, choose the grid, foresee the size."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from volumes.cube import BYTES_PER_VOXEL
+from volumes.errors import DataError, UsageError
+from volumes.files import checksum, read_grid, read_label_map
+from volumes.geometry import (
+    Grid,
+    canonical_grid,
+    canonical_spacing,
+    largest_corner_distance,
+    share_a_grid,
+)
+from volumes.pairs import Pair
+
+# A scan in work: its voxels as read, smoothed, and a warped copy with scratch.
+BYTES_PER_SCAN_VOXEL = 12
+BYTES_PER_WARPED_VOXEL = 16
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What planning needs to know of a case.
+
+    Args:
+        pair: The line of the pair list.
+        grid: The scan's grid.
+        label_values: Every value above 0 of the label map.
+        segment_names: Names that the label map gives to values.
+        checksum: Of the image file.
+        notes: What had to be assumed in reading.
+    """
+
+    pair: Pair
+    grid: Grid
+    label_values: tuple[int, ...]
+    segment_names: dict[int, str]
+    checksum: str
+    notes: tuple[str, ...]
+
+
+def survey(pair: Pair) -> Facts:
+    """Read an image's header and a label map, and see that they belong together.
+
+    Raises:
+        DataError: If either cannot be used, or their grids differ; both are
+            named.
+    """
+    grid, label_map = read_grid(pair.image), read_label_map(pair.label)
+    if not share_a_grid(grid, label_map.grid):
+        distance = largest_corner_distance(grid, label_map.grid)
+        apart = (
+            "their shapes differ"
+            if np.isinf(distance)
+            else f"their corners are up to {distance:.3f} mm apart"
+        )
+        raise DataError(
+            f"Image and label map of case '{pair.case_id}' are on different grids, "
+            f"{apart}.\n  {pair.image}: {grid}\n  {pair.label}: {label_map.grid}"
+        )
+    values = np.flatnonzero(np.bincount(label_map.array.ravel(order="K")))
+    return Facts(
+        pair,
+        grid,
+        tuple(values[values > 0].tolist()),
+        {segment.value: segment.name for segment in label_map.segments},
+        checksum(pair.image),
+        label_map.notes,
+    )
+
+
+def check_duplicates(facts: Sequence[Facts]) -> None:
+    """Refuse the same image file under two names: a leak if splits part them."""
+    names: dict[str, str] = {}
+    faults = []
+    for fact in facts:
+        other = names.setdefault(fact.checksum, fact.pair.case_id)
+        if other != fact.pair.case_id:
+            faults.append(f"{other} and {fact.pair.case_id}")
+    if faults:
+        raise DataError(
+            "Each scan must be listed once, but these hold the same bytes: "
+            f"{'; '.join(faults)}. Remove one, or give --allow-duplicates and the "
+            "same subject to both."
+        )
+
+
+def choose_spacing(grids: Sequence[Grid]) -> tuple[float, float, float]:
+    """Take the median spacing of the scans, and the finest two axes as equal.
+
+    Returns:
+        Spacing in mm along right, anterior, superior; the finest two are both
+        the smaller of their medians.
+    """
+    median = np.median([canonical_spacing(grid) for grid in grids], axis=0)
+    order = np.argsort(median, kind="stable")
+    median[order[1]] = median[order[0]]
+    return tuple(float(f"{value:.4g}") for value in median)
+
+
+def spacing_for_side(grids: Sequence[Grid], side: int) -> tuple[float, float, float]:
+    """Choose one isotropic spacing so that the longest scan fits `side` voxels."""
+    longest = max(max(np.array(grid.shape) * np.array(grid.spacing)) for grid in grids)
+    return (float(longest / side),) * 3
+
+
+def pooling_sizes(spacing: Sequence[float], depth: int) -> list[tuple[int, int, int]]:
+    """Decide which axes each of `depth` poolings halves.
+
+    An axis is skipped while its spacing is more than twice the finest of the
+    others', so that thick slices are pooled once the voxels are near cubes.
+
+    Returns:
+        For each level a factor, 1 or 2, along each axis.
+    """
+    current = np.array(spacing, dtype=float)
+    sizes = []
+    for _ in range(depth):
+        others = [np.delete(current, axis).min() for axis in range(len(current))]
+        factors = np.where(current > 2 * np.array(others), 1, 2)
+        sizes.append(tuple(factors.tolist()))
+        current = current * factors
+    return sizes
+
+
+def choose_shape(
+    grids: Sequence[Grid], spacing: Sequence[float], depth: int = 4
+) -> tuple[int, int, int]:
+    """Take what the largest scan needs, rounded up to what the networks halve.
+
+    Returns:
+        Sides in voxels, each a multiple of the product of its axis' poolings:
+        16, or less along thick slices.
+    """
+    need = np.max([canonical_grid(grid, spacing).shape for grid in grids], axis=0)
+    multiple = np.prod(pooling_sizes(spacing, depth), axis=0)
+    return tuple((-(-need // multiple) * multiple).tolist())
+
+
+def available_memory() -> int:
+    """Tell how many bytes of memory are free to use."""
+    try:
+        with open("/proc/meminfo") as lines:
+            found = dict(line.split(":", 1) for line in lines)
+        return int(found["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What building a cube will take, in bytes.
+
+    Args:
+        cube: The voxels, uncompressed, without padding.
+        memory_per_worker: While one case is in work.
+    """
+
+    cube: int
+    memory_per_worker: int
+
+
+def foresee(
+    facts: Sequence[Facts],
+    rows: Sequence[int],
+    spacing: Sequence[float],
+    shape: Sequence[int],
+) -> Needs:
+    """Foresee a cube's size and the memory that making it takes.
+
+    Args:
+        facts: Of every case.
+        rows: How many rows each case becomes.
+        spacing: Of the cube.
+        shape: Of the cube.
+    """
+    filled = [
+        np.minimum(canonical_grid(fact.grid, spacing).shape, shape).prod()
+        for fact in facts
+    ]
+    cube = int(np.dot(filled, rows)) * BYTES_PER_VOXEL
+    padded = int(np.prod(shape))
+    memory = max(
+        int(np.prod(fact.grid.shape)) * BYTES_PER_SCAN_VOXEL
+        + padded * (BYTES_PER_WARPED_VOXEL + count * BYTES_PER_VOXEL)
+        for fact, count in zip(facts, rows, strict=True)
+    )
+    return Needs(cube, memory)
+
+
+def check_needs(needs: Needs, output: Path, workers: int) -> int:
+    """See that a cube fits on the disk and its making in memory.
+
+    Returns:
+        The number of workers, lowered to what the memory allows.
+
+    Raises:
+        UsageError: If the disk or the memory cannot hold it.
+    """
+    folder = next(path for path in output.absolute().parents if path.is_dir())
+    disk, memory = shutil.disk_usage(folder).free, available_memory()
+    # Noise hardly compresses; a quarter off is what float16 scans have shown.
+    if needs.cube * 0.75 > disk:
+        raise UsageError(
+            f"The cube needs about {needs.cube / 1e9:.1f} GB, but {folder} has "
+            f"{disk / 1e9:.1f} GB free. A coarser --spacing or fewer --copies helps."
+        )
+    if needs.memory_per_worker > memory:
+        raise UsageError(
+            f"One case needs about {needs.memory_per_worker / 1e9:.1f} GB of memory, "
+            f"but {memory / 1e9:.1f} GB are free. A coarser --spacing or fewer "
+            "--copies helps."
+        )
+    return max(1, min(workers, memory // needs.memory_per_worker))

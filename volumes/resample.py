@@ -1,0 +1,145 @@
+"""Carry a scan onto the cube's grid, and a prediction back, in one interpolation.
+
+Every spatial step is a coordinate map in mm about the volume's centre; the
+steps are composed, and the voxels are sampled once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter1d
+
+from volumes.geometry import Grid, canonical_axes
+from volumes.warp import ControlGrid, warp
+
+# Full width at half maximum of a Gaussian of sigma 1.
+FWHM = 2 * np.sqrt(2 * np.log(2))
+
+
+@dataclass(frozen=True)
+class CoordinateMap:
+    """Where each point of the output comes from, in mm about the centre.
+
+    A point p of the output, in the target grid's own axes, reads the input at
+    `linear @ (p + displacement(p))`. The default is the identity.
+
+    Args:
+        linear: Shape (3, 3), not singular.
+        control: Displacement in mm on a control grid, or None.
+    """
+
+    linear: npt.NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
+    control: ControlGrid | None = None
+
+
+def index_map(source: Grid, target: Grid, linear: npt.ArrayLike) -> np.ndarray:
+    """Compose output index -> mm about the centre -> world -> input index.
+
+    Returns:
+        Matrix of shape (3, 4) from target index to source index.
+    """
+    half = (np.array(target.shape) - 1) / 2
+    to_source = np.linalg.inv(source.affine)
+    block = to_source[:3, :3] @ target.direction @ linear * np.array(target.spacing)
+    center = to_source[:3, :3] @ target.center + to_source[:3, 3]
+    return np.concatenate([block, (center - block @ half)[:, None]], axis=1)
+
+
+def smooth_for(image: np.ndarray, source: Grid, target: Grid) -> np.ndarray:
+    """Blur an image where the target grid is coarser, so that it does not alias.
+
+    The Gaussian turns a point spread of one source voxel into one of the target
+    voxel: `sigma = sqrt(target^2 - source^2) / FWHM` per axis, in mm.
+
+    Returns:
+        The image itself where no axis gets coarser, else a float32 copy.
+
+    Reference:
+        Cardoso et al., 2015, https://doi.org/10.1007/978-3-319-24571-3_81,
+        section 2.
+    """
+    axes, _ = canonical_axes(source)
+    target_axes, _ = canonical_axes(target)
+    for axis, target_axis in zip(axes, target_axes, strict=True):
+        fine, coarse = source.spacing[axis], target.spacing[target_axis]
+        if coarse > fine * 1.01 and image.shape[axis] > 1:
+            sigma = np.sqrt(coarse**2 - fine**2) / FWHM / fine
+            image = gaussian_filter1d(
+                image, sigma, axis=axis, output=np.float32, mode="nearest", truncate=3
+            )
+    return image
+
+
+def resample(
+    image: np.ndarray,
+    label: np.ndarray | None,
+    source: Grid,
+    target: Grid,
+    *,
+    classes: npt.NDArray[np.uint8] | None = None,
+    background: float = 0.0,
+    through: CoordinateMap | None = None,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+    """Sample a scan and its label map on another grid, once.
+
+    Args:
+        image: Shape (I, J, K) of `source`; smoothed beforehand (`smooth_for`)
+            where the target is coarser.
+        label: Unsigned integers on the same grid, or None.
+        source: The grid of `image` and `label`.
+        target: The grid wanted.
+        classes: Class of each label value; see `warp`.
+        background: What the image is outside the scan.
+        through: Augmentation, about the target's centre. Defaults to none.
+
+    Returns:
+        The image, float32, and the label map, uint8, on `target`.
+    """
+    through = CoordinateMap() if through is None else through
+    matrix = index_map(source, target, through.linear)
+    control = through.control
+    if control is not None:
+        per_mm = matrix[:, :3] / np.array(target.spacing)
+        values = np.einsum("ab,b...->a...", per_mm, control.values)
+        control = ControlGrid(values, control.step)
+    return warp(
+        image,
+        label,
+        matrix,
+        target.shape,
+        classes=classes,
+        background=background,
+        control=control,
+    )
+
+
+def mapped_affine(target: Grid, linear: npt.ArrayLike) -> np.ndarray:
+    """Give the affine from target index to the scan's world, through `linear`."""
+    half = (np.array(target.shape) - 1) / 2
+    affine = np.eye(4)
+    affine[:3, :3] = target.direction @ linear * np.array(target.spacing)
+    affine[:3, 3] = target.center - affine[:3, :3] @ half
+    return affine
+
+
+def filled_extent(
+    source: Grid, target: Grid, linear: npt.ArrayLike | None = None
+) -> npt.NDArray[np.int64]:
+    """Find the box of the target grid that the scan really fills.
+
+    Returns:
+        First and one-past-last index along each axis, shape (3, 2). The box
+        holds the scan's eight outer corners; a displacement is not followed.
+    """
+    matrix = index_map(source, target, np.eye(3) if linear is None else linear)
+    sides = np.array(source.shape)
+    corners = np.array(list(product((0, 1), repeat=3))) * sides - 0.5
+    found = np.linalg.solve(matrix[:, :3], (corners - matrix[:, 3]).T).T
+    low = np.ceil(found.min(axis=0) - 1e-6)
+    high = np.floor(found.max(axis=0) + 1e-6) + 1
+    box = np.stack([low, high], axis=1)
+    return np.clip(box, 0, np.array(target.shape)[:, None]).astype(np.int64)

@@ -1,0 +1,51 @@
+"""Figures and tables as text, for the shell and for Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def format_figure(value: float | None, decimals: int, *, sign: bool = False) -> str:
+    """Write a figure, or "n/a" where there is none; no "-0.00"."""
+    if value is None:
+        return "n/a"
+    return f"{round(value, decimals) + 0.0:{'+' if sign else ''}.{decimals}f}"
+
+
+def format_interval(
+    interval: Sequence[float] | None, decimals: int, *, sign: bool = False
+) -> str:
+    """Write an interval as "low to high", or "n/a"."""
+    if interval is None:
+        return "n/a"
+    return " to ".join(format_figure(end, decimals, sign=sign) for end in interval)
+
+
+def format_table(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: bool = False
+) -> str:
+    """Align cells in columns: the first to the left, figures to the right."""
+    if markdown:  # a bar inside a cell would end it
+        heads, *rows = [
+            [cell.replace("|", "\\|") for cell in row] for row in [heads, *rows]
+        ]
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    lines = [
+        [row[0].ljust(widths[0])]
+        + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        for row in [heads, *rows]
+    ]
+    if markdown:
+        rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+        return "\n".join(
+            f"| {' | '.join(line)} |" for line in [lines[0], rule, *lines[1:]]
+        )
+    rule = ["-" * width for width in widths]
+    return "\n".join("  ".join(line).rstrip() for line in [lines[0], rule, *lines[1:]])
+
+
+def format_p(p_value: float | None) -> str:
+    """Write a p-value, or "n/a" where no test was possible."""
+    if p_value is None:
+        return "n/a"
+    return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"

@@ -1,0 +1,53 @@
+"""Vertebra numbers of the VerSe data sets, and a colour for every label.
+
+Reference:
+    [Sekuboyina et al., 2021](https://doi.org/10.1016/j.media.2021.102166),
+    "VerSe: A vertebrae labelling and segmentation benchmark for multi-detector
+    CT images".
+"""
+
+from __future__ import annotations
+
+import colorsys
+
+VERTEBRAE: dict[int, str] = {
+    **{number: f"C{number}" for number in range(1, 8)},
+    **{7 + number: f"T{number}" for number in range(1, 13)},
+    **{19 + number: f"L{number}" for number in range(1, 7)},
+    28: "T13",
+}
+
+_VALUES = {name: value for value, name in VERTEBRAE.items()}
+
+# Turning the hue by the golden ratio keeps neighbouring labels far apart. Labels
+# 13 or 21 apart come back to nearly the same hue, hence five lightnesses in turn.
+_GOLDEN_RATIO = 0.618033988749895
+_LIGHTNESSES = (0.59, 0.475, 0.82, 0.36, 0.705)
+_SATURATION = 0.8
+
+
+def vertebra_name(value: int) -> str | None:
+    """Give the vertebra that VerSe numbers `value`, or None if there is none."""
+    return VERTEBRAE.get(value)
+
+
+def vertebra_value(name: str) -> int | None:
+    """Give the VerSe number of a vertebra such as "L1", or None if unknown."""
+    return _VALUES.get(name.strip().upper())
+
+
+def label_color(value: int) -> tuple[float, float, float]:
+    """Give the default colour of a label: the same in every run and file.
+
+    Args:
+        value: Label value or class index; 0 is black.
+
+    Returns:
+        Red, green and blue, each in [0, 1].
+    """
+    if value == 0:
+        return (0.0, 0.0, 0.0)
+    hue = value * _GOLDEN_RATIO % 1
+    lightness = _LIGHTNESSES[value % len(_LIGHTNESSES)]
+    red, green, blue = colorsys.hls_to_rgb(hue, lightness, _SATURATION)
+    return (round(red, 6), round(green, 6), round(blue, 6))

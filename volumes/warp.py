@@ -1,0 +1,228 @@
+"""The one interpolation: sample a scan and its label map along a coordinate map.
+
+Each output voxel `o` reads the input at the fractional index
+
+    x = matrix @ (o, 1) + sum_lmn w_l w_m w_n control[:, a + l, b + m, c + n]
+
+where the sum is a cubic B-spline displacement on a coarse control grid laid
+over the output (Rueckert et al., 1999, https://doi.org/10.1109/42.796284,
+equation 1), or is absent. The image is interpolated trilinearly; the label map
+takes the class with the largest trilinear weight among the eight neighbours,
+so thin structures do not shrink as they do with nearest-neighbour sampling.
+Voxel borders belong to the scan: an index in [-0.5, n - 0.5] is inside, and is
+clamped to the outermost centres; anything beyond is background.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class ControlGrid:
+    """A displacement on a coarse grid, laid over the output volume.
+
+    Args:
+        values: Displacement at each control point, shape (3, A, B, C). The
+            unit is that of whoever receives it: mm in a coordinate map, input
+            voxels in the kernel.
+        step: Control points per output voxel along each axis; the first
+            output voxel lies on control point 1, because the spline reaches
+            one point to either side.
+    """
+
+    values: npt.NDArray[np.float64]
+    step: tuple[float, float, float]
+
+
+def _compiled(function: Callable) -> Callable:
+    """Compile with numba, kept on disk where a folder for that is writable."""
+    options = {"parallel": True, "nogil": True, "fastmath": True}
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # numba found no place for its cache
+        return numba.njit(**options)(function)
+
+
+@_compiled
+def _warp(image, label, classes, matrix, values, bases, weights, background, out, seg):
+    """Fill `out` and `seg`; `values` of zero size means no displacement."""
+    sides = image.shape
+    elastic = values.size > 0
+    for i in numba.prange(out.shape[0]):
+        line = np.zeros((3, values.shape[3]), np.float64)
+        for j in range(out.shape[1]):
+            if elastic:
+                line[:] = 0.0
+                for first in range(4):
+                    for second in range(4):
+                        w = weights[0, i, first] * weights[1, j, second]
+                        a, b = bases[0, i] + first, bases[1, j] + second
+                        for axis in range(3):
+                            for c in range(values.shape[3]):
+                                line[axis, c] += w * values[axis, a, b, c]
+            row = matrix[:, 0] * i + matrix[:, 1] * j + matrix[:, 3]
+            for k in range(out.shape[2]):
+                x = row[0] + matrix[0, 2] * k
+                y = row[1] + matrix[1, 2] * k
+                z = row[2] + matrix[2, 2] * k
+                if elastic:
+                    c = bases[2, k]
+                    for tap in range(4):
+                        w = weights[2, k, tap]
+                        x += w * line[0, c + tap]
+                        y += w * line[1, c + tap]
+                        z += w * line[2, c + tap]
+                if (
+                    x < -0.5
+                    or y < -0.5
+                    or z < -0.5
+                    or x > sides[0] - 0.5
+                    or y > sides[1] - 0.5
+                    or z > sides[2] - 0.5
+                ):
+                    out[i, j, k] = background
+                    if label.size > 0:
+                        seg[i, j, k] = 0
+                    continue
+                x = min(max(x, 0.0), sides[0] - 1.0)
+                y = min(max(y, 0.0), sides[1] - 1.0)
+                z = min(max(z, 0.0), sides[2] - 1.0)
+                x0, y0, z0 = int(x), int(y), int(z)
+                x1 = min(x0 + 1, sides[0] - 1)
+                y1 = min(y0 + 1, sides[1] - 1)
+                z1 = min(z0 + 1, sides[2] - 1)
+                u, v, w = x - x0, y - y0, z - z0
+                low = (1 - v) * ((1 - w) * image[x0, y0, z0] + w * image[x0, y0, z1])
+                low += v * ((1 - w) * image[x0, y1, z0] + w * image[x0, y1, z1])
+                high = (1 - v) * ((1 - w) * image[x1, y0, z0] + w * image[x1, y0, z1])
+                high += v * ((1 - w) * image[x1, y1, z0] + w * image[x1, y1, z1])
+                out[i, j, k] = (1 - u) * low + u * high
+                if label.size > 0:
+                    seg[i, j, k] = _vote(
+                        classes, label, x0, y0, z0, x1, y1, z1, u, v, w
+                    )
+
+
+@numba.njit(inline="always")
+def _vote(classes, label, x0, y0, z0, x1, y1, z1, u, v, w):
+    """Give the class with the largest trilinear weight; ties go to the first."""
+    first = classes[label[x0, y0, z0]]
+    found = (
+        first,
+        classes[label[x0, y0, z1]],
+        classes[label[x0, y1, z0]],
+        classes[label[x0, y1, z1]],
+        classes[label[x1, y0, z0]],
+        classes[label[x1, y0, z1]],
+        classes[label[x1, y1, z0]],
+        classes[label[x1, y1, z1]],
+    )
+    same = True
+    for corner in range(1, 8):
+        same = same and found[corner] == first
+    if same:
+        return first
+    shares = (
+        (1 - u) * (1 - v) * (1 - w),
+        (1 - u) * (1 - v) * w,
+        (1 - u) * v * (1 - w),
+        (1 - u) * v * w,
+        u * (1 - v) * (1 - w),
+        u * (1 - v) * w,
+        u * v * (1 - w),
+        u * v * w,
+    )
+    winner, largest = first, -1.0
+    for corner in range(8):
+        total = 0.0
+        for other in range(8):
+            if found[other] == found[corner]:
+                total += shares[other]
+        if total > largest + 1e-12:
+            winner, largest = found[corner], total
+    return winner
+
+
+def spline_weights(side: int, step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Give each output index its first control point and four B-spline weights.
+
+    Returns:
+        First control points, shape (side,), and weights, shape (side, 4), whose
+        rows sum to 1.
+    """
+    position = np.arange(side) * step
+    base = np.floor(position).astype(np.int64)
+    t = position - base
+    weights = np.stack(
+        [
+            (1 - t) ** 3,
+            3 * t**3 - 6 * t**2 + 4,
+            -3 * t**3 + 3 * t**2 + 3 * t + 1,
+            t**3,
+        ],
+        axis=1,
+    )
+    return base, weights / 6
+
+
+def warp(
+    image: np.ndarray,
+    label: np.ndarray | None,
+    matrix: npt.NDArray[np.float64],
+    shape: tuple[int, int, int],
+    *,
+    classes: npt.NDArray[np.uint8] | None = None,
+    background: float = 0.0,
+    control: ControlGrid | None = None,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+    """Sample an image, and its label map with it, once.
+
+    Args:
+        image: Any real type, shape (I, J, K), in C or Fortran order.
+        label: Unsigned integers of the same shape, or None.
+        matrix: Output index to input index, shape (3, 4).
+        shape: Shape of the output.
+        classes: Class of each label value, so that values merged into one
+            class vote together. Defaults to the value itself, up to 255.
+        background: What the image is outside the scan.
+        control: Displacement in input voxels, added to the affine index.
+
+    Returns:
+        The image and the label map on the output grid; without `label`, the
+        second has shape (0, 0, 0).
+    """
+    label = np.empty((0, 0, 0), np.uint8) if label is None else label
+    values = np.empty((3, 0, 0, 0)) if control is None else control.values
+    if image.flags.f_contiguous and not image.flags.c_contiguous:
+        # The same memory read backwards is in C order, whatever wrote it.
+        image, label = image.T, label.T
+        matrix, values = matrix[::-1], values[::-1]
+    if classes is None:
+        classes = np.arange(256, dtype=np.uint8)
+    bases = np.zeros((3, max(shape)), np.int64)
+    weights = np.zeros((3, max(shape), 4))
+    if control is not None:
+        for axis, side in enumerate(shape):
+            found = spline_weights(side, control.step[axis])
+            bases[axis, :side], weights[axis, :side] = found
+    out = np.empty(shape, np.float32)
+    seg = np.empty(shape if label.size else (0, 0, 0), np.uint8)
+    _warp(
+        np.ascontiguousarray(image),
+        np.ascontiguousarray(label),
+        classes,
+        np.ascontiguousarray(matrix, dtype=np.float64),
+        np.ascontiguousarray(values, dtype=np.float64),
+        bases,
+        weights,
+        float(background),
+        out,
+        seg,
+    )
+    return out, seg
