@@ -16,12 +16,16 @@ from pathlib import Path
 from volumes.errors import DataError
 
 NETWORKS = ("unet2d", "unet3d")
+POSITIVE = (
+    *("filters", "depth", "steps", "batch_size", "minutes", "learning_rate"),
+    "patience",
+)
 
 
 # fmt: off
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     parser.add_argument("cube", type=Path, help="cube of makeCube.py")
     parser.add_argument("--output", type=Path, required=True, help="run folder to write")
     parser.add_argument("--force", action="store_true", help="write into a run folder that is not empty")
@@ -59,12 +63,14 @@ def add_training_flags(group: argparse._ArgumentGroup) -> None:
 # fmt: on
 def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Refuse, by the flag's name, what no network can be trained with."""
-    for flag in ("filters", "depth", "steps", "batch_size", "minutes", "learning_rate"):
+    for flag in POSITIVE:
         value = getattr(args, flag)
         if value is not None and value <= 0:
             parser.error(f"--{flag.replace('_', '-')} must be positive, not {value}")
     if not 0 <= args.dropout < 1 or args.seed < 0 or (args.epochs or 0) < 0:
         parser.error("--dropout must be in [0, 1), --seed and --epochs 0 or more")
+    if args.norm == "group" and (args.filters or 8) % 8:
+        parser.error("--filters must be a multiple of 8 for --norm group")
     if args.model == "both" and (args.patch_size or args.weights):
         parser.error("--patch-size and --weights are one network's: name it by --model")
     if args.epochs is None and args.minutes is None:
@@ -89,7 +95,10 @@ def train_both(args: argparse.Namespace, argv: Sequence[str]) -> int:
     for model in NETWORKS:
         run = args.output / model
         own = ["--model", model, "--output", str(run)]
-        code = subprocess.run([sys.executable, __file__, *argv, *own]).returncode
+        # A run cut during the first network has nothing to resume of the second.
+        left_out = () if (run / "checkpoint").is_dir() else ("--resume",)
+        words = [word for word in argv if word not in left_out]
+        code = subprocess.run([sys.executable, __file__, *words, *own]).returncode
         if code:
             return code
     print(compare_runs(args.output, NETWORKS))

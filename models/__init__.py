@@ -1,11 +1,17 @@
 """Networks, losses, batches from a cube, the training loop, tiled prediction.
 
-Importing this room sets what TensorFlow reads when it is first imported.
+Importing this room imports TensorFlow, once and without its start-up notes.
 """
 
 import os
 
+from models.quiet import stderr_held_back
+
+# TensorFlow reads these when it is first imported, so they come before.
 # Four times faster convolutions on AMD CPUs, where TensorFlow leaves this off.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-# Without its start-up notes, of which none says what is wrong.
+# Without its notes, of which none says what is wrong.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+with stderr_held_back():
+    import tensorflow  # noqa: F401  here, as what it writes is held back here

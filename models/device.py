@@ -7,6 +7,7 @@ import os
 import keras
 import tensorflow as tf
 
+from models.quiet import stderr_held_back
 from volumes.errors import UsageError
 
 
@@ -16,15 +17,17 @@ def find_device(*, require_gpu: bool) -> str:
     Raises:
         UsageError: If a GPU is required and TensorFlow sees none.
     """
-    gpus = tf.config.list_physical_devices("GPU")
+    # Where a GPU is required and none is found, what TensorFlow says of it shows.
+    with stderr_held_back():
+        gpus = tf.config.list_physical_devices("GPU")
+        if require_gpu and not gpus:
+            raise UsageError(
+                "--require-gpu needs a GPU that TensorFlow can use. Received: none. "
+                "On Linux and WSL2: pip install 'tensorflow[and-cuda]'"
+            )
     if gpus:
         details = tf.config.experimental.get_device_details(gpus[0])
         return f"GPU {details.get('device_name', gpus[0].name)}"
-    if require_gpu:
-        raise UsageError(
-            "--require-gpu needs a GPU that TensorFlow can use. Received: none. On "
-            "Linux and WSL2: pip install 'tensorflow[and-cuda]'"
-        )
     return f"CPU with {os.cpu_count()} threads"
 
 

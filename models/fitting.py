@@ -25,7 +25,7 @@ from models.trained import Traits, load_trained, save_trained
 from models.training import Settings, Training, validation_dice, write_history
 from models.unet import describe_blocks, unet_2d, unet_3d
 from volumes.cube import Cube
-from volumes.errors import UsageError
+from volumes.errors import DataError, UsageError
 
 BUILDERS = {"unet2d": unet_2d, "unet3d": unet_3d}
 MODEL_NAME = "model.keras"
@@ -199,7 +199,11 @@ def fit(request: Request, cube: Cube, run: Path) -> Fitted:
 def _prepare(
     request: Request, cube: Cube, run: Path, network: keras.Model, traits: Traits
 ) -> tuple[Training, dict]:
-    """Compile, set up sampling, and put an earlier run's state back."""
+    """Compile, set up sampling, and put an earlier run's state back.
+
+    Raises:
+        DataError: If the cube has no training case, or nothing can be resumed.
+    """
     # The network itself stays uncompiled, so that its file holds no optimizer.
     model = keras.Model(network.inputs, network.outputs, name=network.name)
     rate = request.learning_rate or LEARNING_RATES[request.model]
@@ -212,9 +216,12 @@ def _prepare(
     batch_size = request.batch_size or choose_batch_size(
         request.model, traits.patch_size
     )
+    rows = cube.rows("train")
+    if not rows:
+        raise DataError(f"{cube.path} must have a training case. Received: none")
     sampler = PatchSampler(
         cube,
-        cube.rows("train"),
+        rows,
         patch_size=traits.patch_size,
         batch_size=batch_size,
         seed=request.seed,

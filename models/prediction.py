@@ -120,6 +120,9 @@ def predict_image(
     if waiting:
         add(waiting)
     total /= np.maximum(weights, 1e-6)
+    outside = np.ones(image.shape, bool)
+    outside[tuple(slice(low, high) for low, high in extent.tolist())] = False
+    total[:, outside] = 0  # a tile larger than the box reached beyond it
     return total
 
 

@@ -91,17 +91,22 @@ def load_trained(path: Path) -> tuple[keras.Model, Traits]:
         raise DataError(f"{path}: no such model.")
     try:
         with zipfile.ZipFile(path) as archive:
-            found = json.loads(archive.read(TRAITS_NAME))
+            traits = _parse_traits(json.loads(archive.read(TRAITS_NAME)))
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except KeyError as error:
         raise DataError(
             f"{path} must hold {TRAITS_NAME}, as models of train.py do: without it "
-            "the spacing and classes that it was trained for are unknown."
+            f"the spacing and classes that it was trained for are unknown. {error}"
         ) from error
     except (zipfile.BadZipFile, ValueError, OSError, TypeError) as error:
         raise DataError(f"{path} cannot be loaded as a model: {error}") from error
     model.compile(jit_compile=jit_compile())
+    return model, traits
+
+
+def _parse_traits(found: dict) -> Traits:
+    """Turn the lists of JSON back into tuples."""
     for name in ("spacing", "patch_size", "class_names", "intensity"):
         found[name] = tuple(found[name])
     found["label_values"] = tuple(tuple(values) for values in found["label_values"])
-    return model, Traits(**found)
+    return Traits(**found)

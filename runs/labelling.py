@@ -48,6 +48,13 @@ def plan_labels(
             "Each scan must be named once, and be told from the others by its name "
             f"or its folder's. Received twice: {', '.join(taken) or 'a scan'}"
         )
+    sources = {scan.resolve() for scan in scans}
+    replaced = [str(name) for name in names if name.resolve() in sources]
+    if replaced:
+        raise UsageError(
+            "A label map must not replace a scan. Received as both: "
+            f"{', '.join(replaced)}"
+        )
     existing = [str(name) for name in names if name.exists()]
     if existing and not force:
         raise UsageError(f"--force replaces what exists: {', '.join(existing)}")

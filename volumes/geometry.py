@@ -39,7 +39,7 @@ def affine_from(
     Raises:
         ValueError: If a spacing is not positive.
     """
-    if not min(spacing) > 0:
+    if not all(side > 0 for side in spacing):
         raise ValueError(
             "Spacing must be positive along every axis. "
             f"Received: spacing={tuple(spacing)}"

@@ -76,5 +76,6 @@ def measure_intensity(image: np.ndarray, mode: Sequence[str | float]) -> Intensi
         low, high = float(mode[1]), float(mode[2])
         return Intensity("window", low, high, (low + high) / 2, (high - low) / 2)
     clipped = np.clip(flat, low, high)
-    scale = float(clipped.std()) or 1.0
+    # Rounding gives a constant scan a spread that is almost, not quite, 0.
+    scale = float(clipped.std()) if low < high else 1.0
     return Intensity("zscore", low, high, float(clipped.mean()), scale)
