@@ -3,7 +3,11 @@
 PYTHON ?= python3
 RUN = .venv/bin/python
 
-.PHONY: help install demo test lint clean
+# The demo's size: CI makes it short with make demo MINUTES=0.2 COPIES=2
+MINUTES ?= 2.5
+COPIES ?= 3
+
+.PHONY: help install demo test test-slow lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -19,8 +23,26 @@ install: .venv/installed ## make .venv with what requirements.txt names
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
+demo: .venv/installed ## make phantoms, build a cube, train both networks, compare
+	$(RUN) -m volumes.phantom demo/scans --cases 12 --seed 0 --force
+	$(RUN) makeCube.py demo/scans/pairs.txt --output demo/cube.h5 \
+	    --spacing 4 1.5 1.5 --copies $(COPIES) --force
+	$(RUN) checkCube.py demo/cube.h5 --output demo/pictures --force
+	$(RUN) train.py demo/cube.h5 --model both --loss dice-ce \
+	    --minutes $(MINUTES) --output demo/run --force
+	$(RUN) predict.py demo/scans/unseen/image.nrrd \
+	    --model demo/run/unet2d/model.keras --output demo/labels --force
+	@echo
+	@echo "The scans with their labels:   demo/pictures/overview.png and one per case"
+	@echo "Predictions on the test cases: demo/run/unet2d/overlays, demo/run/unet3d/overlays"
+	@echo "Dice over epochs and minutes:  demo/run/curves.png"
+	@echo "The comparison, as above:      demo/run/comparison.md"
+
 test: .venv/installed-dev ## run the tests
 	$(RUN) -m pytest
+
+test-slow: .venv/installed-dev ## run the tests that take longer
+	$(RUN) -m pytest -m slow
 
 lint: .venv/installed-dev ## check style and format
 	$(RUN) -m ruff check .

@@ -7,12 +7,17 @@ Example:
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from volumes.errors import DataError
+from volumes.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from augment.compose import Compose
 
 TRANSFORMS = ("flip", "rescaling", "rotation", "elastic", "blur", "gamma", "noise")
 # The other flags decide how a cube is made, not what is in it.
@@ -25,8 +30,8 @@ DECIDE_CONTENT = (
 def amount(word: str) -> float | None:
     """Read a figure; `none` and 0 mean off."""
     value = 0.0 if word.lower() == "none" else float(word)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"must not be negative, received {word}")
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be 0 or more, received {word}")
     return value or None
 
 
@@ -71,7 +76,7 @@ def add_augmentation_flags(group: argparse._ArgumentGroup) -> None:
     add("--flip", type=amount, default=0.5, metavar="PROBABILITY", help="of mirroring left and right (default 0.5)")
     add("--blur", type=amount, default=1.0, metavar="MM", help="largest sigma of Gaussian blur (default 1)")
     add("--gamma", type=amount, nargs="+", default=[0.7, 1.5], metavar="EXPONENT", help="smallest and largest exponent (default 0.7 1.5)")
-    add("--noise", type=amount, default=0.15, metavar="STD", help="largest standard deviation of Gaussian noise, in standard deviations of the scan (default 0.15)")
+    add("--noise", type=amount, default=0.15, metavar="STD", help="largest standard deviation of Gaussian noise, in units of the normalised intensity (default 0.15)")
 
 
 # fmt: on
@@ -84,7 +89,9 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Non
         elif len(values) != 2 or None in values or values[0] > values[1]:
             parser.error(f"--{flag} takes the smallest and the largest value, or none")
     if args.spacing and (
-        args.side or len(args.spacing) not in (1, 3) or min(args.spacing) <= 0
+        args.side
+        or len(args.spacing) not in (1, 3)
+        or not all(0 < side < math.inf for side in args.spacing)
     ):
         parser.error(
             "--spacing takes one or three positive figures in mm, and no --side beside it"
@@ -108,11 +115,21 @@ def parse_intensity(parser: argparse.ArgumentParser, words: list[str]) -> tuple:
         low, high = (float(word) for word in words[1:])
     except ValueError:
         low = high = 0.0
-    if words[0] != "window" or low >= high:
+    if words[0] != "window" or not -math.inf < low < high < math.inf:
         parser.error(
             f"--intensity takes auto, zscore, or window LOW HIGH, received {' '.join(words)}"
         )
     return ("window", low, high)
+
+
+def choose_augmentation(args: dict) -> Compose:
+    """Build the chain of transforms; refuse one that would fold a scan."""
+    from augment.compose import compose_default
+
+    try:
+        return compose_default(**{name: args[name] for name in TRANSFORMS})
+    except ValueError as error:
+        raise UsageError(f"--elastic: {error}") from error
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -120,13 +137,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = vars(parse_args(argv))
     # Late, so that --help and a wrong flag answer at once.
     from augment import building
-    from augment.compose import compose_default
     from volumes.pairs import read_pairs
 
     output = args["output"]
     try:
         building.check_output(output, force=args["force"])
-        compose = compose_default(**{name: args[name] for name in TRANSFORMS})
+        compose = choose_augmentation(args)
         facts = building.survey_cases(read_pairs(args["pairs"]), args["workers"])
         plan = building.plan_cube(facts, args, compose, output)
         print(building.describe_plan(plan))

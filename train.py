@@ -32,7 +32,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
     add = parser.add_argument_group("network").add_argument
     add("--model", choices=(*NETWORKS, "both"), default="both", help="(default both, one after the other)")
-    add("--filters", type=int, metavar="N", help="of the first level, doubled at each (default 16 in 2D, 8 in 3D)")
+    add("--filters", type=int, metavar="N", help="of the first level, doubled at each (default 8)")
     add("--depth", type=int, default=4, metavar="N", help="how many times the input is halved (default 4)")
     add("--norm", choices=("instance", "group", "batch", "none"), default="instance", help="(default instance)")
     add("--dropout", type=float, default=0.0, metavar="SHARE", help="of features, after each block (default 0)")

@@ -163,9 +163,10 @@ def _collect_costs(names, costs) -> list[dict]:
 def verdict(difference: Mapping, names: Sequence[str]) -> str:
     """Say in a sentence what the difference in Dice allows one to claim.
 
-    A difference is claimed if its interval leaves out 0. With fewer than six
-    cases the sentence adds that no p-value can fall below 0.05, and with more it
-    adds the p-value where that does not follow the interval.
+    A difference is claimed if its interval leaves out 0 and there are at least
+    six cases: with fewer the sentence only says which scored higher, and that no
+    p-value can fall below 0.05. With more it adds the p-value where that does not
+    follow the interval.
     """
     mean, interval = difference["mean"], difference["interval"]
     num_cases, p_value = difference["num_cases"], difference["p_value"]
@@ -175,9 +176,12 @@ def verdict(difference: Mapping, names: Sequence[str]) -> str:
             f"({names[1]} minus {names[0]}: {mean:+.3f} Dice)."
         )
     claimed = not interval[0] <= 0 <= interval[1]
+    least = smallest_wilcoxon_p(num_cases)
+    enough = least < SIGNIFICANCE
     if claimed:
         sentence = (
-            f"{names[mean > 0]} is better by {abs(mean):.3f} Dice (95 % interval "
+            f"{names[mean > 0]} {'is better' if enough else 'scored higher'} by "
+            f"{abs(mean):.3f} Dice (95 % interval "
             f"{format_interval(sorted(map(abs, interval)), 3)}, {num_cases} cases)."
         )
     else:
@@ -186,11 +190,10 @@ def verdict(difference: Mapping, names: Sequence[str]) -> str:
             f"{names[0]}, {format_interval(interval, 3, sign=True)} Dice, includes 0 "
             f"({num_cases} cases)."
         )
-    least = smallest_wilcoxon_p(num_cases)
-    if least >= SIGNIFICANCE:
+    if not enough:
         return (
-            f"{sentence} So few cases cannot carry a p-value below {SIGNIFICANCE}: "
-            f"with {num_cases} the smallest possible is {least:.4g}."
+            f"{sentence} So few cases prove nothing: with {num_cases} no p-value "
+            f"can be below {least:.4g}."
         )
     if claimed and p_value >= SIGNIFICANCE:
         return f"{sentence} The Wilcoxon test does not confirm it: p = {p_value:.3f}."

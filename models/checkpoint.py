@@ -18,13 +18,14 @@ from volumes.errors import DataError
 STATE_NAME = "state.npz"
 
 
-def _arrays(model: keras.Model, average: WeightAverage) -> dict[str, list[np.ndarray]]:
-    """Name every list of arrays that the training moves."""
-    optimizer = [np.asarray(variable) for variable in model.optimizer.variables]
+def _variables(model: keras.Model) -> dict[str, list[keras.Variable]]:
+    """Name every list of variables that the training moves."""
+    weights = {id(variable) for variable in model.weights}
     return {
-        "weights": model.get_weights(),
-        "optimizer": optimizer,
-        "average": average.values,
+        "weights": model.weights,
+        # Of dropout: else a resumed training drops what the first epochs dropped.
+        "generators": [each for each in model.variables if id(each) not in weights],
+        "optimizer": model.optimizer.variables,
     }
 
 
@@ -46,8 +47,8 @@ def save_checkpoint(
             checksum, the architecture, the sampling.
     """
     arrays = {
-        f"{name}_{index}": value
-        for name, values in _arrays(model, average).items()
+        f"{name}_{index}": np.asarray(value)
+        for name, values in {**_variables(model), "average": average.values}.items()
         for index, value in enumerate(values)
     }
     notes = {
@@ -78,12 +79,10 @@ def load_checkpoint(
         notes = json.loads(str(state["notes"]))
         _check_identity(notes["identity"], json.loads(json.dumps(identity)), path)
         model.optimizer.build(model.trainable_variables)
-        model.set_weights(_take(state, "weights", model.get_weights()))
-        variables = model.optimizer.variables
-        for variable, value in zip(
-            variables, _take(state, "optimizer", variables), strict=True
-        ):
-            variable.assign(value)
+        for name, variables in _variables(model).items():
+            values = _take(state, name, variables)
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
         average.values = _take(state, "average", average.values)
         average.num_updates = notes["updates"]
     return Progress(**notes["progress"])
@@ -93,8 +92,17 @@ def _take(state, name: str, like: Sequence) -> list[np.ndarray]:
     return [state[f"{name}_{index}"] for index in range(len(like))]
 
 
+def _flat(nested: dict) -> dict:
+    """Bring the entries of inner dicts to the top, so that one can be named."""
+    entries: dict = {}
+    for name, value in nested.items():
+        entries.update(_flat(value) if isinstance(value, dict) else {name: value})
+    return entries
+
+
 def _check_identity(before: dict, now: dict, path: Path) -> None:
     """Refuse to go on with something else than what was begun."""
+    before, now = _flat(before), _flat(now)
     for name in sorted(set(before) | set(now)):
         if before.get(name) != now.get(name):
             raise DataError(

@@ -10,11 +10,11 @@ from volumes.errors import UsageError
 from volumes.planning import pooling_sizes
 
 MODELS = ("unet2d", "unet3d")
-FILTERS = {"unet2d": 16, "unet3d": 8}
+FILTERS = {"unet2d": 8, "unet3d": 8}
 LEARNING_RATES = {"unet2d": 2e-3, "unet3d": 2e-3}
 # A slice of 256 x 256 voxels; a patch of 48 x 96 x 96.
 PATCH_VOXELS = {"unet2d": 65_536, "unet3d": 442_368}
-BATCH_VOXELS = {"unet2d": 294_912, "unet3d": 442_368}
+BATCH_VOXELS = {"unet2d": 98_304, "unet3d": 442_368}
 
 
 def patch_multiples(

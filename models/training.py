@@ -192,8 +192,8 @@ class Training:
             verbose=1 if sys.stdout.isatty() else 2,
             stateful_metrics=("loss", "dice", "waiting"),
         )
-        self.model.reset_metrics()
-        waited, began, rate, logs = 0.0, time.perf_counter(), 0.0, {}
+        waited, began, rate = 0.0, time.perf_counter(), 0.0
+        sums = {"loss": 0.0, "dice": 0.0}
         for taken in range(1, settings.steps + 1):
             rate = learning_rate_at(progress.share(settings), settings.learning_rate)
             self.model.optimizer.learning_rate = rate
@@ -206,7 +206,8 @@ class Training:
             self._tick()
             waiting = waited / (time.perf_counter() - began)
             over = progress.share(settings) >= 1
-            shown = [(name, float(value)) for name, value in logs.items()]
+            sums = {name: total + float(logs[name]) for name, total in sums.items()}
+            shown = [(name, total / taken) for name, total in sums.items()]
             bar.update(
                 taken, [*shown, ("waiting", waiting)], over or taken == settings.steps
             )
@@ -217,8 +218,8 @@ class Training:
             "epoch": progress.epoch,
             "step": progress.step,
             "learning_rate": rate,
-            "loss": float(logs["loss"]),
-            "dice": float(logs["dice"]),
+            "loss": sums["loss"] / taken,
+            "dice": sums["dice"] / taken,
             "seconds_per_step": took / taken,
             "waiting_share": waited / took,
         }

@@ -1,10 +1,12 @@
-"""What several test files share: one lopsided grid on which no mistake hides."""
+"""What several test files share: a grid on which no mistake hides, and a short run."""
 
 from __future__ import annotations
 
+import hand_made_run
 import numpy as np
 import pytest
 
+import train
 from volumes.geometry import Grid, affine_from
 
 
@@ -17,3 +19,20 @@ def oblique_grid() -> Grid:
     return Grid(
         (3, 4, 5), affine_from((0.5, 1.25, 3.0), (-70.5, 12.25, 800), direction)
     )
+
+
+@pytest.fixture(scope="session")
+def small_cube(tmp_path_factory):
+    """The cube of four small scans, which lie beside it."""
+    return hand_made_run.write_cube(tmp_path_factory.mktemp("small_cube"))
+
+
+@pytest.fixture(scope="session")
+def small_run(small_cube, tmp_path_factory):
+    """What train.py leaves of a tiny UNet-2D; to be read only."""
+    run = tmp_path_factory.mktemp("small_run") / "run"
+    flags = ["--model", "unet2d", "--epochs", "2", *hand_made_run.TINY]
+    code = train.main([str(small_cube), "--output", str(run), *flags])
+    if code:
+        raise RuntimeError(f"train.py ended with {code}")
+    return run

@@ -155,7 +155,7 @@ def test_landmark_keeps_its_world_coordinates(order, pull):
     direction = TURN[:, order] * (1, -1, 1)
     spacing = np.array((0.9, 1.2, 1.6))[list(order)]
     source = Grid((30, 25, 20), affine_from(spacing, (-70, 12, 800), direction))
-    point = source.center + (1.3, -2.2, 0.7)
+    point = source.center + np.array((1.3, -2.2, 0.7))
     image, label = blob(source, point)
     target = canonical_grid(source, (1.0, 1.1, 1.2))
 
@@ -163,7 +163,8 @@ def test_landmark_keeps_its_world_coordinates(order, pull):
 
     affine = mapped_affine(target, pull)
     np.testing.assert_allclose(middle(out, affine), point, atol=0.02)
-    np.testing.assert_allclose(middle(seg, affine), point, atol=0.1)
+    # A ball of whole voxels of up to 1.6 mm lies a little aside of its middle.
+    np.testing.assert_allclose(middle(seg, affine), point, atol=0.3)
 
 
 def test_rotation_and_its_opposite_cancel_each_other():
@@ -198,18 +199,14 @@ def test_displacement_in_mm_follows_the_target_s_axes():
         image, label, source, target, through=CoordinateMap(PULL, control)
     )
 
-    # The same as reading a target whose every voxel lies PULL @ `by` further on.
-    affine = target.affine.copy()
-    affine[:3, 3] += target.direction @ by
-    moved = Grid(target.shape, affine)
-    about = target.direction @ (np.eye(3) - PULL) @ by  # keeps the centre of PULL
-    source_moved = source.affine.copy()
-    source_moved[:3, 3] += about
+    # A point p reads PULL @ (p + by): as if the scan lay PULL @ by nearer.
+    affine = source.affine.copy()
+    affine[:3, 3] -= target.direction @ PULL @ by
     expected = resample(
         image,
         label,
-        Grid(source.shape, source_moved),
-        moved,
+        Grid(source.shape, affine),
+        target,
         through=CoordinateMap(PULL),
     )
     np.testing.assert_allclose(out, expected[0], atol=2e-3)  # of 1800

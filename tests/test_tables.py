@@ -197,9 +197,9 @@ def test_comparison_of_distances_leaves_out_pairs_without_one():
         (
             (0.5, 0.6, 0.7),
             (0.55, 0.7, 0.85),
-            "UNet-3D is better by 0.100 Dice (95 % interval 0.050 to 0.150, 3 cases). "
-            "So few cases cannot carry a p-value below 0.05: with 3 the smallest "
-            "possible is 0.25.",
+            "UNet-3D scored higher by 0.100 Dice (95 % interval 0.050 to 0.150, "
+            "3 cases). So few cases prove nothing: with 3 no p-value can be below "
+            "0.25.",
         ),
         (
             (0.75,) * 6,
@@ -216,8 +216,8 @@ def test_comparison_of_distances_leaves_out_pairs_without_one():
             (0.5,) * 5,
             (0.5,) * 5,
             "No difference can be claimed: the 95 % interval of UNet-3D minus UNet-2D, "
-            "+0.000 to +0.000 Dice, includes 0 (5 cases). So few cases cannot carry a "
-            "p-value below 0.05: with 5 the smallest possible is 0.0625.",
+            "+0.000 to +0.000 Dice, includes 0 (5 cases). So few cases prove nothing: "
+            "with 5 no p-value can be below 0.0625.",
         ),
         (
             (0.5,),

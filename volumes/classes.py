@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from volumes.errors import UsageError
+from volumes.errors import DataError, UsageError
 
 MAX_CLASSES = 256  # the cube keeps a class in a byte
 MAX_LABEL = 65535
@@ -64,10 +64,15 @@ def choose_classes(
         The classes: in ascending order of value for `keep`, else as given.
 
     Raises:
+        DataError: If all label maps are empty.
         UsageError: If a value asked for occurs in no label map, is named twice,
             or there are more than 255 classes.
     """
     found = sorted(set(found))
+    if not found:
+        raise DataError(
+            "The label maps must hold at least one value above 0. Received: none"
+        )
     if list(words) == ["binary"]:
         return Classes(("background", "spine"), ((), tuple(found)))
     wanted = [(None, (value,)) for value in found]

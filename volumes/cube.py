@@ -166,7 +166,7 @@ class Cube:
             )
         names = {"image", "label", *(name for name, _, _ in COLUMNS)}
         missing = sorted(names - set(self._file))
-        missing += sorted(set(ATTRIBUTES) - set(self._file.attrs))
+        missing += sorted({*ATTRIBUTES, "complete"} - set(self._file.attrs))
         if missing:
             raise DataError(f"{self.path} lacks {', '.join(missing)}.")
         if not self._file.attrs["complete"]:
@@ -197,8 +197,8 @@ class Cube:
         digest = hashlib.sha256()
         for name in ATTRIBUTES:
             digest.update(self._file.attrs[name].encode())
-        for values in (self.case_ids, self._column("source"), self._column("drawn")):
-            digest.update(_json(values).encode())
+        for name in ("case_id", "subject", "split", "source", "drawn"):
+            digest.update(_json(self._column(name)).encode())
         return digest.hexdigest()
 
     @property

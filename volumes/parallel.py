@@ -5,9 +5,11 @@ from __future__ import annotations
 import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 
 import numba
+
+from volumes.errors import DataError
 
 
 class InProcess(Executor):
@@ -47,11 +49,20 @@ def map_in_order(
         function: Picklable where the executor is a pool.
         items: What to call it with.
         ahead: How many results may wait to be taken; bounds the memory.
+
+    Raises:
+        DataError: If a worker was killed; and whatever `function` raises.
     """
     waiting: deque[Future] = deque()
-    for item in items:
-        waiting.append(executor.submit(function, item))
-        if len(waiting) > ahead:
+    try:
+        for item in items:
+            waiting.append(executor.submit(function, item))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
             yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+    except BrokenExecutor as error:
+        raise DataError(
+            "A worker ended before its work was done, most likely for want of memory. "
+            "Fewer --workers need less."
+        ) from error

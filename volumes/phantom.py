@@ -107,7 +107,7 @@ def lay_grid(spine: Spine, rng: np.random.Generator) -> Grid:
     )
     high = np.array([0.0, low[1] + rng.uniform(222, 255), last[2] + 3])
     shape = np.ceil((high - low) / spacing).astype(int)
-    shape[0] = rng.integers(18, 23)
+    shape[0] = rng.integers(25, 29)  # the transverse processes are wholly in view
     low[0] = (first[0] + last[0] - (shape[0] - 1) * spacing[0]) / 2
     return Grid(tuple(shape), affine_from(spacing, turn @ low, turn))
 

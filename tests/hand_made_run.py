@@ -1,0 +1,51 @@
+"""Four small scans of a bright box, their cube, and a network trained on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+import makeCube
+from volumes.files import read_volume, write_image, write_label_map
+from volumes.geometry import Grid, affine_from
+from volumes.volume import Segment
+
+SHAPE = (8, 10, 7)
+SPACING = (1.5, 2.0, 2.5)
+# I -> inferior, J -> anterior and right, K -> right and posterior, by 10 degrees.
+COS, SIN = np.cos(np.pi / 18), np.sin(np.pi / 18)
+DIRECTION = [[0, SIN, COS], [0, COS, -SIN], [-1, 0, 0]]
+SEGMENTS = (Segment(20, "L1", (1, 0, 0)), Segment(21, "L2", (0, 1, 0)))
+CASES = {"ann": "train", "ben": "validation", "cid": "test", "dan": "test"}
+# The least that trains: sides of 4 voxels, halved once.
+TINY = ["--filters", "2", "--depth", "1", "--steps", "2", "--batch-size", "2"]
+
+
+def write_scan(folder: Path, name: str, seed: int) -> tuple[Path, Path]:
+    """Write a scan and its label map of two boxes."""
+    grid = Grid(SHAPE, affine_from(SPACING, (-12.5, 40 + seed, 300), DIRECTION))
+    label = np.zeros(SHAPE, np.uint16)
+    label[1:4, 2:7, 2:5] = 21
+    label[4:7, 2:7, 2:5] = 20
+    noise = np.random.default_rng(seed).normal(0, 30, SHAPE)
+    image = (500.0 * (label > 0) + noise).astype(np.float32)
+    paths = folder / f"{name}.nrrd", folder / f"{name}_reference.seg.nrrd"
+    write_image(paths[0], image, grid)
+    write_label_map(paths[1], label, like=read_volume(paths[0]), segments=SEGMENTS)
+    return paths
+
+
+def write_cube(folder: Path) -> Path:
+    """Build the cube of four scans with makeCube.py itself."""
+    lines = []
+    for seed, (name, split) in enumerate(CASES.items()):
+        image, label = write_scan(folder, name, seed)
+        lines.append(f"{image.name},{label.name},{name},{split}")
+    (folder / "pairs.txt").write_text("\n".join(lines) + "\n")
+    flags = ["--spacing", "2", "--labels", "keep", "--copies", "1", "--workers", "1"]
+    cube = folder / "cube.h5"
+    code = makeCube.main([str(folder / "pairs.txt"), "--output", str(cube), *flags])
+    if code:
+        raise RuntimeError(f"makeCube.py ended with {code}")
+    return cube

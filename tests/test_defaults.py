@@ -1,0 +1,81 @@
+import pytest
+
+from models import defaults
+from models.defaults import (
+    check_patch_size,
+    choose_batch_size,
+    choose_patch_size,
+    patch_multiples,
+)
+from volumes.errors import UsageError
+
+# 4 mm stays while .7 and 1.4 are halved; at depth 4 all are halved twice more.
+THICK = (4.0, 0.7, 0.7)
+
+
+@pytest.fixture(autouse=True)
+def sizes(monkeypatch):
+    """Figures for sums, whatever the tuned ones are."""
+    monkeypatch.setattr(defaults, "PATCH_VOXELS", {"unet2d": 60_000, "unet3d": 50_000})
+    monkeypatch.setattr(defaults, "BATCH_VOXELS", {"unet2d": 90_000, "unet3d": 50_000})
+
+
+@pytest.mark.parametrize(
+    ("model", "depth", "multiples"),
+    [
+        ("unet2d", 4, (1, 16, 16)),
+        ("unet2d", 2, (1, 4, 4)),
+        ("unet3d", 2, (1, 4, 4)),
+        ("unet3d", 4, (4, 16, 16)),
+    ],
+)
+def test_sides_are_multiples_of_their_poolings(model, depth, multiples):
+    assert patch_multiples(model, THICK, depth) == multiples
+
+
+def test_slice_that_is_small_enough_is_taken_whole_and_rounded_up():
+    # 100 to 112, 500 to 512: 57,344 voxels.
+    assert choose_patch_size("unet2d", (20, 100, 500), THICK, 4) == (1, 112, 512)
+
+
+def test_patch_is_shortened_where_it_is_longest_in_mm():
+    # At first (20, 112, 208): 80, 78.4 and 145.6 mm, 465,920 voxels. K loses 16
+    # (11.2 mm) down to 112, 78.4 mm: 250,880 voxels. Then I is longest: 16 of
+    # 64 mm, 200,704. J and K in turn, the first of equals first, to 96:
+    # 147,456; to 80 (56 mm): 102,400. Then I to 12, 48 mm: 76,800. J to 64:
+    # 61,440, K to 64: 49,152.
+    assert choose_patch_size("unet3d", (18, 104, 200), THICK, 4) == (12, 64, 64)
+
+
+def test_patch_is_never_less_than_a_halving_needs(monkeypatch):
+    monkeypatch.setitem(defaults.PATCH_VOXELS, "unet3d", 10)
+
+    assert choose_patch_size("unet3d", (18, 104, 200), THICK, 4) == (4, 16, 16)
+
+
+def test_batch_holds_about_as_many_voxels_as_wanted():
+    assert choose_batch_size("unet2d", (1, 100, 300)) == 3
+    assert choose_batch_size("unet2d", (1, 100, 340)) == 3  # 2.6
+    assert choose_batch_size("unet3d", (16, 100, 100)) == 1  # .3
+
+
+def test_patch_of_the_user_is_given_three_sides():
+    assert check_patch_size("unet2d", (32, 48), THICK, 4) == (1, 32, 48)
+    assert check_patch_size("unet3d", [8, 32, 48], THICK, 4) == (8, 32, 48)
+
+
+@pytest.mark.parametrize(
+    ("model", "patch", "shown"),
+    [
+        ("unet2d", (1, 32, 48), r"takes 2 figures.*\(16, 16\).*\(1, 32, 48\)"),
+        ("unet2d", (32, 40), r"divisible by \(16, 16\) at depth 4.*\(32, 40\)"),
+        ("unet2d", (0, 32), r"divisible by \(16, 16\)"),
+        ("unet3d", (32, 48), r"takes 3 figures.*\(4, 16, 16\).*\(32, 48\)"),
+        ("unet3d", (6, 32, 48), r"divisible by \(4, 16, 16\).*\(6, 32, 48\)"),
+        ("unet3d", (8, -16, 48), r"\(8, -16, 48\)"),
+        ("unet3d", (16,), r"takes 3 figures.*\(16,\)"),
+    ],
+)
+def test_patch_that_cannot_be_halved_is_refused(model, patch, shown):
+    with pytest.raises(UsageError, match=shown):
+        check_patch_size(model, patch, THICK, 4)

@@ -1,0 +1,238 @@
+import numpy as np
+import pytest
+
+from models import prediction
+from models.prediction import (
+    carry_back,
+    classify,
+    importance,
+    keep_largest,
+    label_values,
+    predict_image,
+    predict_scan,
+    tile_starts,
+)
+from models.trained import Traits
+from volumes.geometry import Grid, affine_from
+from volumes.volume import Segment
+
+GRAY = (0.5, 0.5, 0.5)
+
+
+class Copier:
+    """Stands in for a network: voxel x gives the probabilities 1 - x, .75 x, .25 x."""
+
+    def __init__(self):
+        self.shapes = []
+
+    def predict_on_batch(self, batch):
+        self.shapes.append(batch.shape)
+        return np.concatenate([1 - batch, 0.75 * batch, 0.25 * batch], axis=-1)
+
+
+def whole(shape):
+    return np.stack([np.zeros(3, int), np.array(shape)], axis=1)
+
+
+def noise(shape, seed=0):
+    return np.random.default_rng(seed).random(shape, dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "tile", "overlap", "starts"),
+    [
+        (0, 10, 4, 0.5, [0, 2, 4, 6]),  # steps of at most 2
+        (3, 13, 4, 0.25, [3, 6, 9]),  # steps of at most 3
+        (0, 11, 4, 0.0, [0, 4, 7]),  # 3.5 rounds to the even 4
+        (0, 3, 1, 0.5, [0, 1, 2]),
+        (2, 7, 5, 0.5, [2]),
+        (2, 5, 8, 0.5, [0]),  # 5 voxels more than the scan: 2 before, 3 after
+        (0, 3, 8, 0.5, [-2]),
+    ],
+)
+def test_tiles_start_where_the_sum_says(low, high, tile, overlap, starts):
+    assert tile_starts(low, high, tile, overlap) == starts
+
+
+@pytest.mark.parametrize("length", range(6, 40, 3))
+@pytest.mark.parametrize(("tile", "overlap"), [(5, 0.0), (6, 0.25), (4, 0.5)])
+def test_tiles_cover_an_axis_and_overlap(length, tile, overlap):
+    starts = np.array(tile_starts(2, 2 + length, tile, overlap))
+
+    assert (starts[0], starts[-1] + tile) == (2, 2 + length)
+    # Rounding starts to whole voxels can cost one.
+    assert (np.diff(starts) <= tile * (1 - overlap) + 1).all()
+    assert (np.diff(starts) <= tile).all()
+
+
+def test_importance_falls_from_the_centre_and_not_to_zero():
+    weight = importance((1, 5, 40))
+
+    assert weight.shape == (1, 5, 40)
+    # An eighth of 5 is .625: the neighbour of the centre has exp(-.5 * 1.6^2).
+    assert weight[0, 1, 20] / weight[0, 2, 20] == pytest.approx(np.exp(-1.28))
+    assert weight.min() == np.float32(1e-3)
+
+
+@pytest.mark.parametrize("shape", [(9, 14, 11), (3, 4, 5), (2, 20, 3), (1, 1, 1)])
+@pytest.mark.parametrize("tile", [(4, 6, 5), (1, 6, 5), (8, 8, 16)])
+def test_reassembled_patches_equal_the_volume(shape, tile):
+    image = noise(shape)
+    copier = Copier()
+
+    found = predict_image(copier, image, whole(shape), tile, num_classes=3)
+
+    np.testing.assert_allclose(found, [0.75 * image, 0.25 * image], atol=1e-6)
+    sides = tile[1:] if tile[0] == 1 else tile
+    assert {batch[1:] for batch in copier.shapes} == {(*sides, 1)}
+
+
+@pytest.mark.parametrize("tile", [(4, 4, 5), (1, 4, 5), (8, 16, 8)])
+def test_outside_of_the_scan_all_is_background(tile):
+    image = noise((9, 14, 11))
+    box = (slice(2, 7), slice(5, 14), slice(0, 6))
+
+    found = predict_image(
+        Copier(), image, np.array([[2, 7], [5, 14], [0, 6]]), tile, num_classes=3
+    )
+
+    expected = np.zeros_like(image)
+    expected[box] = image[box]
+    np.testing.assert_allclose(found.sum(axis=0), expected, atol=1e-6)
+
+
+def test_a_call_takes_no_more_tiles_than_fit(monkeypatch):
+    monkeypatch.setattr(prediction, "VOXELS_PER_CALL", 3 * 4 * 6 * 5 + 10)
+    copier = Copier()
+
+    predict_image(
+        copier, noise((9, 14, 11)), whole((9, 14, 11)), (4, 6, 5), num_classes=3
+    )
+
+    # Steps of at most 2, 3 and 2 voxels: 1 + ceil(5 / 2), 1 + ceil(8 / 3) and
+    # 1 + ceil(6 / 2) tiles along the axes: 4 * 4 * 4 = 64 = 21 * 3 + 1.
+    assert copier.shapes == [(3, 4, 6, 5, 1)] * 22
+
+
+def test_likeliest_class_wins_and_ties_go_to_the_first():
+    # Five voxels of two foreground classes; background .5, .3, .1, .5, .2.
+    probabilities = np.array(
+        [[0.25, 0.5, 0.125, 0.5, 0.4], [0.25, 0.2, 0.775, 0.0, 0.4]], np.float32
+    )
+
+    found = classify(probabilities[:, :, None, None])
+
+    assert found.dtype == np.uint8
+    assert found.ravel().tolist() == [0, 1, 2, 0, 1]
+
+
+def test_carrying_back_to_the_same_grid_changes_nothing(oblique_grid):
+    classes = np.random.default_rng(1).integers(0, 3, oblique_grid.shape)
+    probabilities = np.stack([classes == 1, classes == 2]).astype(np.float32)
+
+    found = carry_back(probabilities, oblique_grid, oblique_grid)
+
+    np.testing.assert_array_equal(found, classes)
+
+
+def sphere_and_grids():
+    """A sphere of 7 mm on voxels of 1 mm, and a finer, turned grid inside."""
+    source = Grid((24, 26, 28), affine_from((1, 1, 1), (-50, 20, 300)))
+    cos, sin = np.cos(np.pi / 6), 0.5
+    # I -> inferior, J -> anterior and right, K -> right and posterior.
+    direction = np.array([[0, sin, cos], [0, cos, -sin], [-1, 0, 0]])
+    spacing, shape = np.array([0.5, 0.75, 0.4]), (38, 25, 47)
+    center = source.center + np.array([0.3, -0.2, 0.4])
+    origin = center - direction @ (spacing * (np.array(shape) - 1) / 2)
+    target = Grid(shape, affine_from(spacing, origin, direction))
+    from_center = [
+        np.linalg.norm(
+            grid.to_world(np.moveaxis(np.indices(grid.shape), 0, -1)) - source.center,
+            axis=-1,
+        )
+        for grid in (source, target)
+    ]
+    return source, target, *from_center
+
+
+def test_sphere_stays_a_sphere_on_a_finer_turned_grid():
+    source, target, from_source, from_target = sphere_and_grids()
+    # A half at the surface, falling to nothing over 4 mm on either side.
+    sphere = np.clip(0.5 + (7 - from_source) / 8, 0, 1).astype(np.float32)
+
+    found = carry_back(np.stack([np.zeros_like(sphere), sphere]), source, target)
+
+    assert set(np.unique(found)) == {0, 2}
+    # A line drawn between neighbours misses a sphere by 1 mm^2 / 8 / 7 mm along
+    # each axis: .05 mm in all. Voxels further from the surface must be right.
+    sure = np.abs(from_target - 7) > 0.06
+    np.testing.assert_array_equal(found[sure], np.where(from_target < 7, 2, 0)[sure])
+    assert sure.mean() > 0.95
+
+
+def test_carrying_back_in_slabs_equals_the_whole(monkeypatch):
+    source, target, from_source, _ = sphere_and_grids()
+    probabilities = np.stack([from_source < 7, from_source > 9]).astype(np.float32)
+    at_once = carry_back(probabilities, source, target)
+
+    # Three planes a slab, of 38 planes.
+    monkeypatch.setattr(prediction, "SLAB_VOXELS", 3 * 25 * 47 * 2)
+    in_slabs = carry_back(probabilities, source, target)
+
+    np.testing.assert_array_equal(in_slabs, at_once)
+
+
+def test_scan_is_labelled_where_its_voxels_lie():
+    # I -> inferior, J -> anterior, K -> right: the cube's grid has other axes.
+    direction = [[0, 0, 1], [0, 1, 0], [-1, 0, 0]]
+    grid = Grid((5, 6, 7), affine_from((0.5, 1.25, 3.0), (-70, 12, 800), direction))
+    image = np.zeros(grid.shape, np.int16)
+    image[1, 2:5, 3] = 200
+    image[4, 5, 6] = 120
+    traits = Traits(
+        model="unet3d",
+        spacing=(3.0, 1.25, 0.5),
+        patch_size=(4, 4, 4),
+        class_names=("background", "L1", "L2"),
+        label_values=((), (20,), (21,)),
+        intensity=("window", -200, 200),  # 0 to 0, 200 to 1, 120 to .6
+        architecture={},
+        cube_checksum="",
+    )
+
+    found = predict_scan(Copier(), traits, image, grid)
+
+    # .75 x is more than 1 - x above 4 / 7: at both.
+    np.testing.assert_array_equal(found, image > 0)
+
+
+def test_largest_component_of_each_class_is_kept():
+    classes = np.zeros((3, 4, 6), np.uint8)
+    classes[0, 0, :3] = 1  # three in a row
+    classes[1, 1, 3] = 1  # touches the row by an edge alone
+    classes[2, 3, 4:] = 1  # two
+    classes[2, 0, 0] = 3
+    before = classes.copy()
+
+    kept = keep_largest(classes)
+
+    expected = np.zeros_like(classes)
+    expected[0, 0, :3] = 1
+    expected[2, 0, 0] = 3
+    np.testing.assert_array_equal(kept, expected)
+    np.testing.assert_array_equal(classes, before)
+
+
+def test_nothing_is_kept_of_nothing():
+    empty = np.zeros((2, 3, 4), np.uint8)
+
+    np.testing.assert_array_equal(keep_largest(empty), empty)
+
+
+def test_classes_become_the_values_of_their_segments():
+    segments = [Segment(300, "S1", GRAY), Segment(20, "L1", GRAY)]
+
+    values = label_values(np.array([[0, 2, 1], [1, 0, 2]], np.uint8), segments)
+
+    assert values.dtype == np.uint16
+    assert values.tolist() == [[0, 20, 300], [300, 0, 20]]

@@ -1,0 +1,48 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from models.quiet import stderr_held_back
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_what_a_library_writes_is_held_back(capfd):
+    with stderr_held_back():
+        os.write(2, b"E0000 failed call to cuInit\n")
+    os.write(2, b"afterwards\n")
+
+    assert capfd.readouterr().err == "afterwards\n"
+
+
+def test_what_was_written_shows_when_the_block_fails(capfd):
+    def import_library():
+        with stderr_held_back():
+            os.write(2, b"E0000 cannot dlopen\n")
+            raise ImportError("libcuda")
+
+    with pytest.raises(ImportError, match="libcuda"):
+        import_library()
+
+    assert capfd.readouterr().err == "E0000 cannot dlopen\n"
+
+
+def test_everything_shows_where_the_user_asks_for_it(capfd, monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+
+    with stderr_held_back():
+        os.write(2, b"I0000 oneDNN\n")
+
+    assert capfd.readouterr().err == "I0000 oneDNN\n"
+
+
+def test_building_and_checking_a_cube_need_no_tensorflow():
+    code = (
+        "import makeCube, checkCube, augment.building, volumes.checks, sys\n"
+        "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras')))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -1,0 +1,186 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evaluation.scores import Score
+from evaluation.tables import write_scores
+from models.training import HISTORY_COLUMNS, write_history
+from runs import testing
+from runs.comparing import compare_runs
+from runs.folder import prepare_run, read_json, write_json
+from runs.labelling import plan_labels
+from volumes.errors import DataError, UsageError
+from volumes.files import checksum, write_image
+
+MODELS = ("unet2d", "unet3d")
+
+
+def test_run_folder_is_made_with_its_parents(tmp_path):
+    prepare_run(tmp_path / "a" / "b", may_hold_files=False)
+
+    assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_run_folder_that_holds_files_is_refused_unless_allowed(tmp_path):
+    (tmp_path / "history.csv").touch()
+
+    with pytest.raises(UsageError, match=r"must be empty.*--resume.*--force"):
+        prepare_run(tmp_path, may_hold_files=False)
+    prepare_run(tmp_path, may_hold_files=True)
+
+    assert (tmp_path / "history.csv").exists()
+
+
+def test_run_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(UsageError, match=r"file.run cannot be made a folder"):
+        prepare_run(tmp_path / "file" / "run", may_hold_files=True)
+
+
+def test_json_is_read_as_it_was_written(tmp_path):
+    content = {"device": "CPU", "costs": {"minutes": 1.5, "none": None}, "list": [1, 2]}
+
+    write_json(tmp_path / "new" / "config.json", {**content, "output": Path("run")})
+
+    assert read_json(tmp_path / "new" / "config.json") == {**content, "output": "run"}
+
+
+@pytest.mark.parametrize("content", [None, "{", ""])
+def test_missing_or_damaged_json_is_refused(tmp_path, content):
+    path = tmp_path / "summary.json"
+    if content is not None:
+        path.write_text(content)
+
+    with pytest.raises(DataError, match=r"summary\.json cannot be read"):
+        read_json(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("seg.nrrd", ["a_label.seg.nrrd", "b_label.seg.nrrd", "c_label.seg.nrrd"]),
+        ("input", ["a_label.nrrd", "b_label.nii.gz", "c_label.nrrd"]),
+    ],
+)
+def test_label_maps_are_named_after_their_scans(tmp_path, kind, names):
+    scans = [Path("in/a.nrrd"), Path("in/b.nii.gz"), Path("other/c.nhdr")]
+
+    labels = plan_labels(scans, tmp_path, kind, force=False)
+
+    assert labels == {
+        scan: tmp_path / name for scan, name in zip(scans, names, strict=True)
+    }
+
+
+def test_scans_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    scans = [Path("ann/ct.nrrd"), Path("ben/ct.nrrd"), Path("ben/mr.nrrd")]
+
+    labels = plan_labels(scans, tmp_path, "seg.nrrd", force=False)
+
+    assert [path.name for path in labels.values()] == [
+        "ann_ct_label.seg.nrrd",
+        "ben_ct_label.seg.nrrd",
+        "mr_label.seg.nrrd",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scans", "shown"),
+    [
+        (["a/ct.nrrd", "a/ct.nrrd"], "Received twice"),
+        (["a/ct.nrrd", "a/ct.nii"], r"Received twice: .*a_ct_label\.seg\.nrrd"),
+        (["x/a/ct.nrrd", "y/a/ct.nrrd"], r"Received twice: .*a_ct_label\.seg\.nrrd"),
+    ],
+    ids=["one scan", "one stem", "one folder's name"],
+)
+def test_scans_that_cannot_be_told_apart_are_refused(tmp_path, scans, shown):
+    with pytest.raises(UsageError, match=shown):
+        plan_labels([Path(scan) for scan in scans], tmp_path, "seg.nrrd", force=False)
+
+
+def test_existing_label_maps_need_force(tmp_path):
+    (tmp_path / "b_label.seg.nrrd").touch()
+    scans = [Path("in/a.nrrd"), Path("in/b.nrrd")]
+
+    with pytest.raises(UsageError, match=r"--force replaces.*b_label\.seg\.nrrd$"):
+        plan_labels(scans, tmp_path, "seg.nrrd", force=False)
+
+    assert len(plan_labels(scans, tmp_path, "seg.nrrd", force=True)) == 2
+
+
+def test_label_map_never_replaces_a_scan(tmp_path):
+    scans = [tmp_path / "a.nrrd", tmp_path / "a_label.nrrd"]
+
+    with pytest.raises(UsageError, match=r"must not replace a scan.*a_label\.nrrd"):
+        plan_labels(scans, tmp_path, "input", force=True)
+
+
+def test_source_is_read_while_it_is_the_one_in_the_cube(tmp_path, oblique_grid):
+    voxels = np.arange(60, dtype=np.int16).reshape(oblique_grid.shape)
+    path = tmp_path / "scan.nrrd"
+    write_image(path, voxels, oblique_grid)
+    source = {"image": str(path), "image_checksum": checksum(path)}
+
+    found = testing.read_source(source, "image", "ann")
+    np.testing.assert_array_equal(found.array, voxels)
+
+    write_image(path, voxels + 1, oblique_grid)
+    with pytest.raises(DataError, match=r"scan\.nrrd must be the image.*'ann'.*chang"):
+        testing.read_source(source, "image", "ann")
+    path.unlink()
+    with pytest.raises(DataError, match=r"scan\.nrrd: could not be read"):
+        testing.read_source(source, "image", "ann")
+
+
+def make_run(folder, dice, *, minutes=1.0, history=True):
+    """Write by hand what train.py leaves of one network."""
+    score = Score("", "spine", 0, 0.5, 2.0, 1.0, 0.5, 0.5, 1.0, 1.0, 0.0, "")
+    folder.mkdir(parents=True)
+    write_scores(
+        folder / "scores.csv",
+        [replace(score, case_id=name, dice=value) for name, value in dice.items()],
+    )
+    write_json(folder / "summary.json", {"costs": {"training_minutes": minutes}})
+    if history:
+        write_history(
+            folder / "history.csv", [dict.fromkeys(HISTORY_COLUMNS, 0.5) | {"epoch": 1}]
+        )
+
+
+def test_two_runs_are_compared_case_by_case(tmp_path):
+    make_run(tmp_path / "unet2d", {"ann": 0.5, "ben": 0.7}, minutes=2.0)
+    make_run(tmp_path / "unet3d", {"ben": 0.9, "ann": 0.8}, minutes=3.0)
+
+    table = compare_runs(tmp_path, MODELS)
+
+    comparison = read_json(tmp_path / "comparison.json")
+    assert comparison["names"] == ["UNet-2D", "UNet-3D"]
+    # Means .6 and .85; 3D minus 2D: .3 and .2.
+    dice = comparison["metrics"][0]
+    assert dice["networks"]["UNet-2D"]["mean"] == pytest.approx(0.6)
+    assert dice["difference"]["mean"] == pytest.approx(0.25)
+    (minutes,) = (e for e in comparison["costs"] if e["key"] == "training_minutes")
+    assert minutes["networks"] == {"UNet-2D": 2.0, "UNet-3D": 3.0}
+    assert "UNet-3D scored higher by 0.250 Dice" in table
+    assert "| Dice" in (tmp_path / "comparison.md").read_text()
+    assert (tmp_path / "curves.png").stat().st_size > 1000
+
+
+def test_runs_without_history_are_compared_without_curves(tmp_path):
+    for model in MODELS:
+        make_run(tmp_path / model, {"ann": 0.5, "ben": 0.7}, history=False)
+
+    compare_runs(tmp_path, MODELS)
+
+    assert not (tmp_path / "curves.png").exists()
+
+
+def test_runs_over_other_cases_are_not_compared(tmp_path):
+    make_run(tmp_path / "unet2d", {"ann": 0.5, "ben": 0.7})
+    make_run(tmp_path / "unet3d", {"ann": 0.5, "cid": 0.7})
+
+    with pytest.raises(DataError, match="only in UNet-2D: ben; only in UNet-3D: cid"):
+        compare_runs(tmp_path, MODELS)

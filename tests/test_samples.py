@@ -1,0 +1,190 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from augment.compose import compose_default
+from augment.samples import Recipe, Scan, make_sample
+from volumes.geometry import Grid, affine_from
+
+COS, SIN = np.cos(np.pi / 9), np.sin(np.pi / 9)
+# I -> inferior, J -> anterior, K -> right, turned by 20 degrees.
+DIRECTION = [[0, SIN, COS], [0, COS, -SIN], [-1, 0, 0]]
+GRID = Grid((14, 11, 6), affine_from((0.9, 1.1, 3.0), (-70, 12, 800), DIRECTION))
+CLASSES = np.zeros(65536, np.uint8)
+CLASSES[[20, 21, 300]] = 1, 2, 2
+
+
+def chain_of(**transforms):
+    names = ("rotation", "rescaling", "elastic", "flip", "blur", "gamma", "noise")
+    return compose_default(**{**dict.fromkeys(names), **transforms})
+
+
+def make_recipe(**changes):
+    recipe = Recipe(
+        spacing=(3.0, 1.5, 1.5),
+        shape=(8, 16, 16),
+        classes=CLASSES,
+        intensity=("zscore",),
+        compose=compose_default(),
+        seed=0,
+    )
+    return replace(recipe, **changes)
+
+
+def make_scan(recipe=None, label=None):
+    image = np.random.default_rng(0).integers(0, 900, GRID.shape).astype(np.int16)
+    if label is None:
+        label = np.zeros(GRID.shape, np.uint16)
+        label[2:6, 3:8, 2:4] = 20
+        label[6:9, 3:8, 2:4] = 21
+        label[9:12, 3:8, 2:4] = 300
+        label[12:, 3:8, 2:4] = 7  # in no class
+    return Scan(image, label, GRID, recipe or make_recipe())
+
+
+def sample_of(scan, copy=0, case_id="ann"):
+    return make_sample(
+        scan, case_id=case_id, subject="anna", split="train", source={}, copy=copy
+    )
+
+
+def assert_same(first, second):
+    for name in ("image", "label", "extent", "affine"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+    assert first.drawn == second.drawn
+
+
+def test_same_case_copy_and_seed_give_the_same_row_in_any_order():
+    scan = make_scan()
+    first = [sample_of(scan, copy) for copy in (0, 1, 2)]
+
+    other = make_scan()
+    again = [sample_of(other, copy) for copy in (2, 0, 1)]
+
+    for sample, index in zip(again, (2, 0, 1), strict=True):
+        assert_same(sample, first[index])
+
+
+def test_inputs_are_left_as_they_are():
+    scan, clean = make_scan(), make_scan()
+
+    sample_of(scan, 1)
+
+    np.testing.assert_array_equal(scan.image, clean.image)
+    np.testing.assert_array_equal(scan.label, clean.label)
+
+
+def test_copy_0_is_the_scan_without_augmentation():
+    bare = make_recipe(compose=chain_of())
+
+    sample = sample_of(make_scan(), 0)
+
+    assert sample.drawn == {}
+    assert_same(sample, sample_of(make_scan(bare), 0))
+    # Without a transform a copy, too, is the scan itself.
+    assert_same(sample, sample_of(make_scan(bare), 3))
+
+
+def test_scan_on_its_own_spacing_is_normalised_and_turned_alone():
+    recipe = make_recipe(spacing=(3.0, 1.1, 0.9), shape=(6, 11, 14))
+    scan = make_scan(recipe)
+
+    sample = sample_of(scan)
+
+    # Right, anterior, superior are K, J and I backwards.
+    turned = np.flip(scan.image.transpose(2, 1, 0), 2).astype(np.float32)
+    label = np.flip(scan.label.transpose(2, 1, 0), 2)
+    expected = (
+        np.clip(turned, scan.intensity.low, scan.intensity.high) - scan.intensity.center
+    ) / scan.intensity.scale
+    np.testing.assert_allclose(sample.image, expected, atol=2e-3)  # float16 near 2
+    np.testing.assert_array_equal(sample.label, CLASSES[label])
+    np.testing.assert_array_equal(sample.extent, [[0, 6], [0, 11], [0, 14]])
+
+
+@pytest.mark.parametrize(
+    "change", [{"copy": 2}, {"case_id": "ben"}, {"seed": 1}], ids=str
+)
+def test_another_copy_case_or_seed_is_drawn_anew(change):
+    scan = make_scan(make_recipe(seed=change.get("seed", 0)))
+
+    first = sample_of(make_scan(), 1)
+    second = sample_of(scan, change.get("copy", 1), change.get("case_id", "ann"))
+
+    assert first.drawn != second.drawn
+    assert np.abs(first.image - second.image).max() > 0.1
+
+
+def test_label_map_does_not_enter_the_image():
+    nothing = np.zeros(GRID.shape, np.uint16)
+
+    for copy in (0, 1):
+        with_label = sample_of(make_scan(), copy)
+        without = sample_of(make_scan(label=nothing), copy)
+
+        np.testing.assert_array_equal(with_label.image, without.image)
+        assert set(np.unique(with_label.label)) == {0, 1, 2}
+        assert not without.label.any()
+
+
+@pytest.mark.parametrize("copy", [0, 1, 2])
+def test_padding_is_the_background_throughout(copy):
+    # Without bending, which the extent does not follow.
+    scan = make_scan(
+        make_recipe(shape=(16, 32, 32), compose=compose_default(elastic=None))
+    )
+
+    sample = sample_of(scan, copy)
+
+    outside = np.ones(sample.image.shape, bool)
+    outside[tuple(slice(*ends) for ends in sample.extent)] = False
+    intensity = scan.intensity
+    background = np.float16((intensity.low - intensity.center) / intensity.scale)
+    assert 0.3 < outside.mean() < 1
+    np.testing.assert_allclose(sample.image[outside], background, atol=1e-3)
+    assert len(np.unique(sample.image[outside])) == 1
+    assert not sample.label[outside].any()
+
+
+def test_label_of_a_copy_lies_where_its_affine_says():
+    label = np.zeros(GRID.shape, np.uint16)
+    label[1:4, 7:10, 4:6] = 20  # far from the centre
+    recipe = make_recipe(
+        shape=(16, 32, 32),
+        spacing=(1.5, 1.0, 0.9),
+        compose=chain_of(flip=1.0, rotation=40.0, rescaling=(0.8, 0.9)),
+    )
+
+    sample = sample_of(make_scan(recipe, label), 1)
+
+    expected = GRID.to_world(np.argwhere(label)).mean(axis=0)
+    grid = Grid(sample.label.shape, sample.affine)
+    found = grid.to_world(np.argwhere(sample.label)).mean(axis=0)
+    np.testing.assert_allclose(found, expected, atol=0.3)  # a third of a voxel
+    assert np.linalg.det(sample.affine) < 0  # mirrored
+
+
+def test_noise_changes_the_filled_part_of_the_image_alone():
+    scan = make_scan(make_recipe(shape=(16, 32, 32), compose=chain_of(noise=0.5)))
+
+    plain, noisy = sample_of(scan, 0), sample_of(scan, 1)
+
+    change = noisy.image.astype(float) - plain.image
+    box = tuple(slice(*ends) for ends in plain.extent)
+    # Four deviations of a spread, std / sqrt(2 n); float16 adds next to nothing.
+    std = noisy.drawn["noise"]["std"]
+    count = change[box].size
+    assert change[box].std() == pytest.approx(std, abs=4 * std / (2 * count) ** 0.5)
+    change[box] = 0
+    assert not change.any()
+    np.testing.assert_array_equal(noisy.label, plain.label)
+
+
+def test_types_are_those_of_the_cube():
+    sample = sample_of(make_scan(), 1)
+
+    assert sample.image.dtype == np.float16
+    assert sample.label.dtype == np.uint8
+    assert sample.image.shape == sample.label.shape == (8, 16, 16)
+    assert np.isfinite(sample.image).all()

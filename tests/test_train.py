@@ -1,0 +1,247 @@
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK
+import slicerio
+from hand_made_run import CASES, TINY
+
+import train
+from models.trained import load_trained
+from models.training import HISTORY_COLUMNS
+from volumes.files import read_label_map
+
+SCRIPT = Path(train.__file__)
+TESTED = [name for name, split in CASES.items() if split == "test"]
+
+
+def call(cube, run, *flags, model="unet2d"):
+    return train.main([str(cube), "--output", str(run), "--model", model, *flags])
+
+
+def read_rows(path):
+    with open(path, newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_run_folder_holds_what_it_should(small_run):
+    assert names_in(small_run) == [
+        *("architecture.png", "checkpoint", "config.json", "curves.png"),
+        *("history.csv", "model.keras", "overlays", "predictions"),
+        *("scores.csv", "summary.json", "tensorboard"),
+    ]
+    assert names_in(small_run / "predictions") == [f"{n}.seg.nrrd" for n in TESTED]
+    assert names_in(small_run / "overlays") == [f"{name}.png" for name in TESTED]
+    assert names_in(small_run / "checkpoint") == ["state.npz"]
+    assert len(names_in(small_run / "tensorboard")) == 1
+
+
+def test_tables_have_a_row_per_epoch_and_per_case_and_class(small_run):
+    history = read_rows(small_run / "history.csv")
+    scores = read_rows(small_run / "scores.csv")
+
+    assert tuple(history[0]) == HISTORY_COLUMNS
+    assert [(row["epoch"], row["step"]) for row in history] == [("1", "2"), ("2", "4")]
+    assert [(row["case_id"], row["class_name"]) for row in scores] == [
+        (name, class_name) for name in TESTED for class_name in ("L1", "L2")
+    ]
+
+
+def test_config_and_summary_say_what_was_run(small_cube, small_run):
+    config = json.loads((small_run / "config.json").read_text())
+    summary = json.loads((small_run / "summary.json").read_text())
+
+    asked = config["arguments"]
+    assert (asked["cube"], asked["epochs"]) == (str(small_cube), 2)
+    assert len(config["cube_checksum"]) == 64
+    assert config["versions"]["tensorflow"]
+    assert summary["scores"]["num_cases"] == 2
+    # 2D, depth 1, 2 filters, 3 classes, instance norm (2 figures a filter):
+    # (18 + 4) + (36 + 4); (72 + 8) + (144 + 8); 4 * 2 * 4 + 2; (72 + 4) + (36 + 4);
+    # 2 * 3 + 3.
+    assert summary["costs"]["parameters"] == 62 + 232 + 34 + 116 + 9
+    assert summary["costs"]["seconds_per_scan"] > 0
+
+
+def test_prediction_lies_on_the_grid_of_its_scan(small_cube, small_run):
+    path = small_run / "predictions" / "cid.seg.nrrd"
+
+    found = SimpleITK.ReadImage(str(path))
+    scan = SimpleITK.ReadImage(str(small_cube.parent / "cid.nrrd"))
+    segments = slicerio.read_segmentation(str(path))["segments"]
+
+    assert found.GetSize() == scan.GetSize()
+    for name in ("GetOrigin", "GetSpacing", "GetDirection"):
+        np.testing.assert_allclose(
+            getattr(found, name)(), getattr(scan, name)(), atol=1e-6, err_msg=name
+        )
+    assert {each["name"]: each["labelValue"] for each in segments} == {
+        "L1": 20,
+        "L2": 21,
+    }
+    assert set(np.unique(SimpleITK.GetArrayFromImage(found))) <= {0, 20, 21}
+
+
+def test_scores_are_those_of_the_files(small_cube, small_run):
+    rows = read_rows(small_run / "scores.csv")
+    for row in rows:
+        value = {"L1": 20, "L2": 21}[row["class_name"]]
+        reference = small_cube.parent / f"{row['case_id']}_reference.seg.nrrd"
+        prediction = small_run / "predictions" / f"{row['case_id']}.seg.nrrd"
+        a, b = (read_label_map(path).array == value for path in (reference, prediction))
+
+        assert float(row["dice"]) == pytest.approx(
+            2 * (a & b).sum() / (a.sum() + b.sum()), abs=1e-12
+        )
+
+
+def test_saved_network_knows_its_cube(small_run):
+    _, traits = load_trained(small_run / "model.keras")
+
+    assert traits.model == "unet2d"
+    assert traits.spacing == (2.0, 2.0, 2.0)
+    assert traits.class_names == ("background", "L1", "L2")
+    assert traits.label_values == ((), (20,), (21,))
+    assert traits.architecture["filters"] == 2
+
+
+def test_no_epochs_with_weights_only_tests(small_cube, small_run, tmp_path):
+    weights = str(small_run / "model.keras")
+
+    code = call(small_cube, tmp_path, "--epochs", "0", "--weights", weights)
+
+    assert code == 0
+    assert "history.csv" not in names_in(tmp_path)
+    assert read_rows(tmp_path / "scores.csv") == read_rows(small_run / "scores.csv")
+
+
+def test_three_dimensional_network_trains_and_resumes(small_cube, tmp_path, capsys):
+    flags = ["--steps", "1", "--batch-size", "1", *TINY[:4], "--dropout", "0.2"]
+    assert call(small_cube, tmp_path, "--epochs", "1", *flags, model="unet3d") == 0
+
+    resumed = ["--epochs", "2", "--resume", *flags]
+    assert call(small_cube, tmp_path, *resumed, model="unet3d") == 0
+
+    rows = read_rows(tmp_path / "history.csv")
+    assert [(row["epoch"], row["step"]) for row in rows] == [("1", "1"), ("2", "2")]
+    other = [*resumed, "--seed", "7"]
+    capsys.readouterr()
+    assert call(small_cube, tmp_path, *other, model="unet3d") == 1
+    assert "same seed. Received: 7, but it was begun with 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "shown"),
+    [
+        (["--patch-size", "6", "7"], "takes 2 figures, divisible by (2, 2)"),
+        (["--patch-size", "4", "4", "4"], "Received: (4, 4, 4)"),
+        (["--require-gpu"], "--require-gpu needs a GPU"),
+    ],
+)
+def test_request_that_does_not_fit_ends_with_two(
+    small_cube, tmp_path, capsys, monkeypatch, flags, shown
+):
+    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: [])
+
+    assert call(small_cube, tmp_path, "--epochs", "1", *TINY, *flags) == 2
+    assert shown in capsys.readouterr().err
+
+
+def test_weights_of_another_network_end_with_two(
+    small_cube, small_run, tmp_path, capsys
+):
+    weights = ["--epochs", "0", "--weights", str(small_run / "model.keras")]
+
+    assert call(small_cube, tmp_path, *weights, model="unet3d") == 2
+    assert "Received: ('unet2d', (2.0, 2.0, 2.0), 3)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "shown"),
+    [
+        (["--steps", "0"], "--steps must be positive, not 0"),
+        (["--patience", "0"], "--patience must be positive, not 0"),
+        (["--learning-rate", "-1"], "--learning-rate must be positive, not -1"),
+        (["--dropout", "1"], "--dropout must be in [0, 1)"),
+        (["--epochs", "-1"], "--epochs 0 or more"),
+        (["--norm", "group", "--filters", "4"], "--filters must be a multiple of 8"),
+        (["--model", "both", "--patch-size", "8", "8"], "name it by --model"),
+        (["--res"], "unrecognized arguments: --res"),
+    ],
+)
+def test_wrong_flag_ends_with_two_and_is_named(tmp_path, capsys, flags, shown):
+    with pytest.raises(SystemExit, match="2"):
+        call("absent.h5", tmp_path, *flags)
+
+    assert shown in capsys.readouterr().err
+
+
+def test_run_folder_in_use_ends_with_two(small_cube, small_run, capsys):
+    assert call(small_cube, small_run, "--epochs", "1") == 2
+    assert "must be empty" in capsys.readouterr().err
+
+
+def test_missing_cube_ends_with_one(tmp_path, capsys):
+    assert call(tmp_path / "absent.h5", tmp_path / "run", "--epochs", "1") == 1
+    assert "absent.h5: no such cube" in capsys.readouterr().err
+
+
+def test_missing_checkpoint_ends_with_one(small_cube, tmp_path, capsys):
+    assert call(small_cube, tmp_path, "--epochs", "1", *TINY, "--resume") == 1
+    assert "no checkpoint to resume from" in capsys.readouterr().err
+
+
+def test_both_resumes_only_what_was_begun(tmp_path, monkeypatch):
+    (tmp_path / "unet2d" / "checkpoint").mkdir(parents=True)
+    calls = []
+
+    def run(words):
+        calls.append(words[2:])
+        return subprocess.CompletedProcess(words, 0)
+
+    monkeypatch.setattr(train.subprocess, "run", run)
+    monkeypatch.setattr("runs.comparing.compare_runs", lambda run, models: "")
+
+    code = train.main(["c.h5", "--output", str(tmp_path), "--resume"])
+
+    given = ["c.h5", "--output", str(tmp_path)]
+    own = [["--model", m, "--output", str(tmp_path / m)] for m in train.NETWORKS]
+    assert code == 0
+    assert calls == [[*given, "--resume", *own[0]], [*given, *own[1]]]
+
+
+def test_help_does_not_wait_for_tensorflow():
+    code = "import train; train.parse_args(['c.h5', '--output', 'run'])"
+    code += "; import sys; sys.exit('tensorflow' in sys.modules)"
+
+    assert (
+        subprocess.run([sys.executable, "-c", code], cwd=SCRIPT.parent).returncode == 0
+    )
+
+
+@pytest.mark.slow
+def test_script_trains_both_and_leaves_the_terminal_clean(small_cube, tmp_path):
+    run = tmp_path / "run"
+    flags = ["--output", str(run), "--epochs", "1", *TINY]
+
+    found = subprocess.run(
+        [sys.executable, str(SCRIPT), str(small_cube), *flags],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+
+    assert found.returncode == 0, found.stderr
+    assert found.stderr == ""
+    assert "UNet-3D minus UNet-2D" in found.stdout
+    assert names_in(run) == [
+        *("comparison.json", "comparison.md", "curves.png", "unet2d", "unet3d")
+    ]

@@ -1,0 +1,343 @@
+import csv
+import itertools
+import math
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from evaluation.curves import read_history
+from models import training
+from models.averaging import WeightAverage
+from models.checkpoint import load_checkpoint, save_checkpoint
+from models.losses import DiceLoss
+from models.metrics import DiceCoefficient
+from models.training import (
+    HISTORY_COLUMNS,
+    Progress,
+    Settings,
+    Training,
+    learning_rate_at,
+    write_history,
+)
+from models.unet import build_unet
+from volumes.errors import DataError
+
+RATE = 0.01
+
+
+class Figure:
+    """Stands in for a model of one weight, which grows by one a step."""
+
+    def __init__(self, weight=0.0, clock=None):
+        self.weights, self.clock = [np.array([weight], np.float32)], clock
+        self.optimizer, self.rates = SimpleNamespace(learning_rate=None), []
+
+    def get_weights(self):
+        return [value.copy() for value in self.weights]
+
+    def set_weights(self, values):
+        self.weights = [np.array(value) for value in values]
+
+    def reset_metrics(self):
+        pass
+
+    def train_on_batch(self, images, labels, return_dict):
+        self.rates.append(self.optimizer.learning_rate)
+        self.weights[0] += 1
+        if self.clock:
+            self.clock.now += 10
+        return {"loss": 0.25, "dice": 0.5}
+
+
+class Batches:
+    """Stands in for a sampler, with the same batch at every step."""
+
+    def __init__(self, images=None, labels=None):
+        self.pair = images, labels
+
+    def batch(self, step):
+        return self.pair
+
+
+def train(model, settings, scores=None, **options):
+    """Train to the end; give the training and each epoch's verdict."""
+    verdicts = []
+    found = Training(model, Batches(), settings, **options)
+    scores = iter(scores) if scores else None
+    validate = None if scores is None else lambda: next(scores)
+    found.run(validate, verdicts.append, lambda: None)
+    return found, verdicts
+
+
+@pytest.mark.parametrize(
+    ("share", "part"),
+    [
+        (0.0, 0.03),  # not quite nothing
+        (0.015, 0.5),  # half of the warm-up of 3 %
+        (0.03, 1.0),
+        (0.515, 0.5),  # half of the remaining 97 %: cos(pi / 2) = 0
+        (0.03 + 0.97 / 3, 0.75),  # cos(pi / 3) = .5
+        (1.0, 0.001),
+    ],
+)
+def test_learning_rate_follows_warm_up_and_cosine(share, part):
+    assert learning_rate_at(share, RATE) == pytest.approx(part * RATE, rel=1e-9)
+
+
+def test_average_soon_forgets_the_start_and_then_keeps_its_decay():
+    model = Figure(0.0)
+    average = WeightAverage(model, decay=0.2)
+
+    model.set_weights([[11.0]])
+    average.update()  # (1 + 1) / (10 + 1) kept, less than .2: 9 / 11 * 11
+    assert average.values[0] == pytest.approx(9.0, rel=1e-6)
+
+    model.set_weights([[19.0]])
+    average.update()  # .2 kept, less than 3 / 12: .2 * 9 + .8 * 19
+    assert average.values[0] == pytest.approx(17.0, rel=1e-6)
+
+
+def test_average_is_in_place_for_a_while_even_if_that_fails():
+    model = Figure(5.0)
+    average = WeightAverage(model, decay=0.9)
+    model.set_weights([[8.0]])
+
+    with average.in_place():
+        assert model.weights[0] == 5
+    assert model.weights[0] == 8
+    with pytest.raises(OSError, match="disk"), average.in_place():
+        raise OSError("disk")
+    assert model.weights[0] == 8
+
+
+def test_learning_rate_of_each_step_is_that_of_the_share_done():
+    model = Figure()
+
+    train(model, Settings(2, None, 4, RATE))
+
+    expected = [learning_rate_at(step / 8, RATE) for step in range(8)]
+    assert model.rates == pytest.approx(expected, rel=1e-9)
+
+
+def test_training_stops_when_patience_runs_out():
+    found, verdicts = train(
+        Figure(), Settings(9, None, 1, RATE, patience=2), [0.5, 0.6, 0.6, 0.55, 0.9]
+    )
+
+    assert verdicts == [True, True, False, False]
+    assert (found.progress.best, found.progress.best_epoch) == (0.6, 2)
+    assert [row["val_dice"] for row in found.progress.history] == [0.5, 0.6, 0.6, 0.55]
+
+
+def test_first_epoch_is_best_even_with_a_dice_of_zero():
+    assert train(Figure(), Settings(2, None, 1, RATE), [0.0, 0.0])[1] == [True, False]
+
+
+def test_without_validation_the_latest_weights_are_best_and_patience_waits():
+    found, verdicts = train(Figure(), Settings(3, None, 1, RATE, patience=1))
+
+    assert verdicts == [True, True, True]
+    assert all(math.isnan(row["val_dice"]) for row in found.progress.history)
+
+
+def test_training_stops_within_an_epoch_when_the_minutes_are_up(monkeypatch):
+    clock = SimpleNamespace(now=100.0)
+    clock.perf_counter = lambda: clock.now
+    monkeypatch.setattr(training, "time", clock)
+
+    # A step takes 10 s: 4 in the first epoch, 2 more in the minute.
+    found, _ = train(Figure(clock=clock), Settings(None, 1.0, 4, RATE))
+
+    assert [row["step"] for row in found.progress.history] == [4, 6]
+    assert [row["minutes"] for row in found.progress.history] == [4 / 6, 1.0]
+    assert found.progress.history[1]["seconds_per_step"] == 10
+    rates = [learning_rate_at(step / 6, RATE) for step in range(6)]
+    assert found.model.rates == pytest.approx(rates, rel=1e-9)
+
+
+def test_epochs_and_minutes_bound_the_training_together():
+    assert Progress(step=6, seconds=30).share(Settings(3, 2.0, 4, RATE)) == 0.5
+    assert Progress(step=1, seconds=90).share(Settings(3, 2.0, 4, RATE)) == 0.75
+    assert Progress(step=99, seconds=0).share(Settings(3, 2.0, 4, RATE)) == 1.0
+
+
+def test_validation_sees_the_average_and_the_checkpoint_the_weights():
+    model, seen = Figure(), []
+
+    def see():
+        seen.append(float(model.weights[0][0]))
+        return 0.5
+
+    Training(model, Batches(), Settings(1, None, 2, RATE)).run(see, lambda _: None, see)
+
+    # Weights 1 and 2, kept shares 2 / 11 and 3 / 12 of the average:
+    # 9 / 11, then .25 * 9 / 11 + .75 * 2.
+    assert seen == pytest.approx([0.25 * 9 / 11 + 1.5, 2.0], rel=1e-6)
+
+
+def test_history_has_its_columns_and_an_empty_cell_for_nan(tmp_path):
+    found, _ = train(Figure(), Settings(2, None, 3, RATE))
+
+    write_history(tmp_path / "history.csv", found.progress.history)
+
+    with open(tmp_path / "history.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert tuple(rows[0]) == HISTORY_COLUMNS
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert [row["step"] for row in rows] == ["3", "6"]
+    assert [row["val_dice"] for row in rows] == ["", ""]
+    assert [row["loss"] for row in rows] == ["0.25", "0.25"]
+    assert read_history(tmp_path / "history.csv")[1]["val_dice"] is None
+
+
+@pytest.mark.parametrize(
+    "spacing", [(1.0, 1.0), pytest.param((2.0, 1.0, 1.0), marks=pytest.mark.slow)]
+)
+def test_unet_of_two_filters_overfits_two_patches(spacing):
+    keras.utils.set_random_seed(0)
+    sides = (8, 16, 12)[-len(spacing) :]
+    labels = np.zeros((2, *sides), np.uint8)
+    labels[0, ..., 2:9, 3:7] = 1
+    labels[0, ..., 11:14, 2:10] = 1
+    labels[1, ..., 4:12, 5:11] = 1
+    noise = np.random.default_rng(0).normal(size=labels.shape)
+    images = (labels + 0.2 * noise)[..., None].astype(np.float32)
+    # One foreground class: with two, so few filters can give one of them up.
+    model = build_unet(spacing=spacing, num_classes=2, filters=2, depth=2)
+    model.compile(
+        keras.optimizers.AdamW(0.02),
+        DiceLoss(),
+        metrics=[DiceCoefficient()],
+        jit_compile=False,
+    )
+    settings = Settings(1, None, 80, 0.02)
+
+    Training(model, Batches(images, labels), settings).run(
+        None, lambda _: None, lambda: None
+    )
+
+    metric = DiceCoefficient()
+    metric.update_state(labels, model(images))
+    assert float(metric.result()) > 0.9
+
+
+IDENTITY = {"traits": {"cube_checksum": "abc", "architecture": {"filters": 2}}}
+
+
+class Drawn:
+    """Stands in for a sampler: a batch that its step alone decides."""
+
+    def batch(self, step):
+        rng = np.random.default_rng(step)
+        images = rng.normal(size=(2, 4, 6, 1)).astype(np.float32)
+        return images, (images[..., 0] > 0.3).astype(np.uint8)
+
+
+def small_model():
+    """A network with all that has a state: weights, norm averages, dropout."""
+    keras.utils.set_random_seed(4)
+    model = keras.Sequential(
+        [
+            keras.Input((None, None, 1)),
+            keras.layers.Conv2D(3, 3, padding="same"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.3),
+            keras.layers.Conv2D(2, 1, activation="softmax"),
+        ]
+    )
+    model.compile(
+        keras.optimizers.AdamW(RATE),
+        DiceLoss(),
+        metrics=[DiceCoefficient()],
+        jit_compile=False,
+    )
+    return model
+
+
+def run_checkpointed(folder, *, resume=False, cut_after=None):
+    """Train four epochs of three steps, cut off after some, or resumed."""
+    model = small_model()
+    average = WeightAverage(model, 0.9)
+    progress = load_checkpoint(folder, model, average, IDENTITY) if resume else None
+    found = Training(
+        model,
+        Drawn(),
+        Settings(4, None, 3, RATE),
+        progress=progress,
+        average=average,
+    )
+    scores = itertools.count(found.progress.epoch / 10, 0.1)
+
+    def checkpoint():
+        save_checkpoint(folder, model, average, found.progress, IDENTITY)
+        if found.progress.epoch == cut_after:
+            raise KeyboardInterrupt("cut")
+
+    found.run(lambda: next(scores), lambda _: None, checkpoint)
+    return found
+
+
+def test_training_cut_and_resumed_ends_as_if_never_cut(tmp_path):
+    whole = run_checkpointed(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt, match="cut"):
+        run_checkpointed(tmp_path / "cut", cut_after=2)
+
+    resumed = run_checkpointed(tmp_path / "cut", resume=True)
+
+    for name, one, other in (
+        ("weights", whole.model.get_weights(), resumed.model.get_weights()),
+        ("average", whole.average.values, resumed.average.values),
+        (
+            "optimizer",
+            whole.model.optimizer.variables,
+            resumed.model.optimizer.variables,
+        ),
+    ):
+        for before, after in zip(one, other, strict=True):
+            np.testing.assert_array_equal(before, after, err_msg=name)
+    timed = ("minutes", "seconds_per_step", "waiting_share")
+    for before, after in zip(
+        whole.progress.history, resumed.progress.history, strict=True
+    ):
+        assert {name: before[name] for name in before if name not in timed} == {
+            name: after[name] for name in after if name not in timed
+        }
+    assert (resumed.progress.epoch, resumed.progress.best_epoch) == (4, 4)
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    model = small_model()
+    model.optimizer.build(model.trainable_variables)
+    average = WeightAverage(model, 0.9)
+    save_checkpoint(tmp_path, model, average, Progress(epoch=2), IDENTITY)
+    return tmp_path, model, average
+
+
+@pytest.mark.parametrize(
+    ("traits", "shown"),
+    [
+        (
+            {"cube_checksum": "xyz", "architecture": {"filters": 2}},
+            "same cube_checksum. Received: xyz, but it was begun with abc",
+        ),
+        (
+            {"cube_checksum": "abc", "architecture": {"filters": 16}},
+            "same filters. Received: 16, but it was begun with 2",
+        ),
+    ],
+)
+def test_changed_cube_or_architecture_is_refused_with_both(checkpoint, traits, shown):
+    folder, model, average = checkpoint
+
+    with pytest.raises(DataError, match=shown):
+        load_checkpoint(folder, model, average, {"traits": traits})
+
+
+def test_absent_checkpoint_is_refused(checkpoint, tmp_path):
+    _, model, average = checkpoint
+
+    with pytest.raises(DataError, match=r"state\.npz: no checkpoint to resume from"):
+        load_checkpoint(tmp_path / "empty", model, average, IDENTITY)
