@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from augment.compose import Compose, generator_for
 from volumes.cube import Sample
+from volumes.errors import DataError
 from volumes.geometry import Grid, canonical_grid
 from volumes.intensity import Intensity, measure_intensity
 from volumes.resample import (
@@ -90,6 +91,9 @@ def make_sample(
 
     Returns:
         The row. It depends on the arguments and on nothing else.
+
+    Raises:
+        DataError: If the scan lies between the cube's voxels.
     """
     recipe, target = scan.recipe, scan.target
     drawn: dict = {}
@@ -108,6 +112,11 @@ def make_sample(
     )
     image = scan.intensity.normalise(image)
     extent = filled_extent(scan.grid, target, through.linear)
+    if np.any(extent[:, 0] >= extent[:, 1]):
+        raise DataError(
+            f"Case '{case_id}' must be thicker than a voxel of the cube. Received: "
+            f"{scan.grid}, for a cube of {recipe.spacing} mm"
+        )
     if copy > 0:  # the padding stays constant, so that it compresses to nothing
         filled = tuple(slice(first, last) for first, last in extent)
         image[filled] = recipe.compose.apply_grey(image[filled], drawn, recipe.spacing)

@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from augment.compose import compose_default
+from augment.compose import Compose, compose_default
 from augment.samples import Recipe, Scan, make_sample
+from volumes.errors import DataError
 from volumes.geometry import Grid, affine_from
 
 COS, SIN = np.cos(np.pi / 9), np.sin(np.pi / 9)
@@ -188,3 +189,21 @@ def test_types_are_those_of_the_cube():
     assert sample.label.dtype == np.uint8
     assert sample.image.shape == sample.label.shape == (8, 16, 16)
     assert np.isfinite(sample.image).all()
+
+
+def test_scan_thinner_than_a_voxel_of_the_cube_is_refused():
+    # One slice of 1 mm about the origin; the cube's two lie at -2 and 2 mm.
+    grid = Grid((1, 6, 5), affine_from((1.0, 1.0, 1.0)))
+    recipe = Recipe(
+        (4.0, 1.0, 1.0),
+        (2, 6, 5),
+        np.arange(256, dtype=np.uint8),
+        ("zscore",),
+        Compose([]),
+        0,
+    )
+    image = np.arange(30, dtype=np.float32).reshape(1, 6, 5)
+    scan = Scan(image, np.zeros((1, 6, 5), np.uint8), grid, recipe)
+
+    with pytest.raises(DataError, match="'thin' must be thicker than a voxel"):
+        make_sample(scan, case_id="thin", subject="s", split="train", source={}, copy=0)

@@ -100,6 +100,16 @@ def test_every_trainable_weight_gets_a_gradient(spacing):
         assert np.isfinite(gradient).all(), weight.path
 
 
+def test_skip_carries_the_image_past_the_bottom():
+    network = build_unet(spacing=(1.0, 1.0), num_classes=2, filters=2, depth=1)
+    up = network.get_layer("decoder_1_up")
+    up.set_weights([np.zeros_like(each) for each in up.get_weights()])
+
+    one, other = np.asarray(network(images(2, 4, 6, 1)))
+
+    assert np.abs(one - other).max() > 0.01
+
+
 @pytest.mark.parametrize(
     ("norm", "groups"),
     [("instance", 16), ("group", 8), ("batch", None)],  # of the bottom's 16 filters

@@ -238,3 +238,11 @@ def test_bending_equals_scipy_on_the_same_dense_displacement():
     outside = ((where < -0.5) | (where > last)).any(axis=0)
     assert 0.05 < outside.mean() < 0.6
     np.testing.assert_allclose(out, np.where(outside, -500, expected), atol=1e-3)
+
+
+def test_label_value_without_a_class_is_refused():
+    image = np.zeros((2, 3, 4), np.float32)
+    label = np.full((2, 3, 4), 300, np.uint16)
+
+    with pytest.raises(ValueError, match=r"below 256. Received: 300"):
+        warp(image, label, np.eye(3, 4), (2, 3, 4))

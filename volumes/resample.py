@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
 from volumes.geometry import Grid, canonical_axes
-from volumes.warp import ControlGrid, warp
+from volumes.warp import BORDER, ControlGrid, warp
 
 # Full width at half maximum of a Gaussian of sigma 1.
 FWHM = 2 * np.sqrt(2 * np.log(2))
@@ -137,9 +137,10 @@ def filled_extent(
     """
     matrix = index_map(source, target, np.eye(3) if linear is None else linear)
     sides = np.array(source.shape)
-    corners = np.array(list(product((0, 1), repeat=3))) * sides - 0.5
+    outer = np.array(list(product((-1, 1), repeat=3)))
+    corners = (sides - 1) / 2 + outer * ((sides - 1) / 2 + BORDER)
     found = np.linalg.solve(matrix[:, :3], (corners - matrix[:, 3]).T).T
-    low = np.ceil(found.min(axis=0) - 1e-6)
-    high = np.floor(found.max(axis=0) + 1e-6) + 1
+    low = np.ceil(found.min(axis=0))
+    high = np.floor(found.max(axis=0)) + 1
     box = np.stack([low, high], axis=1)
     return np.clip(box, 0, np.array(target.shape)[:, None]).astype(np.int64)

@@ -22,6 +22,9 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+# Half a voxel beyond the outermost centres; rounding must not decide.
+BORDER = 0.5 + 1e-6
+
 
 @dataclass(frozen=True)
 class ControlGrid:
@@ -79,12 +82,12 @@ def _warp(image, label, classes, matrix, values, bases, weights, background, out
                         y += w * line[1, c + tap]
                         z += w * line[2, c + tap]
                 if (
-                    x < -0.5
-                    or y < -0.5
-                    or z < -0.5
-                    or x > sides[0] - 0.5
-                    or y > sides[1] - 0.5
-                    or z > sides[2] - 0.5
+                    x < -BORDER
+                    or y < -BORDER
+                    or z < -BORDER
+                    or x > sides[0] - 1 + BORDER
+                    or y > sides[1] - 1 + BORDER
+                    or z > sides[2] - 1 + BORDER
                 ):
                     out[i, j, k] = background
                     if label.size > 0:
@@ -196,6 +199,9 @@ def warp(
     Returns:
         The image and the label map on the output grid; without `label`, the
         second has shape (0, 0, 0).
+
+    Raises:
+        ValueError: If a label value has no class.
     """
     label = np.empty((0, 0, 0), np.uint8) if label is None else label
     values = np.empty((3, 0, 0, 0)) if control is None else control.values
@@ -205,6 +211,10 @@ def warp(
         matrix, values = matrix[::-1], values[::-1]
     if classes is None:
         classes = np.arange(256, dtype=np.uint8)
+    if label.dtype.itemsize > 1 and label.size and label.max() >= len(classes):
+        raise ValueError(
+            f"Every label value must be below {len(classes)}. Received: {label.max()}"
+        )
     bases = np.zeros((3, max(shape)), np.int64)
     weights = np.zeros((3, max(shape), 4))
     if control is not None:
