@@ -19,7 +19,11 @@ from volumes.errors import DataError, UsageError
 if TYPE_CHECKING:
     from augment.compose import Compose
 
-TRANSFORMS = ("flip", "rescaling", "rotation", "elastic", "blur", "gamma", "noise")
+TRANSFORMS = (
+    *("flip", "rescaling", "rotation", "shift", "elastic"),
+    *("blur", "low_resolution", "gamma", "brightness", "contrast", "bias_field"),
+    *("noise", "rician_noise"),
+)
 # The other flags decide how a cube is made, not what is in it.
 DECIDE_CONTENT = (
     *("spacing", "side", "shape", "labels", "intensity", "copies"),
@@ -70,19 +74,25 @@ def add_augmentation_flags(group: argparse._ArgumentGroup) -> None:
     """Name the flags that decide the copies; each gives the largest drawn value."""
     add = group.add_argument
     add("--copies", type=int, default=4, metavar="N", help="augmented copies of each training case (default 4)")
-    add("--rotation", type=amount, default=10.0, metavar="DEGREES", help="largest angle about each axis (default 10)")
-    add("--rescaling", type=amount, nargs="+", default=[0.9, 1.1], metavar="FACTOR", help="smallest and largest factor (default 0.9 1.1)")
-    add("--elastic", type=amount, default=6.0, metavar="MM", help="largest displacement of a control point (default 6)")
     add("--flip", type=amount, default=0.5, metavar="PROBABILITY", help="of mirroring left and right (default 0.5)")
+    add("--rescaling", type=amount, nargs="+", default=[0.9, 1.1], metavar="FACTOR", help="smallest and largest factor (default 0.9 1.1)")
+    add("--rotation", type=amount, default=10.0, metavar="DEGREES", help="largest angle about each axis (default 10)")
+    add("--shift", type=amount, metavar="MM", help="largest distance along each axis (default none)")
+    add("--elastic", type=amount, default=6.0, metavar="MM", help="largest displacement of a control point (default 6)")
     add("--blur", type=amount, default=1.0, metavar="MM", help="largest sigma of Gaussian blur (default 1)")
+    add("--low-resolution", type=amount, metavar="FACTOR", help="most voxels that one axis joins, in a quarter of the copies (default none)")
     add("--gamma", type=amount, nargs="+", default=[0.7, 1.5], metavar="EXPONENT", help="smallest and largest exponent (default 0.7 1.5)")
+    add("--brightness", type=amount, metavar="STD", help="largest change, in units of the normalised intensity (default none)")
+    add("--contrast", type=amount, nargs="+", default=[None], metavar="FACTOR", help="smallest and largest factor (default none)")
+    add("--bias-field", type=amount, metavar="STRENGTH", help="largest coefficient of an MR's shading, such as 0.3 (default none)")
     add("--noise", type=amount, default=0.15, metavar="STD", help="largest standard deviation of Gaussian noise, in units of the normalised intensity (default 0.15)")
+    add("--rician-noise", type=amount, metavar="STD", help="the same for the noise of an MR's magnitude (default none)")
 
 
 # fmt: on
 def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Refuse, by the flag's name, what no cube can be made of."""
-    for flag in ("rescaling", "gamma"):
+    for flag in ("rescaling", "gamma", "contrast"):
         values = getattr(args, flag)
         if values == [None]:
             setattr(args, flag, None)

@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from augment.intensity import Gamma, GaussianBlur, GaussianNoise
-from augment.spatial import Elastic, Flip, Rescaling, Rotation
+from augment.intensity import (
+    BiasField,
+    Brightness,
+    Contrast,
+    Gamma,
+    GaussianBlur,
+    GaussianNoise,
+    LowResolution,
+    RicianNoise,
+)
+from augment.spatial import (
+    Elastic,
+    Flip,
+    Rescaling,
+    Rotation,
+    Shift,
+)
+from augment.transform import Grey, Linear, Transform
 from volumes.resample import CoordinateMap
 
-Spatial = Rotation | Rescaling | Flip
-Grey = GaussianBlur | Gamma | GaussianNoise
+TRANSFORMS: dict[str, type[Transform]] = {
+    transform.name: transform
+    for transform in (
+        *(Flip, Rescaling, Rotation, Shift, Elastic),
+        *(GaussianBlur, LowResolution, Gamma, Brightness, Contrast),
+        *(BiasField, GaussianNoise, RicianNoise),
+    )
+}
 
 
 def generator_for(seed: int, case_id: str, copy: int) -> np.random.Generator:
@@ -24,98 +47,127 @@ def generator_for(seed: int, case_id: str, copy: int) -> np.random.Generator:
     return np.random.default_rng(sequence)
 
 
+def _kinds(drawn: Mapping[str, Any]) -> Iterator[tuple[type[Transform], Any]]:
+    """Say which transform each drawn entry belongs to; None was left out."""
+    for key, values in drawn.items():
+        name = key if key in TRANSFORMS else key.rpartition("_")[0]
+        if name not in TRANSFORMS:
+            raise ValueError(
+                f"Drawn values must be of {', '.join(TRANSFORMS)}. Received: {key}"
+            )
+        if values is not None:
+            yield TRANSFORMS[name], values
+
+
+def coordinate_map(
+    drawn: Mapping[str, Any], shape: Sequence[int], spacing: Sequence[float]
+) -> CoordinateMap:
+    """Compose the drawn spatial transforms into one map on an output grid.
+
+    Args:
+        drawn: What `Compose.draw` returned.
+        shape: Of the output, (I, J, K).
+        spacing: Of the output, in mm.
+
+    Returns:
+        Where each point of the output comes from.
+    """
+    pull, control = np.eye(4), None
+    for kind, values in _kinds(drawn):
+        if issubclass(kind, Linear):  # the first to act is the last to be pulled
+            pull = pull @ np.vstack([kind.pull(values), (0, 0, 0, 1)])
+        elif kind is Elastic:
+            control = Elastic.control(values, shape, spacing)
+    return CoordinateMap(pull[:3], control)
+
+
+def apply_grey(
+    image: npt.NDArray[np.float32], drawn: Mapping[str, Any], spacing: Sequence[float]
+) -> npt.NDArray[np.float32]:
+    """Change the grey values of a normalised image, shape (I, J, K), as drawn."""
+    for kind, values in _kinds(drawn):
+        if issubclass(kind, Grey):
+            image = kind.apply(image, values, spacing)
+    return image
+
+
 class Compose:
     """Apply transforms one after the other, at the price of one interpolation.
 
     Args:
-        transforms: In the order in which they act. Grey-value transforms act
-            after all spatial ones; at most one `Elastic`, the last spatial one.
+        transforms: In the order in which they act; the same kind may come more
+            than once. Grey-value transforms act after all spatial ones. At most
+            one `Elastic`, after the other spatial ones: there its splines are
+            separable, which is what makes it fast.
 
     Raises:
         ValueError: If a spatial transform follows the elastic one.
     """
 
-    def __init__(self, transforms: Sequence[Spatial | Elastic | Grey]):
-        self.spatial = [t for t in transforms if isinstance(t, Spatial)]
-        self.grey = [t for t in transforms if isinstance(t, Grey)]
-        bends = [t for t in transforms if isinstance(t, Elastic)]
-        moving = [t for t in transforms if not isinstance(t, Grey)]
-        if len(bends) > 1 or (bends and moving[-1] is not bends[0]):
+    def __init__(self, transforms: Sequence[Transform]):
+        self.transforms = list(transforms)
+        moving = [t for t in self.transforms if not isinstance(t, Grey)]
+        if any(isinstance(t, Elastic) for t in moving[:-1]):
             raise ValueError(
                 "One elastic transform may stand in a chain, after the other spatial "
-                f"ones. Received: {[t.name for t in transforms]}"
+                f"ones. Received: {[t.name for t in self.transforms]}"
             )
-        self.elastic = bends[0] if bends else None
-        self.transforms = list(transforms)
 
-    def draw(self, rng: np.random.Generator) -> dict[str, object]:
-        """Choose every transform's values, by name, as JSON keeps them."""
-        return {transform.name: transform.draw(rng) for transform in self.transforms}
-
-    def coordinate_map(
-        self, drawn: dict, shape: Sequence[int], spacing: Sequence[float]
-    ) -> CoordinateMap:
-        """Compose the spatial transforms into one map on an output grid.
-
-        Args:
-            drawn: What `draw` returned.
-            shape: Of the output, (I, J, K).
-            spacing: Of the output, in mm.
+    def draw(self, rng: np.random.Generator) -> dict[str, Any]:
+        """Choose every transform's values, as JSON keeps them.
 
         Returns:
-            Where each point of the output comes from.
+            Values by name, in the order of the chain; the second of a kind is
+            called `rotation_2`. None stands for a transform left out this time.
         """
-        linear = np.eye(3)
-        for transform in self.spatial:  # the first to act is the last to be pulled
-            linear = linear @ transform.pull(drawn[transform.name])
-        if self.elastic is None:
-            return CoordinateMap(linear)
-        control = self.elastic.control(drawn[self.elastic.name], shape, spacing)
-        return CoordinateMap(linear, control)
-
-    def apply_grey(
-        self, image: npt.NDArray[np.float32], drawn: dict, spacing: Sequence[float]
-    ) -> npt.NDArray[np.float32]:
-        """Change the grey values of `image`, shape (I, J, K), as drawn."""
-        for transform in self.grey:
-            image = transform.apply(image, drawn[transform.name], spacing)
-        return image
+        drawn: dict[str, Any] = {}
+        for transform in self.transforms:
+            key, number = transform.name, 1
+            while key in drawn:
+                number += 1
+                key = f"{transform.name}_{number}"
+            drawn[key] = transform.draw(rng)
+        return drawn
 
 
 def compose_default(
     *,
-    rotation: float | None = 10.0,
-    rescaling: Sequence[float] | None = (0.9, 1.1),
-    elastic: float | None = 6.0,
     flip: float | None = 0.5,
+    rescaling: Sequence[float] | None = (0.9, 1.1),
+    rotation: float | None = 10.0,
+    shift: float | None = None,
+    elastic: float | None = 6.0,
     blur: float | None = 1.0,
+    low_resolution: float | None = None,
     gamma: Sequence[float] | None = (0.7, 1.5),
+    brightness: float | None = None,
+    contrast: Sequence[float] | None = None,
+    bias_field: float | None = None,
     noise: float | None = 0.15,
+    rician_noise: float | None = None,
 ) -> Compose:
     """Build the chain of makeCube.py; None leaves a transform out.
 
     Args:
-        rotation: Largest angle in degrees.
-        rescaling: Smallest and largest factor.
-        elastic: Largest displacement in mm.
         flip: Probability.
+        rescaling: Smallest and largest factor.
+        rotation: Largest angle in degrees.
+        shift: Largest distance in mm.
+        elastic: Largest displacement in mm.
         blur: Largest sigma in mm.
+        low_resolution: Largest factor.
         gamma: Smallest and largest exponent.
+        brightness: Largest change.
+        contrast: Smallest and largest factor.
+        bias_field: Largest coefficient.
         noise: Largest standard deviation.
+        rician_noise: Largest standard deviation of each channel.
     """
-    chain = [
-        (Flip, flip),
-        (Rescaling, rescaling),
-        (Rotation, rotation),
-        (Elastic, elastic),
-        (GaussianBlur, blur),
-        (Gamma, gamma),
-        (GaussianNoise, noise),
-    ]
+    asked = locals()
     return Compose(
         [
             make(*(value if isinstance(value, Sequence) else (value,)))
-            for make, value in chain
-            if value is not None
+            for name, make in TRANSFORMS.items()
+            if (value := asked[name]) is not None
         ]
     )

@@ -1,94 +1,277 @@
-"""Transforms that change grey values and leave every voxel where it is."""
+"""Transforms that change grey values and leave every voxel where it is.
+
+They act on normalised images, whose mean is near 0 and spread near 1.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter
+
+from augment.kernels import add_gaussian, add_rician, bend
+from augment.transform import Grey
+from volumes.filters import gaussian_blur
+
+Image = npt.NDArray[np.float32]
 
 
-class GaussianBlur:
+class GaussianBlur(Grey):
     """Blur, as a coarser scan would.
 
     Args:
         sigma: Largest sigma in mm; drawn uniformly from [0, sigma].
+        p: Probability of being applied.
     """
 
     name = "blur"
 
-    def __init__(self, sigma: float):
+    def __init__(self, sigma: float, *, p: float = 1.0):
+        super().__init__(p=p)
         self.sigma = sigma
 
-    def draw(self, rng: np.random.Generator) -> float:
+    def draw_values(self, rng: np.random.Generator) -> float:
         """Choose a sigma in mm."""
         return float(rng.uniform(0, self.sigma))
 
-    def apply(
-        self, image: npt.NDArray[np.float32], drawn: float, spacing: tuple
-    ) -> npt.NDArray[np.float32]:
-        """Blur `image`, shape (I, J, K), by the same mm along every axis."""
-        sigmas = drawn / np.array(spacing)
-        # Below a fifth of a voxel the kernel's neighbours weigh less than 1e-5.
-        sigmas[sigmas < 0.2] = 0
-        return gaussian_filter(image, sigmas, mode="nearest", truncate=3)
+    @staticmethod
+    def apply(image: Image, drawn: float, spacing: Sequence[float]) -> Image:
+        """Blur by the same mm along every axis; see `Grey.apply`."""
+        blurred = gaussian_blur(image, [drawn / side for side in spacing])
+        return image.copy() if blurred is image else blurred
 
 
-class Gamma:
+class LowResolution(Grey):
+    """Show one axis as thick slices would: fewer samples, joined by lines.
+
+    Args:
+        factor: Largest number of voxels that become one; drawn uniformly from
+            [1, factor], for an axis drawn with equal chance.
+        p: Probability of being applied.
+    """
+
+    name = "low_resolution"
+
+    def __init__(self, factor: float, *, p: float = 0.25):
+        super().__init__(p=p)
+        self.factor = factor
+
+    def draw_values(self, rng: np.random.Generator) -> dict[str, float | int]:
+        """Choose an axis and a factor."""
+        axis, factor = rng.integers(3), rng.uniform(1, self.factor)
+        return {"axis": int(axis), "factor": float(factor)}
+
+    @staticmethod
+    def apply(image: Image, drawn: dict, spacing: Sequence[float]) -> Image:
+        """Average over thick slices, then interpolate; see `Grey.apply`.
+
+        The thick slices lie symmetrically about the axis' middle; the profile
+        of a slice is a Gaussian with the slice's thickness as its full width at
+        half maximum.
+        """
+        axis, factor = drawn["axis"], drawn["factor"]
+        side = image.shape[axis]
+        sigmas = [0.0, 0.0, 0.0]
+        sigmas[axis] = np.sqrt(max(factor**2 - 1, 0)) / (2 * np.sqrt(2 * np.log(2)))
+        blurred = gaussian_blur(image, sigmas)
+        count = max(1, round(side / factor))
+        centers = (np.arange(count) - (count - 1) / 2) * factor + (side - 1) / 2
+        centers = np.clip(np.round(centers), 0, side - 1).astype(int)
+        kept = np.take(blurred, centers, axis=axis)
+        place = np.interp(np.arange(side), centers, np.arange(count))
+        low = np.floor(place).astype(int)
+        high = np.minimum(low + 1, count - 1)
+        share = (place - low).astype(np.float32)
+        share = share.reshape([-1 if a == axis else 1 for a in range(3)])
+        below, above = np.take(kept, low, axis=axis), np.take(kept, high, axis=axis)
+        return below + share * (above - below)
+
+
+class Gamma(Grey):
     """Bend the grey scale: dark and bright ends stay, the middle moves.
 
     Args:
         low: Smallest exponent, positive; below 1 brightens.
         high: Largest exponent.
+        p: Probability of being applied.
+
+    Raises:
+        ValueError: If the exponents are not positive and in order.
     """
 
     name = "gamma"
 
-    def __init__(self, low: float, high: float):
+    def __init__(self, low: float, high: float, *, p: float = 1.0):
+        super().__init__(p=p)
+        if not 0 < low <= high:
+            raise ValueError(
+                "Gamma needs positive exponents in order. "
+                f"Received: low={low}, high={high}"
+            )
         self.low, self.high = low, high
 
-    def draw(self, rng: np.random.Generator) -> float:
+    def draw_values(self, rng: np.random.Generator) -> float:
         """Choose an exponent, uniform in its logarithm."""
         return float(np.exp(rng.uniform(np.log(self.low), np.log(self.high))))
 
-    def apply(
-        self, image: npt.NDArray[np.float32], drawn: float, spacing: tuple
-    ) -> npt.NDArray[np.float32]:
-        """Raise `image`, scaled to [0, 1] by its own range, to the exponent.
+    @staticmethod
+    def apply(image: Image, drawn: float, spacing: Sequence[float]) -> Image:
+        """Raise the image, scaled to [0, 1] by its own range; see `Grey.apply`.
 
         A constant image is returned as it is.
         """
         low, high = image.min(), image.max()
         if low == high:
             return image.copy()
-        unit = (image - low) / (high - low)
-        np.power(unit, np.float32(drawn), out=unit)
-        return unit * (high - low) + low
+        out = np.empty(image.shape, np.float32)
+        flat = np.ascontiguousarray(image).reshape(-1)
+        bend(flat, low, high, np.float32(drawn), out.reshape(-1))
+        return out
 
 
-class GaussianNoise:
+class Brightness(Grey):
+    """Make everything brighter or darker.
+
+    Args:
+        limit: Largest change, in units of the normalised image; drawn
+            uniformly from [-limit, limit].
+        p: Probability of being applied.
+    """
+
+    name = "brightness"
+
+    def __init__(self, limit: float, *, p: float = 1.0):
+        super().__init__(p=p)
+        self.limit = limit
+
+    def draw_values(self, rng: np.random.Generator) -> float:
+        """Choose what is added."""
+        return float(rng.uniform(-self.limit, self.limit))
+
+    @staticmethod
+    def apply(image: Image, drawn: float, spacing: Sequence[float]) -> Image:
+        """Add the same to every voxel; see `Grey.apply`."""
+        return image + np.float32(drawn)
+
+
+class Contrast(Grey):
+    """Spread grey values away from their mean, or draw them towards it.
+
+    Args:
+        low: Smallest factor, positive.
+        high: Largest factor.
+        p: Probability of being applied.
+    """
+
+    name = "contrast"
+
+    def __init__(self, low: float, high: float, *, p: float = 1.0):
+        super().__init__(p=p)
+        self.low, self.high = low, high
+
+    def draw_values(self, rng: np.random.Generator) -> float:
+        """Choose the factor."""
+        return float(rng.uniform(self.low, self.high))
+
+    @staticmethod
+    def apply(image: Image, drawn: float, spacing: Sequence[float]) -> Image:
+        """Multiply the distance from the image's mean; see `Grey.apply`."""
+        mean = np.float32(image.mean(dtype=np.float64))
+        out = image - mean
+        out *= np.float32(drawn)
+        out += mean
+        return out
+
+
+class BiasField(Grey):
+    """Shade an MR as a coil does: brighter on one side, smoothly.
+
+    Args:
+        strength: Largest coefficient of each term of the field's logarithm;
+            drawn uniformly from [-strength, strength].
+        p: Probability of being applied.
+
+    Reference:
+        [Van Leemput et al., 1999](https://doi.org/10.1109/42.811268): the logarithm
+        of the field as a polynomial, here of second order without mixed terms.
+    """
+
+    name = "bias_field"
+
+    def __init__(self, strength: float, *, p: float = 1.0):
+        super().__init__(p=p)
+        self.strength = strength
+
+    def draw_values(self, rng: np.random.Generator) -> list[float]:
+        """Choose a linear and a quadratic coefficient for each axis."""
+        return rng.uniform(-self.strength, self.strength, 6).tolist()
+
+    @staticmethod
+    def apply(image: Image, drawn: Sequence[float], spacing: Sequence[float]) -> Image:
+        """Multiply what lies above the darkest voxel; see `Grey.apply`.
+
+        With u from -1 to 1 along an axis: `exp(sum(a * u + b * (u**2 - 1/3)))`.
+        """
+        low = image.min()
+        out = image - low
+        for axis, (linear, quadratic) in enumerate(np.reshape(drawn, (3, 2))):
+            u = np.linspace(-1, 1, image.shape[axis])
+            field = np.exp(linear * u + quadratic * (u**2 - 1 / 3)).astype(np.float32)
+            out *= field.reshape([-1 if a == axis else 1 for a in range(3)])
+        out += low
+        return out
+
+
+class GaussianNoise(Grey):
     """Add noise that is independent from voxel to voxel.
 
     Args:
-        std: Largest standard deviation, in units of the normalised image, whose
-            own spread is near 1; drawn uniformly from [0, std].
+        std: Largest standard deviation, in units of the normalised image;
+            drawn uniformly from [0, std].
+        p: Probability of being applied.
     """
 
     name = "noise"
 
-    def __init__(self, std: float):
+    def __init__(self, std: float, *, p: float = 1.0):
+        super().__init__(p=p)
         self.std = std
 
-    def draw(self, rng: np.random.Generator) -> dict[str, float | int]:
+    def draw_values(self, rng: np.random.Generator) -> dict[str, float | int]:
         """Choose a standard deviation, and the seed of the noise."""
-        return {
-            "std": float(rng.uniform(0, self.std)),
-            "seed": int(rng.integers(2**32)),
-        }
+        std, seed = rng.uniform(0, self.std), rng.integers(2**32)
+        return {"std": float(std), "seed": int(seed)}
 
-    def apply(
-        self, image: npt.NDArray[np.float32], drawn: dict, spacing: tuple
-    ) -> npt.NDArray[np.float32]:
-        """Add the drawn noise to `image`, shape (I, J, K)."""
-        rng = np.random.default_rng(drawn["seed"])
-        noise = rng.standard_normal(image.shape, dtype=np.float32)
-        return image + np.float32(drawn["std"]) * noise
+    @staticmethod
+    def apply(image: Image, drawn: dict, spacing: Sequence[float]) -> Image:
+        """Add the drawn noise; see `Grey.apply`."""
+        out = np.empty(image.shape, np.float32)
+        flat = np.ascontiguousarray(image).reshape(-1)
+        seed, std = np.uint64(drawn["seed"]), np.float32(drawn["std"])
+        add_gaussian(flat, seed, std, out.reshape(-1))
+        return out
+
+
+class RicianNoise(GaussianNoise):
+    """Add the noise of an MR's magnitude: it lifts the dark background.
+
+    Args:
+        std: Largest standard deviation of each channel, in units of the
+            normalised image; drawn uniformly from [0, std].
+        p: Probability of being applied.
+
+    Reference:
+        [Gudbjartsson & Patz, 1995](https://doi.org/10.1002/mrm.1910340618).
+    """
+
+    name = "rician_noise"
+
+    @staticmethod
+    def apply(image: Image, drawn: dict, spacing: Sequence[float]) -> Image:
+        """Add noise to both channels above the darkest voxel; see `Grey.apply`."""
+        out = np.empty(image.shape, np.float32)
+        flat = np.ascontiguousarray(image).reshape(-1)
+        seed, std = np.uint64(drawn["seed"]), np.float32(drawn["std"])
+        add_rician(flat, seed, std, image.min(), out.reshape(-1))
+        return out

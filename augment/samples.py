@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from augment.compose import Compose, generator_for
+from augment.compose import Compose, apply_grey, coordinate_map, generator_for
+from augment.spatial import smallest_jacobian
 from volumes.cube import Sample
 from volumes.errors import DataError
 from volumes.geometry import Grid, canonical_grid
 from volumes.intensity import Intensity, measure_intensity
 from volumes.resample import (
-    CoordinateMap,
     filled_extent,
     mapped_affine,
     resample,
@@ -75,6 +78,76 @@ class Scan:
         return smooth_for(self.image, self.grid, self.target)
 
 
+def replay(
+    drawn: str | Mapping[str, Any],
+    image: np.ndarray,
+    label: np.ndarray | None,
+    *,
+    source: Grid,
+    target: Grid | None = None,
+    intensity: Intensity | None = None,
+    classes: npt.NDArray[np.uint8] | None = None,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+    """Apply drawn values to a scan and its label map, as the cube's rows were made.
+
+    Args:
+        drawn: What was drawn, as a dict or as the cube's JSON; `{}` for nothing.
+        image: The scan's voxels, shape (I, J, K) of `source`; blurred beforehand
+            (`smooth_for`) where the target is coarser.
+        label: Unsigned integers of the same shape, or None.
+        source: The scan's grid.
+        target: The grid of the result. Defaults to the scan's own.
+        intensity: How to normalise; grey-value transforms expect it. Defaults to
+            leaving values as they are, with the smallest outside the scan.
+        classes: Class of each label value; see `warp`.
+
+    Returns:
+        The image and the label map on `target`. The same arguments give the
+        same bytes.
+    """
+    drawn = json.loads(drawn) if isinstance(drawn, str) else drawn
+    target = source if target is None else target
+    through = coordinate_map(drawn, target.shape, target.spacing)
+    background = image.min() if intensity is None else intensity.background
+    image, label = resample(
+        image,
+        label,
+        source,
+        target,
+        classes=classes,
+        background=background,
+        through=through,
+    )
+    if intensity is not None:
+        image = intensity.normalise(image)
+    # The padding stays constant, so that it compresses to nothing.
+    extent = filled_extent(source, target, through.pull)
+    filled = tuple(slice(first, last) for first, last in extent)
+    if image[filled].size:
+        image[filled] = apply_grey(image[filled], drawn, target.spacing)
+    return image, label
+
+
+def draw_copy(
+    recipe: Recipe, case_id: str, copy: int
+) -> tuple[dict[str, Any], npt.NDArray[np.float64]]:
+    """Draw what a copy of a case gets; nothing for copy 0.
+
+    Returns:
+        The drawn values, and how output points are pulled, shape (3, 4). An
+        elastic entry also reports the smallest Jacobian determinant.
+    """
+    if copy == 0:
+        return {}, np.eye(3, 4)
+    drawn = recipe.compose.draw(generator_for(recipe.seed, case_id, copy))
+    through = coordinate_map(drawn, recipe.shape, recipe.spacing)
+    if through.control is not None:
+        smallest = smallest_jacobian(through.control, recipe.shape, recipe.spacing)
+        reported = {"smallest_jacobian": round(smallest, 3)}
+        drawn = {**drawn, "elastic": {**drawn["elastic"], **reported}}
+    return drawn, through.pull
+
+
 def make_sample(
     scan: Scan, *, case_id: str, subject: str, split: str, source: dict, copy: int
 ) -> Sample:
@@ -96,30 +169,22 @@ def make_sample(
         DataError: If the scan lies between the cube's voxels.
     """
     recipe, target = scan.recipe, scan.target
-    drawn: dict = {}
-    through = CoordinateMap()
-    if copy > 0:
-        drawn = recipe.compose.draw(generator_for(recipe.seed, case_id, copy))
-        through = recipe.compose.coordinate_map(drawn, recipe.shape, recipe.spacing)
-    image, label = resample(
-        scan.smoothed,
-        scan.label,
-        scan.grid,
-        target,
-        classes=recipe.classes,
-        background=scan.intensity.background,
-        through=through,
-    )
-    image = scan.intensity.normalise(image)
-    extent = filled_extent(scan.grid, target, through.linear)
+    drawn, pull = draw_copy(recipe, case_id, copy)
+    extent = filled_extent(scan.grid, target, pull)
     if np.any(extent[:, 0] >= extent[:, 1]):
         raise DataError(
             f"Case '{case_id}' must be thicker than a voxel of the cube. Received: "
             f"{scan.grid}, for a cube of {recipe.spacing} mm"
         )
-    if copy > 0:  # the padding stays constant, so that it compresses to nothing
-        filled = tuple(slice(first, last) for first, last in extent)
-        image[filled] = recipe.compose.apply_grey(image[filled], drawn, recipe.spacing)
+    image, label = replay(
+        drawn,
+        scan.smoothed,
+        scan.label,
+        source=scan.grid,
+        target=target,
+        intensity=scan.intensity,
+        classes=recipe.classes,
+    )
     return Sample(
         image=image.astype(np.float16),
         label=label,
@@ -128,7 +193,7 @@ def make_sample(
         copy=copy,
         split=split,
         extent=extent,
-        affine=mapped_affine(target, through.linear),
+        affine=mapped_affine(target, pull),
         drawn=drawn,
         source=source,
     )

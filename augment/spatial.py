@@ -1,7 +1,8 @@
 """Transforms that move voxels: image and label map move by the same drawn values.
 
 A spatial transform says where the output's points come from, in mm about the
-volume's centre, along the cube's axes (right, anterior, superior).
+volume's centre, along the cube's axes (right, anterior, superior). A chain of
+them is one coordinate map, so the voxels are sampled once.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from volumes.warp import ControlGrid
+from augment.transform import Linear, Transform, homogeneous
+from volumes.warp import ControlGrid, spline_matrices
 
-# A cubic B-spline of this many control spacings or less cannot fold
+# A cubic B-spline displaced by this many control spacings or less cannot fold
 # (Choi & Lee, 2000, https://doi.org/10.1006/gmod.1999.0514).
 FOLDS_BEYOND = 1 / 2.48
 
@@ -32,102 +34,151 @@ def rotation_matrix(degrees: Sequence[float]) -> npt.NDArray[np.float64]:
     return matrix
 
 
-class Rotation:
+class Rotation(Linear):
     """Turn the volume about its centre, in mm, so nothing is sheared.
 
     Args:
         degrees: Largest angle about each axis; drawn uniformly from
             [-degrees, degrees].
+        p: Probability of being applied.
     """
 
     name = "rotation"
 
-    def __init__(self, degrees: float):
+    def __init__(self, degrees: float, *, p: float = 1.0):
+        super().__init__(p=p)
         self.degrees = degrees
 
-    def draw(self, rng: np.random.Generator) -> list[float]:
+    def draw_values(self, rng: np.random.Generator) -> list[float]:
         """Choose an angle in degrees about right, anterior and superior."""
         return rng.uniform(-self.degrees, self.degrees, 3).tolist()
 
-    def pull(self, drawn: Sequence[float]) -> npt.NDArray[np.float64]:
-        """Give the matrix from an output point to the input point it reads."""
-        return rotation_matrix(drawn).T
+    @staticmethod
+    def pull(drawn: Sequence[float]) -> npt.NDArray[np.float64]:
+        """Give where an output point comes from; see `Linear.pull`."""
+        return homogeneous(rotation_matrix(drawn).T)
 
 
-class Rescaling:
+class Rescaling(Linear):
     """Make everything larger or smaller about the volume's centre.
 
     Args:
         low: Smallest factor, positive; below 1 shrinks.
         high: Largest factor.
+        per_axis: Whether each axis draws its own factor.
+        p: Probability of being applied.
+
+    Raises:
+        ValueError: If the factors are not positive and in order.
     """
 
     name = "rescaling"
 
-    def __init__(self, low: float, high: float):
-        self.low, self.high = low, high
+    def __init__(
+        self, low: float, high: float, *, per_axis: bool = False, p: float = 1.0
+    ):
+        super().__init__(p=p)
+        if not 0 < low <= high:
+            raise ValueError(
+                "Rescaling needs positive factors in order. "
+                f"Received: low={low}, high={high}"
+            )
+        self.low, self.high, self.per_axis = low, high, per_axis
 
-    def draw(self, rng: np.random.Generator) -> list[float]:
-        """Choose one factor for all three axes."""
+    def draw_values(self, rng: np.random.Generator) -> list[float]:
+        """Choose a factor for each axis; the same for all unless per axis."""
+        if self.per_axis:
+            return rng.uniform(self.low, self.high, 3).tolist()
         return [float(rng.uniform(self.low, self.high))] * 3
 
-    def pull(self, drawn: Sequence[float]) -> npt.NDArray[np.float64]:
-        """Give the matrix from an output point to the input point it reads."""
-        return np.diag(1 / np.array(drawn))
+    @staticmethod
+    def pull(drawn: Sequence[float]) -> npt.NDArray[np.float64]:
+        """Give where an output point comes from; see `Linear.pull`."""
+        return homogeneous(np.diag(1 / np.array(drawn)))
 
 
-class Flip:
+class Shift(Linear):
+    """Move the volume along its axes.
+
+    Args:
+        distance: Largest shift in mm along each axis; drawn uniformly from
+            [-distance, distance].
+        p: Probability of being applied.
+    """
+
+    name = "shift"
+
+    def __init__(self, distance: float, *, p: float = 1.0):
+        super().__init__(p=p)
+        self.distance = distance
+
+    def draw_values(self, rng: np.random.Generator) -> list[float]:
+        """Choose a shift in mm to the right, anterior and superior."""
+        return rng.uniform(-self.distance, self.distance, 3).tolist()
+
+    @staticmethod
+    def pull(drawn: Sequence[float]) -> npt.NDArray[np.float64]:
+        """Give where an output point comes from; see `Linear.pull`."""
+        return homogeneous(np.eye(3), -np.array(drawn))
+
+
+class Flip(Linear):
     """Mirror left and right with some probability.
 
     Along the spine there is no flip: it would put the sacrum above the neck,
     which no scan shows.
 
     Args:
-        probability: Of mirroring, in [0, 1].
+        p: Probability of mirroring.
     """
 
     name = "flip"
 
-    def __init__(self, probability: float):
-        self.probability = probability
+    def __init__(self, p: float = 0.5):
+        super().__init__(p=p)
 
-    def draw(self, rng: np.random.Generator) -> bool:
-        """Choose whether to mirror this time."""
-        return bool(rng.random() < self.probability)
+    def draw_values(self, rng: np.random.Generator) -> bool:
+        """Choose to mirror."""
+        return True
 
-    def pull(self, drawn: bool) -> npt.NDArray[np.float64]:
-        """Give the matrix from an output point to the input point it reads."""
-        return np.diag([-1.0 if drawn else 1.0, 1.0, 1.0])
+    @staticmethod
+    def pull(drawn: bool) -> npt.NDArray[np.float64]:
+        """Give where an output point comes from; see `Linear.pull`."""
+        return homogeneous(np.diag([-1.0 if drawn else 1.0, 1.0, 1.0]))
 
 
-class Elastic:
+class Elastic(Transform):
     """Bend the volume smoothly: cubic B-splines on a coarse control grid.
 
     Args:
         displacement: Largest displacement of a control point along each axis,
             in mm; each copy draws its own strength up to this.
         control_spacing: Distance in mm between control points.
+        p: Probability of being applied.
 
     Raises:
         ValueError: If the displacement could fold the volume onto itself.
 
     Reference:
-        Rueckert et al., 1999, https://doi.org/10.1109/42.796284, equation 1.
+        [Rueckert et al., 1999](https://doi.org/10.1109/42.796284), equation 1.
     """
 
     name = "elastic"
 
-    def __init__(self, displacement: float, control_spacing: float = 32.0):
+    def __init__(
+        self, displacement: float, control_spacing: float = 32.0, *, p: float = 1.0
+    ):
+        super().__init__(p=p)
         if displacement > FOLDS_BEYOND * control_spacing:
             raise ValueError(
                 "Elastic displacement must be at most "
                 f"{FOLDS_BEYOND * control_spacing:.1f} mm, beyond which the volume "
-                f"folds onto itself. Received: {displacement} mm"
+                f"can fold onto itself. Received: {displacement} mm"
             )
         self.displacement = displacement
         self.control_spacing = control_spacing
 
-    def draw(self, rng: np.random.Generator) -> dict[str, float | int]:
+    def draw_values(self, rng: np.random.Generator) -> dict[str, float | int]:
         """Choose a strength in mm and the seed of the control points."""
         return {
             "displacement": float(rng.uniform(0, self.displacement)),
@@ -135,13 +186,14 @@ class Elastic:
             "seed": int(rng.integers(2**32)),
         }
 
+    @staticmethod
     def control(
-        self, drawn: dict, shape: Sequence[int], spacing: Sequence[float]
+        drawn: dict, shape: Sequence[int], spacing: Sequence[float]
     ) -> ControlGrid:
         """Lay the drawn control grid over an output grid.
 
         Args:
-            drawn: What `draw` returned.
+            drawn: What `draw_values` returned.
             shape: Of the output, (I, J, K).
             spacing: Of the output, in mm.
 
@@ -154,3 +206,39 @@ class Elastic:
         bound = drawn["displacement"]
         values = rng.uniform(-bound, bound, (3, *sides))
         return ControlGrid(values, tuple(step.tolist()))
+
+
+def smallest_jacobian(
+    control: ControlGrid, shape: Sequence[int], spacing: Sequence[float]
+) -> float:
+    """Measure how much the most squeezed place of a displacement is squeezed.
+
+    The determinant of the Jacobian of `p + displacement(p)`, whose smallest
+    value is 1 where nothing moves, and at most 0 where the volume folds. It is
+    taken at every fourth of a control spacing.
+
+    Args:
+        control: Displacements in mm.
+        shape: Of the output, (I, J, K).
+        spacing: Of the output, in mm.
+
+    Returns:
+        The smallest determinant found.
+    """
+    weights, slopes = [], []
+    for side, step, mm in zip(shape, control.step, spacing, strict=True):
+        points = max(2, int(4 * (side - 1) * step) + 1)
+        value, slope = spline_matrices(np.linspace(0, (side - 1) * step, points))
+        weights.append(value)
+        slopes.append(slope * (step / mm))  # per mm
+    jacobian = np.empty((3, 3, *(len(value) for value in weights)))
+    for axis in range(3):
+        factors = [slopes[a] if a == axis else weights[a] for a in range(3)]
+        jacobian[:, axis] = np.einsum(
+            "ia,jb,kc,nabc->nijk",
+            *(f[:, :n] for f, n in zip(factors, control.values.shape[1:], strict=True)),
+            control.values,
+            optimize=True,
+        )
+    matrices = np.moveaxis(jacobian, (0, 1), (-2, -1)) + np.eye(3)
+    return float(np.linalg.det(matrices).min())

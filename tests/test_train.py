@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import SimpleITK
 import slicerio
+from hand_made_cubes import clean_samples, write_cube
 from hand_made_run import CASES, TINY
 
 import train
@@ -192,6 +193,13 @@ def test_run_folder_in_use_ends_with_two(small_cube, small_run, capsys):
 def test_missing_cube_ends_with_one(tmp_path, capsys):
     assert call(tmp_path / "absent.h5", tmp_path / "run", "--epochs", "1") == 1
     assert "absent.h5: no such cube" in capsys.readouterr().err
+
+
+def test_cube_without_a_training_case_ends_with_one(tmp_path, capsys):
+    cube = write_cube(tmp_path / "cube.h5", clean_samples()[2:])
+
+    assert call(cube, tmp_path / "run", "--epochs", "1", *TINY) == 1
+    assert "cube.h5 must have a training case" in capsys.readouterr().err
 
 
 def test_missing_checkpoint_ends_with_one(small_cube, tmp_path, capsys):

@@ -11,8 +11,8 @@ from itertools import product
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter1d
 
+from volumes.filters import gaussian_blur
 from volumes.geometry import Grid, canonical_axes
 from volumes.warp import BORDER, ControlGrid, warp
 
@@ -25,28 +25,44 @@ class CoordinateMap:
     """Where each point of the output comes from, in mm about the centre.
 
     A point p of the output, in the target grid's own axes, reads the input at
-    `linear @ (p + displacement(p))`. The default is the identity.
+    `pull @ (p + displacement(p), 1)`. The default is the identity.
 
     Args:
-        linear: Shape (3, 3), not singular.
+        pull: Shape (3, 4), or (3, 3) without a shift; not singular.
         control: Displacement in mm on a control grid, or None.
     """
 
-    linear: npt.NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
+    pull: npt.NDArray[np.float64] = field(default_factory=lambda: np.eye(3, 4))
     control: ControlGrid | None = None
 
 
-def index_map(source: Grid, target: Grid, linear: npt.ArrayLike) -> np.ndarray:
+def mapped_affine(target: Grid, pull: npt.ArrayLike) -> np.ndarray:
+    """Give the affine from target index to the scan's world, through `pull`.
+
+    Args:
+        target: The grid of the output.
+        pull: See `CoordinateMap`.
+
+    Returns:
+        Affine of shape (4, 4).
+    """
+    pull = np.asarray(pull, dtype=np.float64)
+    half = (np.array(target.shape) - 1) / 2
+    affine = np.eye(4)
+    affine[:3, :3] = target.direction @ pull[:, :3] * np.array(target.spacing)
+    affine[:3, 3] = target.center - affine[:3, :3] @ half
+    if pull.shape[1] == 4:
+        affine[:3, 3] += target.direction @ pull[:, 3]
+    return affine
+
+
+def index_map(source: Grid, target: Grid, pull: npt.ArrayLike) -> np.ndarray:
     """Compose output index -> mm about the centre -> world -> input index.
 
     Returns:
         Matrix of shape (3, 4) from target index to source index.
     """
-    half = (np.array(target.shape) - 1) / 2
-    to_source = np.linalg.inv(source.affine)
-    block = to_source[:3, :3] @ target.direction @ linear * np.array(target.spacing)
-    center = to_source[:3, :3] @ target.center + to_source[:3, 3]
-    return np.concatenate([block, (center - block @ half)[:, None]], axis=1)
+    return (np.linalg.inv(source.affine) @ mapped_affine(target, pull))[:3]
 
 
 def smooth_for(image: np.ndarray, source: Grid, target: Grid) -> np.ndarray:
@@ -64,14 +80,12 @@ def smooth_for(image: np.ndarray, source: Grid, target: Grid) -> np.ndarray:
     """
     axes, _ = canonical_axes(source)
     target_axes, _ = canonical_axes(target)
+    sigmas = [0.0, 0.0, 0.0]
     for axis, target_axis in zip(axes, target_axes, strict=True):
         fine, coarse = source.spacing[axis], target.spacing[target_axis]
         if coarse > fine * 1.01 and image.shape[axis] > 1:
-            sigma = np.sqrt(coarse**2 - fine**2) / FWHM / fine
-            image = gaussian_filter1d(
-                image, sigma, axis=axis, output=np.float32, mode="nearest", truncate=3
-            )
-    return image
+            sigmas[axis] = np.sqrt(coarse**2 - fine**2) / FWHM / fine
+    return gaussian_blur(image, sigmas)
 
 
 def resample(
@@ -100,7 +114,7 @@ def resample(
         The image, float32, and the label map, uint8, on `target`.
     """
     through = CoordinateMap() if through is None else through
-    matrix = index_map(source, target, through.linear)
+    matrix = index_map(source, target, through.pull)
     control = through.control
     if control is not None:
         per_mm = matrix[:, :3] / np.array(target.spacing)
@@ -117,17 +131,8 @@ def resample(
     )
 
 
-def mapped_affine(target: Grid, linear: npt.ArrayLike) -> np.ndarray:
-    """Give the affine from target index to the scan's world, through `linear`."""
-    half = (np.array(target.shape) - 1) / 2
-    affine = np.eye(4)
-    affine[:3, :3] = target.direction @ linear * np.array(target.spacing)
-    affine[:3, 3] = target.center - affine[:3, :3] @ half
-    return affine
-
-
 def filled_extent(
-    source: Grid, target: Grid, linear: npt.ArrayLike | None = None
+    source: Grid, target: Grid, pull: npt.ArrayLike | None = None
 ) -> npt.NDArray[np.int64]:
     """Find the box of the target grid that the scan really fills.
 
@@ -135,7 +140,7 @@ def filled_extent(
         First and one-past-last index along each axis, shape (3, 2). The box
         holds the scan's eight outer corners; a displacement is not followed.
     """
-    matrix = index_map(source, target, np.eye(3) if linear is None else linear)
+    matrix = index_map(source, target, np.eye(3) if pull is None else pull)
     sides = np.array(source.shape)
     outer = np.array(list(product((-1, 1), repeat=3)))
     corners = (sides - 1) / 2 + outer * ((sides - 1) / 2 + BORDER)

@@ -15,12 +15,13 @@ clamped to the outermost centres; anything beyond is background.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numba
 import numpy as np
 import numpy.typing as npt
+
+from volumes.compiled import compiled
 
 # Half a voxel beyond the outermost centres; rounding must not decide.
 BORDER = 0.5 + 1e-6
@@ -43,16 +44,7 @@ class ControlGrid:
     step: tuple[float, float, float]
 
 
-def _compiled(function: Callable) -> Callable:
-    """Compile with numba, kept on disk where a folder for that is writable."""
-    options = {"parallel": True, "nogil": True, "fastmath": True}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # numba found no place for its cache
-        return numba.njit(**options)(function)
-
-
-@_compiled
+@compiled
 def _warp(image, label, classes, matrix, values, bases, weights, background, out, seg):
     """Fill `out` and `seg`; `values` of zero size means no displacement."""
     sides = image.shape
@@ -152,26 +144,61 @@ def _vote(classes, label, x0, y0, z0, x1, y1, z1, u, v, w):
     return winner
 
 
-def spline_weights(side: int, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """Give each output index its first control point and four B-spline weights.
+def spline_taps(
+    position: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Give each position its first control point, four weights and four slopes.
+
+    Args:
+        position: In control spacings from control point 1, shape (n,), 0 or more.
 
     Returns:
-        First control points, shape (side,), and weights, shape (side, 4), whose
-        rows sum to 1.
+        First control points, shape (n,); cubic B-spline weights, shape (n, 4),
+        whose rows sum to 1; and their derivatives, whose rows sum to 0.
     """
-    position = np.arange(side) * step
     base = np.floor(position).astype(np.int64)
     t = position - base
-    weights = np.stack(
-        [
-            (1 - t) ** 3,
-            3 * t**3 - 6 * t**2 + 4,
-            -3 * t**3 + 3 * t**2 + 3 * t + 1,
-            t**3,
-        ],
-        axis=1,
-    )
-    return base, weights / 6
+    weights = [
+        (1 - t) ** 3,
+        3 * t**3 - 6 * t**2 + 4,
+        -3 * t**3 + 3 * t**2 + 3 * t + 1,
+        t**3,
+    ]
+    slopes = [
+        -3 * (1 - t) ** 2,
+        9 * t**2 - 12 * t,
+        -9 * t**2 + 6 * t + 3,
+        3 * t**2,
+    ]
+    return base, np.stack(weights, axis=1) / 6, np.stack(slopes, axis=1) / 6
+
+
+def spline_weights(side: int, step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Give first control points and weights of a line of voxels; see `spline_taps`.
+
+    Args:
+        side: Number of voxels.
+        step: Control points per voxel.
+    """
+    base, weights, _ = spline_taps(np.arange(side) * step)
+    return base, weights
+
+
+def spline_matrices(
+    position: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Write `spline_taps` as matrices that act on a line of control points.
+
+    Returns:
+        Weights and slopes, shape (n, number of control points) each.
+    """
+    base, weights, slopes = spline_taps(position)
+    matrices = np.zeros((2, len(position), int(base.max()) + 4))
+    for tap in range(4):
+        rows = np.arange(len(position))
+        matrices[0, rows, base + tap] = weights[:, tap]
+        matrices[1, rows, base + tap] = slopes[:, tap]
+    return matrices[0], matrices[1]
 
 
 def warp(

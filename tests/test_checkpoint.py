@@ -1,0 +1,132 @@
+import itertools
+
+import keras
+import numpy as np
+import pytest
+
+from models.averaging import WeightAverage
+from models.checkpoint import load_checkpoint, save_checkpoint
+from models.losses import DiceLoss
+from models.metrics import DiceCoefficient
+from models.training import Progress, Settings, Training
+from volumes.errors import DataError
+
+RATE = 0.01
+IDENTITY = {"traits": {"cube_checksum": "abc", "architecture": {"filters": 2}}}
+
+
+class Drawn:
+    """Stands in for a sampler: a batch that its step alone decides."""
+
+    def batch(self, step):
+        rng = np.random.default_rng(step)
+        images = rng.normal(size=(2, 4, 6, 1)).astype(np.float32)
+        return images, (images[..., 0] > 0.3).astype(np.uint8)
+
+
+def small_model():
+    """A network with all that has a state: weights, norm averages, dropout."""
+    keras.utils.set_random_seed(4)
+    model = keras.Sequential(
+        [
+            keras.Input((None, None, 1)),
+            keras.layers.Conv2D(3, 3, padding="same"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.3),
+            keras.layers.Conv2D(2, 1, activation="softmax"),
+        ]
+    )
+    model.compile(
+        keras.optimizers.AdamW(RATE),
+        DiceLoss(),
+        metrics=[DiceCoefficient()],
+        jit_compile=False,
+    )
+    return model
+
+
+def run_checkpointed(folder, *, resume=False, cut_after=None):
+    """Train four epochs of three steps, cut off after some, or resumed."""
+    model = small_model()
+    average = WeightAverage(model, 0.9)
+    progress = load_checkpoint(folder, model, average, IDENTITY) if resume else None
+    found = Training(
+        model,
+        Drawn(),
+        Settings(4, None, 3, RATE),
+        progress=progress,
+        average=average,
+    )
+    scores = itertools.count(found.progress.epoch / 10, 0.1)
+
+    def checkpoint():
+        save_checkpoint(folder, model, average, found.progress, IDENTITY)
+        if found.progress.epoch == cut_after:
+            raise KeyboardInterrupt("cut")
+
+    found.run(lambda: next(scores), lambda _: None, checkpoint)
+    return found
+
+
+def test_training_cut_and_resumed_ends_as_if_never_cut(tmp_path):
+    whole = run_checkpointed(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt, match="cut"):
+        run_checkpointed(tmp_path / "cut", cut_after=2)
+
+    resumed = run_checkpointed(tmp_path / "cut", resume=True)
+
+    for name, one, other in (
+        ("weights", whole.model.get_weights(), resumed.model.get_weights()),
+        ("average", whole.average.values, resumed.average.values),
+        (
+            "optimizer",
+            whole.model.optimizer.variables,
+            resumed.model.optimizer.variables,
+        ),
+    ):
+        for before, after in zip(one, other, strict=True):
+            np.testing.assert_array_equal(before, after, err_msg=name)
+    timed = ("minutes", "seconds_per_step", "waiting_share")
+    for before, after in zip(
+        whole.progress.history, resumed.progress.history, strict=True
+    ):
+        assert {name: before[name] for name in before if name not in timed} == {
+            name: after[name] for name in after if name not in timed
+        }
+    assert (resumed.progress.epoch, resumed.progress.best_epoch) == (4, 4)
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    model = small_model()
+    model.optimizer.build(model.trainable_variables)
+    average = WeightAverage(model, 0.9)
+    save_checkpoint(tmp_path, model, average, Progress(epoch=2), IDENTITY)
+    return tmp_path, model, average
+
+
+@pytest.mark.parametrize(
+    ("traits", "shown"),
+    [
+        (
+            {"cube_checksum": "xyz", "architecture": {"filters": 2}},
+            "same cube_checksum. Received: xyz, but it was begun with abc",
+        ),
+        (
+            {"cube_checksum": "abc", "architecture": {"filters": 16}},
+            "same filters. Received: 16, but it was begun with 2",
+        ),
+    ],
+)
+def test_changed_cube_or_architecture_is_refused_with_both(checkpoint, traits, shown):
+    folder, model, average = checkpoint
+
+    with pytest.raises(DataError, match=shown):
+        load_checkpoint(folder, model, average, {"traits": traits})
+
+
+def test_absent_checkpoint_is_refused(checkpoint, tmp_path):
+    _, model, average = checkpoint
+
+    with pytest.raises(DataError, match=r"state\.npz: no checkpoint to resume from"):
+        load_checkpoint(tmp_path / "empty", model, average, IDENTITY)

@@ -1,0 +1,20 @@
+"""Compiling a kernel with numba, and keeping it on disk for the next start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numba
+
+
+def compiled(function: Callable) -> Callable:
+    """Compile a kernel for all threads, without holding Python's lock.
+
+    What was compiled is kept beside the source or in the user's cache folder; where
+    neither can be written, it is compiled anew at each start.
+    """
+    options = {"parallel": True, "nogil": True, "fastmath": True}
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # numba found no place for its cache
+        return numba.njit(**options)(function)
