@@ -36,7 +36,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add("--depth", type=int, default=4, metavar="N", help="how many times the input is halved (default 4)")
     add("--norm", choices=("instance", "group", "batch", "none"), default="instance", help="(default instance)")
     add("--dropout", type=float, default=0.0, metavar="SHARE", help="of features, after each block (default 0)")
-    add("--weights", type=Path, metavar="MODEL", help="start from this model.keras; with --epochs 0 only test it")
+    add("--weights", type=Path, metavar="MODEL", help="start from this model.keras and its architecture; with --epochs 0 only test it")
     add_training_flags(parser.add_argument_group("training"))
     add = parser.add_argument_group("device").add_argument
     add("--mixed-precision", action="store_true", help="compute in float16, for GPUs")
@@ -69,6 +69,8 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Non
             parser.error(f"--{flag.replace('_', '-')} must be positive, not {value}")
     if not 0 <= args.dropout < 1 or args.seed < 0 or (args.epochs or 0) < 0:
         parser.error("--dropout must be in [0, 1), --seed and --epochs 0 or more")
+    if args.depth > 7:
+        parser.error(f"--depth must be at most 7, not {args.depth}")
     if args.norm == "group" and (args.filters or 8) % 8:
         parser.error("--filters must be a multiple of 8 for --norm group")
     if args.model == "both" and (args.patch_size or args.weights):

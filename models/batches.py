@@ -70,7 +70,7 @@ class PatchSampler:
         """Give up to 2000 foreground voxels of a row, evenly chosen, shape (n, 3)."""
         if row not in self._foreground:
             flat = np.flatnonzero(self.cube.label(row))
-            flat = flat[:: max(1, len(flat) // KEPT_VOXELS)]
+            flat = flat[:: max(1, -(-len(flat) // KEPT_VOXELS))]
             voxels = np.stack(np.unravel_index(flat, self.cube.shape), axis=-1)
             self._foreground[row] = voxels.astype(np.int16)
         return self._foreground[row]

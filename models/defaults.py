@@ -44,7 +44,7 @@ def choose_patch_size(
     """
     multiples = np.array(patch_multiples(model, spacing, depth))
     patch = -(-np.array(shape) // multiples) * multiples
-    patch[0] = 1 if model == "unet2d" else patch[0]
+    patch[0] = 1 if model == "unet2d" else max(patch[0], 2)
     while patch.prod() > PATCH_VOXELS[model] and (patch > multiples).any():
         length = np.where(patch > multiples, patch * spacing, 0)
         longest = int(np.argmax(length))

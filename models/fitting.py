@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import keras
@@ -129,6 +129,14 @@ def obtain_network(request: Request, cube: Cube) -> tuple[keras.Model, Traits]:
             f"{request.weights} must be of the model, spacing in mm and number of "
             f"classes asked for: {asked}. Received: {found}"
         )
+    if request.patch_size:
+        depth = traits.architecture["depth"]
+        patch_size = check_patch_size(
+            request.model, request.patch_size, cube.spacing, depth
+        )
+        traits = replace(traits, patch_size=patch_size)
+    if request.epochs != 0:
+        traits = replace(traits, cube_checksum=cube.checksum)
     return network, traits
 
 
@@ -207,8 +215,11 @@ def _prepare(
     # The network itself stays uncompiled, so that its file holds no optimizer.
     model = keras.Model(network.inputs, network.outputs, name=network.name)
     rate = request.learning_rate or LEARNING_RATES[request.model]
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4, global_clipnorm=1.0)
+    if request.mixed_precision:  # float16 gradients would vanish below 6e-8
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(
-        keras.optimizers.AdamW(rate, weight_decay=1e-4, global_clipnorm=1.0),
+        optimizer,
         LOSSES[request.loss](),
         metrics=[DiceCoefficient()],
         jit_compile=jit_compile(),

@@ -13,12 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
 from models.device import jit_compile
 from volumes.atomic import replacing
-from volumes.classes import Classes
 from volumes.errors import DataError
 from volumes.vertebrae import label_color
 from volumes.volume import Segment
@@ -52,10 +49,6 @@ class Traits:
     architecture: dict
     cube_checksum: str
     orientation: str = ORIENTATION
-
-    def lookup(self) -> npt.NDArray[np.uint8]:
-        """Give the class of each label value, shape (65536,)."""
-        return Classes(self.class_names, self.label_values).lookup()
 
     def segments(self) -> tuple[Segment, ...]:
         """Say which value a predicted label map gives to which class.

@@ -25,8 +25,18 @@ def compare_runs(run: Path, models: Sequence[str]) -> str:
         The comparison as a text table.
     """
     titles = [TITLES[model] for model in models]
+    histories = {
+        title: read_history(run / model / "history.csv")
+        for title, model in zip(titles, models, strict=True)
+        if (run / model / "history.csv").exists()
+    }
+    if histories:
+        draw_curves(histories, run / "curves.png")
+    scores = [read_scores(run / model / "scores.csv") for model in models]
+    if not any(scores):
+        return "The cube has no test case, so the networks cannot be compared."
     comparison = compare(
-        *(read_scores(run / model / "scores.csv") for model in models),
+        *scores,
         titles,
         {
             title: read_json(run / model / "summary.json")["costs"]
@@ -36,11 +46,4 @@ def compare_runs(run: Path, models: Sequence[str]) -> str:
     write_json(run / "comparison.json", comparison)
     with replacing(run / "comparison.md") as partial:
         partial.write_text(format_comparison(comparison, markdown=True) + "\n")
-    histories = {
-        title: read_history(run / model / "history.csv")
-        for title, model in zip(titles, models, strict=True)
-        if (run / model / "history.csv").exists()
-    }
-    if histories:
-        draw_curves(histories, run / "curves.png")
     return format_comparison(comparison)

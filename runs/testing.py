@@ -14,6 +14,7 @@ from tqdm import tqdm
 from evaluation.scores import Score, score_case
 from models.prediction import label_values, predict_scan
 from models.trained import Traits
+from volumes.classes import Classes
 from volumes.cube import Cube
 from volumes.drawing import draw_prediction
 from volumes.errors import DataError
@@ -64,6 +65,8 @@ def test_cases(model: keras.Model, traits: Traits, cube: Cube, run: Path) -> Tes
         The scores and the time.
     """
     scores, seconds = [], []
+    # The cube's own values: those of the data that the network learned from may differ.
+    lookup = Classes(cube.class_names, cube.label_values).lookup()
     bar = tqdm(cube.rows("test", copy=0), unit="scan", disable=None)
     for row in bar:
         case_id, source = cube.case_ids[row], cube.sources[row]
@@ -72,12 +75,12 @@ def test_cases(model: keras.Model, traits: Traits, cube: Cube, run: Path) -> Tes
         start = time.perf_counter()
         prediction = predict_scan(model, traits, image.array, image.grid)
         seconds.append(time.perf_counter() - start)
-        reference = traits.lookup()[read_source(source, "label", case_id).array]
+        reference = lookup[read_source(source, "label", case_id).array]
         scores += score_case(
             prediction,
             reference,
             spacing=image.grid.spacing,
-            class_names=traits.class_names,
+            class_names=cube.class_names,
             case_id=case_id,
         )
         write_label_map(

@@ -105,11 +105,3 @@ def test_classes_are_numbered_where_one_was_merged():
     merged = replace(TRAITS, label_values=((), (20,), (21, 22), (26,)))
 
     assert [each.value for each in merged.segments()] == [1, 2, 3]
-
-
-def test_lookup_gives_the_class_of_each_label_value():
-    merged = replace(TRAITS, label_values=((), (7,), (21, 22), (300,)))
-
-    found = merged.lookup()[np.array([0, 7, 21, 22, 23, 300, 65535])]
-
-    assert found.tolist() == [0, 1, 2, 2, 0, 3, 0]
