@@ -112,8 +112,8 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Non
         parser.error("--shape and --side must be positive")
     if args.copies < 0 or args.seed < 0 or args.workers < 1:
         parser.error("--copies and --seed must be 0 or more, --workers 1 or more")
-    if (args.flip or 0) > 1 or not (0 <= args.validation < 1 and 0 <= args.test < 1):
-        parser.error("--flip must be at most 1, --validation and --test in [0, 1)")
+    if (args.flip or 0) > 1 or not (0 <= args.validation <= 1 and 0 <= args.test <= 1):
+        parser.error("--flip must be at most 1, --validation and --test in [0, 1]")
     args.intensity = parse_intensity(parser, args.intensity)
 
 
@@ -133,13 +133,13 @@ def parse_intensity(parser: argparse.ArgumentParser, words: list[str]) -> tuple:
 
 
 def choose_augmentation(args: dict) -> Compose:
-    """Build the chain of transforms; refuse one that would fold a scan."""
+    """Build the chain of transforms; refuse values that no transform takes."""
     from augment.compose import compose_default
 
     try:
         return compose_default(**{name: args[name] for name in TRANSFORMS})
     except ValueError as error:
-        raise UsageError(f"--elastic: {error}") from error
+        raise UsageError(str(error)) from error
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -155,15 +155,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         compose = choose_augmentation(args)
         facts = building.survey_cases(read_pairs(args["pairs"]), args["workers"])
         plan = building.plan_cube(facts, args, compose, output)
-        print(building.describe_plan(plan))
+        print(building.describe_plan(plan, output))
         content = {name: args[name] for name in DECIDE_CONTENT}
-        seconds = building.write_cube(output, plan, content)
+        made = building.write_cube(output, plan, content)
     except DataError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    print(building.describe_cube(plan, output, seconds))
+    print(building.describe_cube(plan, output, made))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("Interrupted.")

@@ -34,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Label every scan; one that fails does not stop the rest."""
     args = parse_args(argv)
     # Late, so that --help and a wrong flag answer at once.
+    from tqdm import tqdm
+
     from models.device import find_device
     from models.trained import load_trained
     from runs.labelling import label_scan, plan_labels
@@ -46,19 +48,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     failed = 0
-    for number, (scan, label) in enumerate(labels.items(), start=1):
-        try:
-            report = label_scan(
-                network, traits, scan, label, largest_only=args.keep_largest
-            )
-            print(f"{number}/{len(labels)}  {report}", flush=True)
-        except DataError as error:
-            print(f"{number}/{len(labels)}  {error}", file=sys.stderr)
-            failed += 1
+    with tqdm(labels.items(), unit="scan", disable=None) as bar:
+        for scan, label in bar:
+            bar.set_description(scan.name)
+            try:
+                bar.write(label_scan(network, traits, scan, label, args.keep_largest))
+            except DataError as error:
+                bar.write(str(error), file=sys.stderr)
+                failed += 1
     if failed:
         print(f"{failed} of {len(labels)} scans failed.", file=sys.stderr)
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("Interrupted.")

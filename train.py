@@ -7,6 +7,7 @@ Example:
 from __future__ import annotations
 
 import argparse
+import math
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -65,10 +66,14 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Non
     """Refuse, by the flag's name, what no network can be trained with."""
     for flag in POSITIVE:
         value = getattr(args, flag)
-        if value is not None and value <= 0:
+        if value is not None and not value > 0:  # nor NaN
             parser.error(f"--{flag.replace('_', '-')} must be positive, not {value}")
     if not 0 <= args.dropout < 1 or args.seed < 0 or (args.epochs or 0) < 0:
         parser.error("--dropout must be in [0, 1), --seed and --epochs 0 or more")
+    if args.epochs == 0 and (args.weights is None or args.resume):
+        parser.error("--epochs 0 only tests: it needs --weights, and no --resume")
+    if args.seed > 2**32 - 1 or (args.minutes is not None and args.minutes == math.inf):
+        parser.error("--seed must be below 4294967296, and --minutes finite")
     if args.depth > 7:
         parser.error(f"--depth must be at most 7, not {args.depth}")
     if args.norm == "group" and (args.filters or 8) % 8:
@@ -90,21 +95,29 @@ def train_one(args: argparse.Namespace) -> None:
     run_network(request, args.cube, args.output, asked, require_gpu=args.require_gpu)
 
 
-def train_both(args: argparse.Namespace, argv: Sequence[str]) -> int:
+def train_both(args: argparse.Namespace, argv: Sequence[str]) -> None:
     """Run each network in a process of its own, so that memory is its own too."""
     from runs.comparing import compare_runs
 
     for model in NETWORKS:
         run = args.output / model
         own = ["--model", model, "--output", str(run)]
-        # A run cut during the first network has nothing to resume of the second.
-        left_out = () if (run / "checkpoint").is_dir() else ("--resume",)
-        words = [word for word in argv if word not in left_out]
-        code = subprocess.run([sys.executable, __file__, *words, *own]).returncode
+        # A run cut before its first checkpoint begins anew.
+        anew = args.resume and not (run / "checkpoint").is_dir()
+        words = ["--force" if anew and word == "--resume" else word for word in argv]
+        child = subprocess.Popen([sys.executable, __file__, *words, *own])
+        try:
+            code = child.wait()
+        except KeyboardInterrupt:
+            child.wait()  # it was interrupted too, and tidies up
+            raise
+        if code < 0:
+            raise DataError(
+                f"{model} was ended by signal {-code}; out of memory, if by 9."
+            )
         if code:
-            return code
+            sys.exit(code)  # the child said why
     print(compare_runs(args.output, NETWORKS))
-    return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -112,15 +125,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else list(argv)
     args = parse_args(argv)
     from runs.folder import prepare_run
+    from volumes.cube import Cube
 
     try:
-        prepare_run(args.output, may_hold_files=args.force or args.resume)
+        Cube(args.cube).close()
+        prepare_run(args.output, force=args.force, resume=args.resume)
         if args.model == "both":
-            return train_both(args, argv)
-        train_one(args)
+            train_both(args, argv)
+        else:
+            train_one(args)
     except DataError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
     return 0
 
 

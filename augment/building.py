@@ -15,7 +15,7 @@ from volumes.atomic import replacing
 from volumes.classes import Classes, choose_classes
 from volumes.cube import CubeWriter, Sample
 from volumes.errors import DataError, UsageError
-from volumes.files import checksum, content_checksum, read_finite_volume, read_label_map
+from volumes.files import read_finite_volume, read_label_map
 from volumes.pairs import Pair
 from volumes.parallel import map_in_order, worker_pool
 from volumes.planning import (
@@ -26,6 +26,7 @@ from volumes.planning import (
     choose_shape,
     choose_spacing,
     foresee,
+    free_disk,
     spacing_for_side,
     survey,
 )
@@ -65,7 +66,7 @@ class Plan:
 class Job:
     """One case for a worker: read it, make its rows."""
 
-    pair: Pair
+    fact: Facts
     split: str
     copies: int
     recipe: Recipe
@@ -115,10 +116,8 @@ def plan_cube(
     if args["side"]:
         spacing = spacing_for_side(grids, args["side"])
     shape = tuple(args["shape"] or choose_shape(grids, spacing))
-    names: dict[int, str] = {}
-    for fact in facts:
-        names = {**fact.segment_names, **names}
     found = {value for fact in facts for value in fact.label_values}
+    names = {} if args["labels"] == ["binary"] else segment_names(facts)
     classes = choose_classes(args["labels"], found, names)
     splits = assign_splits(
         [fact.pair.subject for fact in facts],
@@ -136,18 +135,38 @@ def plan_cube(
     return Plan(tuple(facts), tuple(splits), copies, recipe, classes, needs, workers)
 
 
-def _source(pair: Pair, image, label_map) -> dict:
+def segment_names(facts: Sequence[Facts]) -> dict[int, str]:
+    """Gather the names that label maps give to values.
+
+    Raises:
+        DataError: If two label maps name one value differently: 3D Slicer numbers
+            the segments of each file on its own.
+    """
+    names: dict[int, tuple[str, str]] = {}
+    for fact in facts:
+        for value, name in fact.segment_names.items():
+            case_id, other = names.setdefault(value, (fact.pair.case_id, name))
+            if other != name:
+                raise DataError(
+                    f"Label value {value} must mean one structure. Received: '{other}' "
+                    f"in case '{case_id}', '{name}' in case '{fact.pair.case_id}'. "
+                    "--labels binary takes all structures as one class."
+                )
+    return {value: name for value, (_, name) in names.items()}
+
+
+def _source(fact: Facts) -> dict:
     """Say where a row came from; paths are absolute."""
     return {
-        "image": str(pair.image.resolve()),
-        "label": str(pair.label.resolve()),
-        "image_checksum": checksum(pair.image),
-        "label_checksum": checksum(pair.label),
-        "content_checksum": content_checksum(image),
-        "shape": list(image.grid.shape),
-        "spacing": list(image.grid.spacing),
-        "orientation": image.grid.orientation,
-        "notes": [*image.notes, *label_map.notes],
+        "image": str(fact.pair.image.resolve()),
+        "label": str(fact.pair.label.resolve()),
+        "image_checksum": fact.image_checksum,
+        "label_checksum": fact.label_checksum,
+        "content_checksum": fact.content_checksum,
+        "shape": list(fact.grid.shape),
+        "spacing": list(fact.grid.spacing),
+        "orientation": fact.grid.orientation,
+        "notes": list(fact.notes),
     }
 
 
@@ -156,23 +175,17 @@ def make_case(job: Job) -> tuple[list[Sample], float]:
 
     Returns:
         The rows, and the seconds they took.
-
-    Raises:
-        DataError: If the image holds NaN or infinite values.
     """
     start = time.perf_counter()
-    image = read_finite_volume(job.pair.image)
-    label_map = read_label_map(job.pair.label)
+    pair = job.fact.pair
+    image, label_map = read_finite_volume(pair.image), read_label_map(pair.label)
     scan = Scan(image.array, label_map.array, image.grid, job.recipe)
-    source = {
-        **_source(job.pair, image, label_map),
-        "intensity": scan.intensity.to_dict(),
-    }
+    source = {**_source(job.fact), "intensity": scan.intensity.to_dict()}
     rows = [
         make_sample(
             scan,
-            case_id=job.pair.case_id,
-            subject=job.pair.subject,
+            case_id=pair.case_id,
+            subject=pair.subject,
             split=job.split,
             source=source,
             copy=copy,
@@ -185,16 +198,17 @@ def make_case(job: Job) -> tuple[list[Sample], float]:
 def make_cases(plan: Plan) -> Iterator[tuple[list[Sample], float]]:
     """Make every case of a plan, in order, in as many processes as it says."""
     jobs = (
-        Job(fact.pair, split, copies, plan.recipe)
+        Job(fact, split, copies, plan.recipe)
         for fact, split, copies in zip(
             plan.facts, plan.splits, plan.copies, strict=True
         )
     )
     with worker_pool(plan.workers) as pool:
-        yield from map_in_order(pool, make_case, jobs, plan.workers)
+        ahead = plan.workers if plan.workers > 1 else 0
+        yield from map_in_order(pool, make_case, jobs, ahead)
 
 
-def write_cube(output: Path, plan: Plan, arguments: dict) -> list[float]:
+def write_cube(output: Path, plan: Plan, arguments: dict) -> list[tuple[str, float]]:
     """Make every case and write the cube, renamed into place when complete.
 
     Args:
@@ -203,7 +217,7 @@ def write_cube(output: Path, plan: Plan, arguments: dict) -> list[float]:
         arguments: The flags that decide the content, JSON-safe.
 
     Returns:
-        Seconds that each case took.
+        How each case was normalised, and the seconds it took.
     """
     attributes = {
         "spacing": plan.recipe.spacing,
@@ -212,7 +226,7 @@ def write_cube(output: Path, plan: Plan, arguments: dict) -> list[float]:
         "intensity": plan.recipe.intensity,
         "arguments": arguments,
     }
-    seconds = []
+    made = []
     with (
         replacing(output) as partial,
         CubeWriter(
@@ -226,10 +240,10 @@ def write_cube(output: Path, plan: Plan, arguments: dict) -> list[float]:
         for rows, took in make_cases(plan):
             for sample in rows:
                 cube.add(sample)
-            seconds.append(took)
+            made.append((rows[0].source["intensity"]["kind"], took))
             bar.set_description(rows[0].case_id)
             bar.update()
-    return seconds
+    return made
 
 
 def check_output(output: Path, *, force: bool) -> None:
@@ -243,30 +257,39 @@ def check_output(output: Path, *, force: bool) -> None:
         raise UsageError(f"{output} {kind}.")
 
 
-def describe_plan(plan: Plan) -> str:
+def describe_plan(plan: Plan, output: Path) -> str:
     """Say, before the work, what the cube will be and what it will take."""
     recipe = plan.recipe
+    folder, free = free_disk(output)
     spacing = " x ".join(f"{value:.4g}" for value in recipe.spacing)
     shape = " x ".join(str(side) for side in recipe.shape)
-    notes = sorted({note for fact in plan.facts for note in fact.notes})
+    notes: dict[str, list[str]] = {}
+    for fact in plan.facts:
+        for note in fact.notes:
+            notes.setdefault(note, []).append(fact.pair.case_id)
     lines = [
         f"grid      {shape} voxels of {spacing} mm (right, anterior, superior)",
         f"classes   {', '.join(plan.classes.names)}",
         f"rows      {len(plan.facts)} scans and {sum(plan.copies)} copies",
-        f"size      at most {plan.needs.cube / 1e6:.0f} MB before compression",
+        f"size      at most {plan.needs.cube / 1e6:.0f} MB before compression; "
+        f"{free / 1e9:.1f} GB free in {folder}",
         f"memory    about {plan.needs.memory_per_worker / 1e6:.0f} MB for each of "
         f"{plan.workers} workers",
     ]
-    return "\n".join([*lines, *(f"note      {note}" for note in notes)])
+    for note, cases in notes.items():
+        lines.append(f"note      {note} ({len(cases)} cases, {cases[0]} the first)")
+    return "\n".join(lines)
 
 
-def describe_cube(plan: Plan, output: Path, seconds: Sequence[float]) -> str:
+def describe_cube(plan: Plan, output: Path, made: Sequence[tuple[str, float]]) -> str:
     """Say, after the work, which cases lie in the cube and how long each took."""
     rows = [
-        (fact.pair.case_id, fact.pair.subject, split, str(copies), f"{took:.1f}")
-        for fact, split, copies, took in zip(
-            plan.facts, plan.splits, plan.copies, seconds, strict=True
+        (fact.pair.case_id, fact.pair.subject, split, str(copies), kind, f"{took:.1f}")
+        for fact, split, copies, (kind, took) in zip(
+            plan.facts, plan.splits, plan.copies, made, strict=True
         )
     ]
-    table = format_table(("case", "subject", "split", "copies", "seconds"), rows)
+    table = format_table(
+        ("case", "subject", "split", "copies", "intensity", "seconds"), rows
+    )
     return f"{table}\n{output}: {output.stat().st_size / 1e6:.1f} MB"

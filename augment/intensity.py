@@ -55,6 +55,10 @@ class LowResolution(Grey):
 
     def __init__(self, factor: float, *, p: float = 0.25):
         super().__init__(p=p)
+        if factor < 1:
+            raise ValueError(
+                f"Low resolution needs a factor of 1 or more. Received: {factor}"
+            )
         self.factor = factor
 
     def draw_values(self, rng: np.random.Generator) -> dict[str, float | int]:

@@ -8,6 +8,9 @@ import numpy as np
 from volumes.compiled import compiled
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+# Threads share whole blocks of this many voxels, an even number, so that no
+# voxel's last bit depends on how many threads there are.
+BLOCK = 4096
 
 
 @numba.njit(inline="always")
@@ -31,7 +34,7 @@ def _normals(seed, pair):
         [Box & Muller, 1958](https://doi.org/10.1214/aoms/1177706645).
     """
     bits = _mix(seed + (np.uint64(pair) + np.uint64(1)) * GOLDEN)
-    # 32 bits each: one half in (0, 1], so that its logarithm is finite.
+    # 24 bits each, as many as a float32 keeps; the first in (0, 1]: log is finite.
     first = (np.float32(bits >> np.uint64(40)) + np.float32(1)) * np.float32(2**-24)
     angle = np.float32(bits & np.uint64(0xFFFFFF)) * np.float32(2 * np.pi * 2**-24)
     radius = np.sqrt(np.float32(-2) * np.log(first))
@@ -41,26 +44,30 @@ def _normals(seed, pair):
 @compiled
 def add_gaussian(flat, seed, std, out):
     """Add Gaussian noise to a flat image of any length."""
-    for pair in numba.prange((flat.size + 1) // 2):
-        first, second = _normals(seed, pair)
-        out[2 * pair] = flat[2 * pair] + std * first
-        if 2 * pair + 1 < flat.size:
-            out[2 * pair + 1] = flat[2 * pair + 1] + std * second
+    for block in numba.prange((flat.size + BLOCK - 1) // BLOCK):
+        stop = min(flat.size, (block + 1) * BLOCK)
+        for voxel in range(block * BLOCK, stop, 2):
+            first, second = _normals(seed, voxel // 2)
+            out[voxel] = flat[voxel] + std * first
+            if voxel + 1 < stop:
+                out[voxel + 1] = flat[voxel + 1] + std * second
 
 
 @compiled
 def add_rician(flat, seed, std, low, out):
     """Take the magnitude of a flat image above `low` with noise in both channels."""
-    for voxel in numba.prange(flat.size):
-        first, second = _normals(seed, voxel)
-        real = flat[voxel] - low + std * first
-        out[voxel] = low + np.sqrt(real * real + (std * second) ** 2)
+    for block in numba.prange((flat.size + BLOCK - 1) // BLOCK):
+        for voxel in range(block * BLOCK, min(flat.size, (block + 1) * BLOCK)):
+            first, second = _normals(seed, voxel)
+            real = flat[voxel] - low + std * first
+            out[voxel] = low + np.sqrt(real * real + (std * second) ** 2)
 
 
 @compiled
 def bend(flat, low, high, exponent, out):
     """Raise a flat image, scaled to [0, 1] from [low, high], to an exponent."""
     scale = high - low
-    for voxel in numba.prange(flat.size):
-        unit = (flat[voxel] - low) / scale
-        out[voxel] = low + scale * unit**exponent
+    for block in numba.prange((flat.size + BLOCK - 1) // BLOCK):
+        for voxel in range(block * BLOCK, min(flat.size, (block + 1) * BLOCK)):
+            unit = (flat[voxel] - low) / scale
+            out[voxel] = low + scale * unit**exponent

@@ -9,6 +9,8 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from volumes.atomic import replacing
+
 BOX = {"boxstyle": "round,pad=0.4", "facecolor": "#eef3fa", "edgecolor": "#35608f"}
 ARROW = {"arrowstyle": "->", "color": "#35608f", "shrinkA": 18, "shrinkB": 18}
 
@@ -45,4 +47,5 @@ def draw_architecture(
     axes.set(xlim=(-1.8, 1.8), ylim=(-depth - 0.6, 0.6))
     axes.set_title(f"{title}: voxels, channels")
     axes.set_axis_off()
-    figure.savefig(path, dpi=120)
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=120)

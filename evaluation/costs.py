@@ -30,7 +30,7 @@ def commit() -> str | None:
     options = {"cwd": folder, "capture_output": True, "text": True, "check": True}
     try:
         found = subprocess.run(["git", "rev-parse", "HEAD"], **options)
-        changed = subprocess.run(["git", "status", "--porcelain"], **options)
+        changed = subprocess.run(["git", "diff", "HEAD", "--name-only"], **options)
     except (OSError, subprocess.CalledProcessError):
         return None
     return found.stdout.strip() + ("+" if changed.stdout.strip() else "")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import keras
 import tensorflow as tf
 
 from models.quiet import stderr_held_back
-from volumes.errors import UsageError
+from volumes.errors import DataError, UsageError
 
 
 def find_device(*, require_gpu: bool) -> str:
@@ -29,6 +31,15 @@ def find_device(*, require_gpu: bool) -> str:
         details = tf.config.experimental.get_device_details(gpus[0])
         return f"GPU {details.get('device_name', gpus[0].name)}"
     return f"CPU with {os.cpu_count()} threads"
+
+
+@contextmanager
+def memory_told(what: object) -> Iterator[None]:
+    """Turn the want of memory, the device's or the machine's, into a DataError."""
+    try:
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise DataError(f"{what} needs more memory than there is.") from error
 
 
 def jit_compile() -> bool | str:

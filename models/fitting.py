@@ -115,6 +115,7 @@ def obtain_network(request: Request, cube: Cube) -> tuple[keras.Model, Traits]:
         UsageError: If the loaded network is of another kind, spacing or number
             of classes than asked for.
     """
+    seed_everything(request.seed)
     if request.weights is None:
         traits = describe_network(request, cube)
         network = BUILDERS[request.model](
@@ -136,7 +137,12 @@ def obtain_network(request: Request, cube: Cube) -> tuple[keras.Model, Traits]:
         )
         traits = replace(traits, patch_size=patch_size)
     if request.epochs != 0:
-        traits = replace(traits, cube_checksum=cube.checksum)
+        traits = replace(
+            traits,
+            cube_checksum=cube.checksum,
+            class_names=cube.class_names,
+            label_values=cube.label_values,
+        )
     return network, traits
 
 
@@ -162,13 +168,17 @@ class Fitted:
         return describe_blocks(self.network, self.traits.patch_size)
 
 
-def fit(request: Request, cube: Cube, run: Path) -> Fitted:
+def fit(
+    request: Request, cube: Cube, run: Path, network: keras.Model, traits: Traits
+) -> Fitted:
     """Train a network and leave its best weights in the run folder.
 
     Args:
         request: What was asked for.
         cube: Open.
         run: The run folder; model, history, checkpoint and logs go there.
+        network: To train, from `obtain_network`.
+        traits: What it is trained for.
 
     Returns:
         The best network, and how it came about.
@@ -176,8 +186,6 @@ def fit(request: Request, cube: Cube, run: Path) -> Fitted:
     Raises:
         UsageError: If the request does not fit the cube.
     """
-    seed_everything(request.seed)
-    network, traits = obtain_network(request, cube)
     if request.epochs == 0:
         save_trained(run / MODEL_NAME, network, traits)
         return Fitted(network, traits, [], 0.0)

@@ -34,8 +34,8 @@ class Settings:
         epochs: How many at most, or None for as many as fit in `minutes`.
         minutes: Wall time of training and validation, or None.
         steps: Batches an epoch.
-        learning_rate: The highest; it rises linearly to it, then falls to zero
-            along half a cosine, over the epochs or the minutes.
+        learning_rate: The highest; it is reached linearly, then falls to a
+            thousandth along half a cosine, over the epochs or the minutes.
         patience: Epochs without a better validation Dice before stopping.
         average_decay: Of the weight average; see `WeightAverage`.
     """
@@ -169,7 +169,10 @@ class Training:
                 self._tick()
                 row["val_dice"], row["minutes"] = score, self.progress.seconds / 60
                 self.progress.history.append(row)
-                on_epoch(self._is_best(score))
+                is_best = self._is_best(score)
+                if validate is not None:
+                    print(f"val_dice: {score:.4f}{', the best so far' * is_best}")
+                on_epoch(is_best)
             checkpoint()
         batches.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from volumes.atomic import replacing
@@ -11,19 +12,38 @@ from volumes.errors import DataError, UsageError
 TITLES = {"unet2d": "UNet-2D", "unet3d": "UNet-3D"}
 
 
-def prepare_run(run: Path, *, may_hold_files: bool) -> None:
+# All that a run leaves in its folder; --force removes these and nothing else.
+FILES = (
+    *("config.json", "history.csv", "model.keras", "scores.csv", "summary.json"),
+    *("curves.png", "architecture.png", "comparison.json", "comparison.md"),
+)
+FOLDERS = ("checkpoint", "predictions", "overlays", "tensorboard")
+
+
+def prepare_run(run: Path, *, force: bool, resume: bool) -> None:
     """Make the run folder, unless it would mix two runs.
 
+    Args:
+        run: The folder.
+        force: Whether to remove what an earlier run left in it.
+        resume: Whether to go on with what is in it.
+
     Raises:
-        UsageError: If it is not empty and may not hold files, or cannot be made.
+        UsageError: If it is not empty and neither is asked for, or it cannot be
+            made.
     """
-    if run.is_dir() and any(run.iterdir()) and not may_hold_files:
+    if run.is_dir() and any(run.iterdir()) and not (force or resume):
         raise UsageError(
             f"{run} must be empty. --resume goes on with what is in it, --force "
             "writes over it."
         )
     try:
         run.mkdir(parents=True, exist_ok=True)
+        if force and not resume:
+            for name in FILES:
+                (run / name).unlink(missing_ok=True)
+            for name in FOLDERS:
+                shutil.rmtree(run / name, ignore_errors=True)
     except OSError as error:
         raise UsageError(f"{run} cannot be made a folder: {error}") from error
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from models.device import memory_told
 from models.prediction import keep_largest, label_values, predict_scan
 from models.trained import Traits
 from volumes.errors import UsageError
@@ -66,20 +67,29 @@ def label_scan(
     traits: Traits,
     scan: Path,
     label: Path,
-    *,
-    largest_only: bool,
+    largest_only: bool = False,
 ) -> str:
     """Predict one scan and write its label map.
 
+    Args:
+        network: Ready to predict.
+        traits: What it was trained for.
+        scan: File to read.
+        label: File to write.
+        largest_only: Whether to keep only the largest piece of each class.
+
     Returns:
-        A line that says what was found: millilitres of each class, and seconds.
+        A line that says what was found, millilitres of each class, and seconds,
+        and what had to be assumed in reading.
 
     Raises:
-        DataError: If the scan cannot be read or the label map not be written.
+        DataError: If the scan cannot be read, the memory does not suffice, or
+            the label map cannot be written.
     """
     start = time.perf_counter()
     image = read_finite_volume(scan)
-    classes = predict_scan(network, traits, image.array, image.grid)
+    with memory_told(scan):
+        classes = predict_scan(network, traits, image.array, image.grid)
     if largest_only:
         classes = keep_largest(classes)
     segments = traits.segments()
@@ -91,4 +101,6 @@ def label_scan(
         f"{name} {count * voxel_ml:.1f} ml"
         for name, count in zip(traits.class_names[1:], counts[1:], strict=False)
     )
-    return f"{scan} -> {label}: {found}, {time.perf_counter() - start:.1f} s"
+    seconds = time.perf_counter() - start
+    notes = "".join(f"\n  {note}" for note in image.notes)
+    return f"{scan} -> {label}: {found}, {seconds:.1f} s{notes}"

@@ -9,9 +9,9 @@ from evaluation.costs import commit, package_versions, peak_memory_mib
 from evaluation.curves import draw_curves
 from evaluation.tables import format_summary, summarize, write_scores
 from models.device import find_device
-from models.fitting import Request, fit
+from models.fitting import Request, fit, obtain_network
 from runs.folder import TITLES, write_json
-from runs.testing import test_cases
+from runs.testing import check_sources, predict_test_cases
 from volumes.cube import Cube
 
 
@@ -34,6 +34,8 @@ def run_network(
     device = find_device(require_gpu=require_gpu)
     print(f"{title} on {device}", flush=True)
     with Cube(cube_path) as cube:
+        check_sources(cube)
+        network, traits = obtain_network(request, cube)
         about = {
             "arguments": arguments,
             "device": device,
@@ -42,11 +44,11 @@ def run_network(
             "cube_checksum": cube.checksum,
         }
         write_json(run / "config.json", about)
-        fitted = fit(request, cube, run)
+        fitted = fit(request, cube, run, network, traits)
         draw_architecture(fitted.layout, title, run / "architecture.png")
         if fitted.history:
             draw_curves({title: fitted.history}, run / "curves.png")
-        tested = test_cases(fitted.network, fitted.traits, cube, run)
+        tested = predict_test_cases(fitted.network, fitted.traits, cube, run)
     write_scores(run / "scores.csv", tested.scores)
     summary = summarize(tested.scores)
     costs = {

@@ -12,8 +12,10 @@ import numpy as np
 from tqdm import tqdm
 
 from evaluation.scores import Score, score_case
+from models.device import memory_told
 from models.prediction import label_values, predict_scan
 from models.trained import Traits
+from volumes.atomic import replacing
 from volumes.classes import Classes
 from volumes.cube import Cube
 from volumes.drawing import draw_prediction
@@ -43,16 +45,35 @@ def read_source(source: dict, kind: str, case_id: str) -> Volume:
     Raises:
         DataError: If the file is gone, or is no longer the one in the cube.
     """
+    path = _source_path(source, kind, case_id)
+    return read_volume(path) if kind == "image" else read_label_map(path)
+
+
+def check_sources(cube: Cube) -> None:
+    """See before a training that every test case can be tested after it.
+
+    Raises:
+        DataError: If a test case's scan or label map is gone or changed.
+    """
+    for row in cube.rows("test", copy=0):
+        for kind in ("image", "label"):
+            _source_path(cube.sources[row], kind, cube.case_ids[row])
+
+
+def _source_path(source: dict, kind: str, case_id: str) -> Path:
+    """Find a file that a row of the cube was made from, and see it is the same."""
     path = Path(source[kind])
     if checksum(path) != source[f"{kind}_checksum"]:
         raise DataError(
             f"{path} must be the {kind} that case '{case_id}' was made from, but it "
             "changed after the cube was built. Build the cube again."
         )
-    return read_volume(path) if kind == "image" else read_label_map(path)
+    return path
 
 
-def test_cases(model: keras.Model, traits: Traits, cube: Cube, run: Path) -> Tested:
+def predict_test_cases(
+    model: keras.Model, traits: Traits, cube: Cube, run: Path
+) -> Tested:
     """Predict every test case, write its label map and overlay, and score it.
 
     Args:
@@ -73,7 +94,8 @@ def test_cases(model: keras.Model, traits: Traits, cube: Cube, run: Path) -> Tes
         bar.set_description(case_id)
         image = read_source(source, "image", case_id)
         start = time.perf_counter()
-        prediction = predict_scan(model, traits, image.array, image.grid)
+        with memory_told(case_id):
+            prediction = predict_scan(model, traits, image.array, image.grid)
         seconds.append(time.perf_counter() - start)
         reference = lookup[read_source(source, "label", case_id).array]
         scores += score_case(
@@ -102,9 +124,10 @@ def write_overlay(
     prediction: np.ndarray,
 ) -> None:
     """Draw a prediction, and the reference where there is one, over its scan."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     turned = [
         None if array is None else canonical_view(array, image.grid)
         for array in (image.array, reference, prediction)
     ]
-    draw_prediction(*turned, canonical_spacing(image.grid), title).save(path)
+    picture = draw_prediction(*turned, canonical_spacing(image.grid), title)
+    with replacing(path) as partial:
+        picture.save(partial)

@@ -1,47 +1,88 @@
-import json
-from itertools import permutations
-
 import numpy as np
 import pytest
 
-from augment.compose import Compose, compose_default, generator_for
-from augment.intensity import Gamma
-from augment.spatial import Elastic, Flip, Rescaling, Rotation
+from augment.compose import (
+    Compose,
+    apply_grey,
+    compose_default,
+    coordinate_map,
+    generator_for,
+)
+from augment.intensity import Brightness, Gamma, GaussianBlur, GaussianNoise
+from augment.spatial import Elastic, Flip, Rescaling, Rotation, Shift
 
 SHAPE, SPACING = (6, 9, 11), (4.0, 0.7, 1.3)
+DEFAULT = ["flip", "rescaling", "rotation", "elastic", "blur", "gamma", "noise"]
 
 
 def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-def test_first_transform_of_a_chain_acts_first():
-    chain = Compose([Rescaling(1, 2), Rotation(90), Flip(1)])
-    drawn = {"rescaling": [2.0] * 3, "rotation": [90.0, 0.0, 0.0], "flip": True}
+def test_second_and_third_of_a_kind_are_numbered_in_the_order_of_the_chain():
+    chain = Compose([Rotation(5), Shift(3), Rotation(30), Gamma(0.7, 1.5), Rotation(5)])
 
-    linear = chain.coordinate_map(drawn, SHAPE, SPACING).linear
+    drawn = chain.draw(rng())
 
-    # (1, 2, 3) doubled is (2, 4, 6); turned about right (2, -6, 4); mirrored
-    # (-2, -6, 4): that point reads (1, 2, 3).
-    np.testing.assert_allclose(linear @ (-2, -6, 4), (1, 2, 3), atol=1e-12)
+    assert list(drawn) == ["rotation", "shift", "rotation_2", "gamma", "rotation_3"]
+    assert np.abs(drawn["rotation"]).max() <= 5 < np.abs(drawn["rotation_2"]).max()
 
 
-def test_order_of_the_chain_matters_where_it_should():
-    drawn = {"rotation": [0.0, 0.0, 90.0], "flip": True}
-    maps = [
-        Compose(chain).coordinate_map(drawn, SHAPE, SPACING).linear
-        for chain in permutations([Rotation(90), Flip(1)])
-    ]
+def test_every_entry_of_a_kind_acts():
+    twice = {"shift": [1.0, 2.0, -3.0], "shift_2": [0.5, -4.0, 1.0]}
+    image = np.full(SHAPE, 2, np.float32)
 
-    assert np.abs(maps[0] - maps[1]).max() > 1
+    pull = coordinate_map(twice, SHAPE, SPACING).pull
+    brighter = apply_grey(image, {"brightness": 0.25, "brightness_2": 1.5}, SPACING)
+
+    # What lies at (1.5, -2, -2) lay at the centre.
+    np.testing.assert_allclose(pull @ (1.5, -2, -2, 1), (0, 0, 0), atol=1e-12)
+    assert (brighter == 3.75).all()
 
 
-def test_chain_without_elastic_has_no_control_grid():
-    chain = Compose([Flip(0.2), Gamma(0.7, 1.5)])
-    assert chain.coordinate_map(chain.draw(rng()), SHAPE, SPACING).control is None
+@pytest.mark.parametrize("p", [0.0, 0.2, 1.0])
+def test_transform_is_drawn_as_often_as_its_probability(p):
+    chain, random, draws = Compose([Rotation(5, p=p)]), rng(), 2000
 
-    chain = Compose([Flip(0.2), Elastic(6), Gamma(0.7, 1.5)])
-    assert chain.coordinate_map(chain.draw(rng()), SHAPE, SPACING).control is not None
+    rate = sum(chain.draw(random)["rotation"] is not None for _ in range(draws)) / draws
+
+    # Four standard deviations of a binomial share.
+    assert rate == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / draws))
+
+
+def test_transforms_of_a_chain_are_left_out_independently_of_each_other():
+    chain, random, draws = Compose([Shift(5, p=0.2), Gamma(1, 2, p=0.3)]), rng(), 4000
+
+    drawn = [chain.draw(random) for _ in range(draws)]
+
+    both = np.mean([None not in values.values() for values in drawn])
+    # 0.2 * 0.3, four deviations of a share of 4000.
+    assert both == pytest.approx(0.06, abs=4 * np.sqrt(0.06 * 0.94 / draws))
+
+
+def test_transform_that_was_left_out_changes_nothing():
+    image = rng().standard_normal(SHAPE, dtype=np.float32)
+    drawn = {"flip": None, "elastic": None, "blur": None, "noise": None}
+
+    through = coordinate_map(drawn, SHAPE, SPACING)
+
+    np.testing.assert_array_equal(through.pull, np.eye(3, 4))
+    assert through.control is None
+    np.testing.assert_array_equal(apply_grey(image, drawn, SPACING), image)
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.1, float("nan")])
+def test_what_is_no_probability_is_refused(p):
+    with pytest.raises(ValueError, match=rf"in \[0, 1\]. Received: p={p}"):
+        Shift(3, p=p)
+
+
+@pytest.mark.parametrize("key", ["zoom", "rotation2", "_2", "rotation_2_3", ""])
+def test_drawn_values_of_an_unknown_transform_are_refused(key):
+    drawn = {"shift": [0.0, 0.0, 1.0], key: [1.0, 2.0, 3.0]}
+
+    with pytest.raises(ValueError, match=rf"of flip, .*rician_noise. Received: {key}"):
+        coordinate_map(drawn, SHAPE, SPACING)
 
 
 def test_elastic_must_be_the_last_spatial_transform_and_alone():
@@ -49,41 +90,71 @@ def test_elastic_must_be_the_last_spatial_transform_and_alone():
         Compose([Elastic(6), Flip(0.2)])
     with pytest.raises(ValueError, match="One elastic transform"):
         Compose([Elastic(6), Elastic(6)])
+    # Grey values come after all spatial transforms, wherever they stand.
+    Compose([GaussianNoise(0.1), Elastic(6), GaussianBlur(1)])
 
 
-def test_default_chain_has_every_transform_and_none_leaves_one_out():
+def test_chain_without_elastic_has_no_control_grid():
+    chain = Compose([Flip(0.2), Gamma(0.7, 1.5)])
+    assert coordinate_map(chain.draw(rng()), SHAPE, SPACING).control is None
+
+    chain = Compose([Flip(0.2), Elastic(6), Gamma(0.7, 1.5)])
+    assert coordinate_map(chain.draw(rng()), SHAPE, SPACING).control is not None
+
+
+def test_default_chain_has_its_transforms_and_none_leaves_one_out():
     def names(chain):
         return [transform.name for transform in chain.transforms]
 
-    everything = ["flip", "rescaling", "rotation", "elastic", "blur", "gamma", "noise"]
-    assert names(compose_default()) == everything
+    assert names(compose_default()) == DEFAULT
     assert names(compose_default(elastic=None, blur=None)) == [
         *("flip", "rescaling", "rotation", "gamma", "noise")
     ]
-    nothing = compose_default(**dict.fromkeys(everything))
+    nothing = compose_default(**dict.fromkeys(DEFAULT))
     assert nothing.draw(rng()) == {}
     np.testing.assert_array_equal(
-        nothing.coordinate_map({}, SHAPE, SPACING).linear, np.eye(3)
+        coordinate_map({}, SHAPE, SPACING).pull, np.eye(3, 4)
     )
 
 
-def test_draw_survives_json_and_gives_the_same_image_and_map():
-    chain = compose_default()
-    drawn = chain.draw(rng(5))
-    again = json.loads(json.dumps(drawn))
-    image = rng(1).standard_normal(SHAPE, dtype=np.float32)
-
-    assert again == drawn
-    first, second = (chain.coordinate_map(d, SHAPE, SPACING) for d in (drawn, again))
-    np.testing.assert_array_equal(first.linear, second.linear)
-    np.testing.assert_array_equal(first.control.values, second.control.values)
-    np.testing.assert_array_equal(
-        chain.apply_grey(image, drawn, SPACING), chain.apply_grey(image, again, SPACING)
+def test_default_chain_takes_every_transform_in_the_order_of_acting():
+    chain = compose_default(
+        shift=5.0,
+        low_resolution=3.0,
+        brightness=0.2,
+        contrast=(0.8, 1.2),
+        bias_field=0.3,
+        rician_noise=0.1,
     )
+
+    assert [transform.name for transform in chain.transforms] == [
+        *("flip", "rescaling", "rotation", "shift", "elastic"),
+        *("blur", "low_resolution", "gamma", "brightness", "contrast"),
+        *("bias_field", "noise", "rician_noise"),
+    ]
+    shift, contrast = chain.transforms[3], chain.transforms[9]
+    assert shift.distance == 5
+    assert (contrast.low, contrast.high) == (0.8, 1.2)
+
+
+def test_grey_transforms_act_in_the_order_of_the_chain():
+    image = np.array([0, 1, 2], np.float32).reshape(1, 1, 3)
+    brighter, bent = ("brightness", 2.0), ("contrast", 3.0)
+
+    first = apply_grey(image, dict([brighter, bent]), SPACING)
+    squeezed = apply_grey(image, {"contrast": 3.0, "gamma": 2.0}, SPACING)
+    bent_first = apply_grey(image, {"gamma": 2.0, "contrast": 3.0}, SPACING)
+
+    # 2, 3, 4 about their mean 3 are 0, 3, 6.
+    np.testing.assert_allclose(first.ravel(), (0, 3, 6), atol=1e-6)
+    # -2, 1, 4: the middle is half of the range, squared a quarter: -0.5.
+    np.testing.assert_allclose(squeezed.ravel(), (-2, -0.5, 4), atol=1e-6)
+    # 0, 0.5, 2 about their mean 5/6: -5/3, -1/6, 13/3.
+    np.testing.assert_allclose(bent_first.ravel(), (-5 / 3, -1 / 6, 13 / 3), atol=1e-6)
 
 
 def test_same_seed_draws_the_same_and_another_does_not():
-    chain = compose_default()
+    chain = Compose([Rotation(9), Rescaling(0.5, 2), Elastic(6), Brightness(1)])
 
     assert chain.draw(rng(3)) == chain.draw(rng(3))
     assert chain.draw(rng(3)) != chain.draw(rng(4))

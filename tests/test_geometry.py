@@ -81,16 +81,24 @@ def test_grid_is_described_with_its_orientation_and_units():
     text = str(Grid((2, 3, 4), affine_from(SPACING, (10, 20, 30.125), PERMUTED)))
 
     assert text == (
-        "shape (2, 3, 4), spacing (0.5, 1, 2) mm, origin (10, 20, 30.12) mm, "
-        "orientation ASR"
+        "shape (2, 3, 4), spacing (0.5, 1, 2) mm, origin (10, 20, 30.125) mm, "
+        "orientation ASR, axes (0, 1, 0) (0, 0, 1) (1, 0, 0)"
     )
 
 
-@pytest.mark.parametrize(("shift", "expected"), [(0.009, True), (0.011, False)])
-def test_grids_are_shared_within_two_percent_of_the_finest_voxel(shift, expected):
+@pytest.mark.parametrize(
+    ("shift", "expected"),
+    [
+        # 2 % of 0.5 mm is 0.01 mm along the first axis, of 2 mm 0.04 along the last.
+        ((0.009, 0, 0), True),
+        ((0.011, 0, 0), False),
+        ((0, 0, 0.039), True),
+        ((0, 0, 0.041), False),
+    ],
+)
+def test_grids_are_shared_within_two_percent_of_a_voxel(shift, expected):
     first = Grid((2, 3, 4), affine_from(SPACING))
-    # 2 % of 0.5 mm is 0.01 mm, along whichever axis.
-    second = Grid((2, 3, 4), affine_from(SPACING, (0, 0, shift)))
+    second = Grid((2, 3, 4), affine_from(SPACING, shift))
 
     assert share_a_grid(first, second) is expected
     assert share_a_grid(second, first) is expected

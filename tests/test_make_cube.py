@@ -160,12 +160,17 @@ def test_source_says_where_a_row_came_from(scans):
     assert source["intensity"]["kind"] == "zscore"
 
 
-def test_same_voxels_in_another_file_have_the_same_content_checksum(scans):
+def test_same_voxels_in_another_file_are_refused_unless_allowed(scans, capsys):
     rng = np.random.default_rng(list(b"ben"))
     voxels = rng.integers(0, 900, GRID.shape).astype(np.float32)
     write_scan(scans, "dan", image=voxels)
 
-    build(scans, "--copies", 0)
+    assert (
+        makeCube.main([str(scans / "pairs.txt"), "--output", str(scans / "cube.h5")])
+        == 1
+    )
+    assert "these are the same: ben and dan" in capsys.readouterr().err
+    build(scans, "--copies", 0, "--allow-duplicates")
 
     with Cube(scans / "cube.h5") as cube:
         ann, ben, _, dan = cube.sources
@@ -234,7 +239,7 @@ def test_help_names_every_flag_and_loads_no_network_library():
     assert ran.returncode == 0
     assert "python makeCube.py pairs.txt --output cube.h5" in ran.stdout
     for flag in (*makeCube.DECIDE_CONTENT, "output", "force", "workers"):
-        assert f"--{flag}" in ran.stdout
+        assert f"--{flag.replace('_', '-')}" in ran.stdout
     # The interpreter lists every module that it loads.
     assert "argparse" in ran.stderr
     for library in ("keras", "tensorflow", "numba"):

@@ -41,8 +41,8 @@ def scans(tmp_path):
         (["--seed", "-1"], "--copies and --seed must be 0 or more"),
         (["--workers", "0"], "--workers 1 or more"),
         (["--flip", "1.5"], "--flip must be at most 1"),
-        (["--validation", "1"], "--validation and --test in [0, 1)"),
-        (["--test", "-0.1"], "--validation and --test in [0, 1)"),
+        (["--validation", "1.1"], "--validation and --test in [0, 1]"),
+        (["--test", "-0.1"], "--validation and --test in [0, 1]"),
         (["--intensity", "ct"], "--intensity takes auto, zscore, or window LOW HIGH"),
         (["--intensity", "window", "3"], "--intensity takes auto, zscore, or window"),
         (["--intensity", "window", "3", "3"], "--intensity takes auto, zscore, or"),
@@ -61,10 +61,10 @@ def test_wrong_flags_are_refused_by_their_names(tmp_path, capsys, flags, message
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--elastic", 13], "--elastic: Elastic displacement must be at most 12.9 mm"),
+        (["--elastic", 13], "Elastic displacement must be at most 12.9 mm"),
         (["--labels", 20, 99], "must occur in the label maps"),
         (["--labels", "L1"], "--labels takes"),
-        (["--validation", 0.5, "--test", 0.5], "must be left to train on"),
+        (["--validation", 0.7, "--test", 0.7], "must be left to train on"),
     ],
 )
 def test_requests_that_do_not_fit_the_scans_exit_with_2(scans, capsys, flags, message):
@@ -145,7 +145,7 @@ def test_scan_listed_under_two_names_is_refused_unless_allowed(scans, capsys):
     (scans / "dan.nrrd").write_bytes((scans / "ben.nrrd").read_bytes())
 
     assert build(scans) == 1
-    assert "hold the same bytes: ben and dan" in capsys.readouterr().err
+    assert "these are the same: ben and dan" in capsys.readouterr().err
 
     assert build(scans, "--allow-duplicates", "--copies", 0) == 0
 

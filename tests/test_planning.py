@@ -33,7 +33,7 @@ def grid_of(spacing, shape=(10, 20, 30)):
 def facts_of(case_id="ann", *, grid=None, checksum=None):
     pair = Pair(Path("a.nrrd"), Path("b.nrrd"), case_id, case_id, None, 1)
     grid = grid or grid_of((1, 1, 1))
-    return Facts(pair, grid, (20,), {}, checksum or case_id, ())
+    return Facts(pair, grid, (20,), {}, "", "", checksum or case_id, ())
 
 
 def test_spacing_is_the_median_along_each_direction_and_the_finest_two_equal():
@@ -160,7 +160,7 @@ def test_same_bytes_under_two_names_are_refused_by_name():
     check_duplicates(facts)
 
     facts += [facts_of("dan", checksum="x"), facts_of("eve", checksum="cid")]
-    with pytest.raises(DataError, match="same bytes: ann and dan; cid and eve"):
+    with pytest.raises(DataError, match="the same: ann and dan; cid and eve"):
         check_duplicates(facts)
 
 
@@ -174,8 +174,8 @@ def test_needs_are_foreseen_by_hand():
 
     # Three rows of 8 x 10 x 10 and one of 5 x 32 x 8, three bytes a voxel.
     assert needs.cube == (3 * 800 + 1280) * 3
-    # 12 bytes a voxel of the scan, 16 of the cube, and 3 for each row.
-    assert needs.memory_per_worker == 400 * 12 + 8192 * (16 + 3 * 3)
+    # 12 bytes a voxel of the scan, 16 of the cube, and twice 3 for each row.
+    assert needs.memory_per_worker == 400 * 12 + 8192 * (16 + 2 * 3 * 3)
 
 
 def machine(monkeypatch, *, disk, memory):
@@ -205,6 +205,14 @@ def test_case_larger_than_the_memory_is_refused(monkeypatch, tmp_path):
 
     with pytest.raises(UsageError, match=r"about 2.5 GB of memory, but 2.0 GB are"):
         check_needs(Needs(1, 25 * 10**8), tmp_path / "cube.h5", 4)
+
+
+def test_available_memory_heeds_a_limit_of_the_job(monkeypatch, tmp_path):
+    (tmp_path / "memory.max").write_text("3000\n")
+    (tmp_path / "memory.current").write_text("1000\n")
+    monkeypatch.setattr(planning, "CGROUP", tmp_path)
+
+    assert planning.available_memory() == 2000
 
 
 def test_available_memory_is_a_number_of_bytes():

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-import SimpleITK
+from hand_made_itk import PERMUTED, TURN, make_scan
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
@@ -15,99 +15,7 @@ from volumes.resample import (
 )
 from volumes.warp import ControlGrid
 
-TO_LPS = np.diag([-1.0, -1.0, 1.0])
-TURN = Rotation.from_euler("xyz", [9, -14, 21], degrees=True).as_matrix()
-# I -> posterior, J -> superior, K -> left, and a few degrees askew.
-PERMUTED = TURN @ [[0, 0, -1], [-1, 0, 0], [0, 1, 0]]
 PULL = Rotation.from_euler("xyz", [-8, 5, 12], degrees=True).as_matrix() / 1.1
-
-
-def make_scan(grid, seed=0):
-    """A smooth image from -900 to 900 or so, and four blocks of label values."""
-    rng = np.random.default_rng(seed)
-    i, j, k = np.indices(grid.shape)
-    image = 500 * np.sin(i / 2.1) + 300 * np.cos(j / 1.7) + 100 * np.sin(k - i * j / 9)
-    label = np.kron(rng.integers(0, 4, (5, 5, 5)), np.ones((3, 3, 3), int))
-    label = label[tuple(slice(n) for n in grid.shape)]
-    return image.astype(np.float32), label.astype(np.uint16)
-
-
-def itk_image(array, grid):
-    image = SimpleITK.GetImageFromArray(array.T)
-    image.SetSpacing(grid.spacing)
-    image.SetOrigin((TO_LPS @ grid.origin).tolist())
-    image.SetDirection((TO_LPS @ grid.direction).ravel().tolist())
-    return image
-
-
-def itk_resample(array, source, target, pull, background):
-    """Resample as SimpleITK does, in its own frame, LPS."""
-    turn = TO_LPS @ target.direction
-    transform = SimpleITK.AffineTransform(3)
-    transform.SetMatrix((turn @ pull @ turn.T).ravel().tolist())
-    transform.SetCenter((TO_LPS @ target.center).tolist())
-    out = SimpleITK.Resample(
-        itk_image(array.astype(np.float64), source),
-        itk_image(np.zeros(target.shape, np.uint8), target),
-        transform,
-        SimpleITK.sitkLinear,
-        background,
-        SimpleITK.sitkFloat64,
-    )
-    return SimpleITK.GetArrayFromImage(out).T
-
-
-def away_from_border(source, target, pull):
-    """Leave out voxels that fall on the scan's border, where rounding decides."""
-    matrix = index_map(source, target, pull)
-    where = np.einsum("ab,b...->...a", matrix[:, :3], np.indices(target.shape))
-    where = where + matrix[:, 3]
-    gap = np.minimum(np.abs(where + 0.5), np.abs(where - np.array(source.shape) + 0.5))
-    return gap.min(axis=-1) > 1e-4
-
-
-GRIDS = {
-    "even": (Grid((8, 10, 12), affine_from((0.9, 1.3, 2.1))), (1, 1.5, 2), (9, 9, 13)),
-    "odd": (Grid((9, 7, 11), affine_from((2.5, 1, 0.8), (5, -60, 9))), (2, 1, 1), None),
-    "oblique": (
-        Grid((8, 11, 9), affine_from((0.8, 1.1, 2.7), (-70, 12, 800), TURN)),
-        (1.0, 1.0, 2.0),
-        (10, 11, 12),
-    ),
-    "permuted": (
-        Grid((12, 9, 6), affine_from((0.7, 1.3, 3.9), (31, -2, 55), PERMUTED)),
-        (3.9, 0.9, 0.9),
-        None,
-    ),
-}
-
-
-@pytest.mark.parametrize("pull", [np.eye(3), PULL], ids=["straight", "turned"])
-@pytest.mark.parametrize("name", GRIDS)
-def test_image_and_labels_equal_simpleitk(name, pull):
-    source, spacing, shape = GRIDS[name]
-    target = canonical_grid(source, spacing, shape)
-    image, label = make_scan(source)
-
-    out, seg = resample(
-        image, label, source, target, background=-950.0, through=CoordinateMap(pull)
-    )
-
-    clear = away_from_border(source, target, pull)
-    assert clear.mean() > 0.6
-    expected = itk_resample(image, source, target, pull, -950.0)
-    assert np.abs(out - expected)[clear].max() < 1e-3 * np.ptp(image)
-    votes = [
-        itk_resample(label == value, source, target, pull, float(value == 0))
-        for value in range(4)
-    ]
-    second, first = np.sort(votes, axis=0)[-2:]
-    no_tie = first - second > 1e-6
-    assert no_tie[clear].mean() > 0.9
-    np.testing.assert_array_equal(
-        seg[clear & no_tie], np.argmax(votes, axis=0)[clear & no_tie]
-    )
-    assert len(np.unique(seg[clear & no_tie])) == 4
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 4), (3, 4, 5)])

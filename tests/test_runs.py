@@ -18,26 +18,31 @@ MODELS = ("unet2d", "unet3d")
 
 
 def test_run_folder_is_made_with_its_parents(tmp_path):
-    prepare_run(tmp_path / "a" / "b", may_hold_files=False)
+    prepare_run(tmp_path / "a" / "b", force=False, resume=False)
 
     assert (tmp_path / "a" / "b").is_dir()
 
 
 def test_run_folder_that_holds_files_is_refused_unless_allowed(tmp_path):
     (tmp_path / "history.csv").touch()
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "notes.txt").touch()
 
     with pytest.raises(UsageError, match=r"must be empty.*--resume.*--force"):
-        prepare_run(tmp_path, may_hold_files=False)
-    prepare_run(tmp_path, may_hold_files=True)
-
+        prepare_run(tmp_path, force=False, resume=False)
+    prepare_run(tmp_path, force=False, resume=True)
     assert (tmp_path / "history.csv").exists()
+    prepare_run(tmp_path, force=True, resume=False)
+
+    # What a run leaves is removed; what somebody else put there is not.
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_run_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
 
     with pytest.raises(UsageError, match=r"file.run cannot be made a folder"):
-        prepare_run(tmp_path / "file" / "run", may_hold_files=True)
+        prepare_run(tmp_path / "file" / "run", force=True, resume=False)
 
 
 def test_json_is_read_as_it_was_written(tmp_path):

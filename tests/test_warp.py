@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.interpolate import BSpline
+from hand_made_splines import dense_displacement
 from scipy.ndimage import map_coordinates
 
 from volumes.warp import ControlGrid, spline_weights, warp
@@ -205,20 +205,6 @@ def test_constant_displacement_is_a_shift():
     expected = warp(image, label, shift(*by), SHAPE, background=5)
     np.testing.assert_allclose(out, expected[0], atol=1e-3)  # of 1800
     np.testing.assert_array_equal(seg, expected[1])
-
-
-def dense_displacement(control, shape):
-    """Evaluate the displacement at every voxel with scipy's own B-spline basis."""
-    basis = BSpline.basis_element([-2, -1, 0, 1, 2], extrapolate=False)
-    bases = [
-        np.nan_to_num(
-            basis(np.arange(n)[:, None] * step + 1 - np.arange(count))
-        )  # (n, count)
-        for n, step, count in zip(
-            shape, control.step, control.values.shape[1:], strict=True
-        )
-    ]
-    return np.einsum("dabc,ia,jb,kc->dijk", control.values, *bases)
 
 
 def test_bending_equals_scipy_on_the_same_dense_displacement():

@@ -8,6 +8,7 @@ spacing, axis 0 to the patient's right, 1 to the anterior, 2 to the superior.
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +36,11 @@ COLUMNS = (
     ("drawn", (), TEXT),
     ("source", (), TEXT),
 )
-ATTRIBUTES = ("spacing", "class_names", "label_values", "intensity", "arguments")
+ATTRIBUTES = (
+    *("spacing", "class_names", "label_values", "intensity", "arguments"),
+    "versions",
+)
+MADE_WITH = ("numpy", "scipy", "numba", "h5py", "pynrrd", "nibabel")
 BYTES_PER_VOXEL = np.dtype(np.float16).itemsize + np.dtype(np.uint8).itemsize
 
 
@@ -81,8 +86,8 @@ class CubeWriter:
         shape: Grid of every row, (I, J, K).
         num_rows: How many rows will follow.
         attributes: Spacing in mm, class names (background first), the label
-            values behind each class, the intensity mode and the arguments:
-            `ATTRIBUTES`; all of it JSON-safe.
+            values behind each class, the intensity mode and the arguments, all
+            JSON-safe. The versions of packages are added.
     """
 
     def __init__(
@@ -92,8 +97,9 @@ class CubeWriter:
         self._num_rows, self._next = num_rows, 0
         self._file.attrs["format_version"] = FORMAT_VERSION
         self._file.attrs["complete"] = False
-        for name in ATTRIBUTES:
-            self._file.attrs[name] = _json(attributes[name])
+        versions = {name: importlib.metadata.version(name) for name in MADE_WITH}
+        for name, value in {**attributes, "versions": versions}.items():
+            self._file.attrs[name] = _json(value)
         # A chunk is a sagittal slice: UNet-2D reads one, UNet-3D a few.
         chunked = {
             "chunks": (1, 1, *shape[1:]),
@@ -231,6 +237,11 @@ class Cube:
         """What makeCube.py was asked for, as far as it decides the content."""
         return self._attribute("arguments")
 
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        """Versions of the packages that made the cube."""
+        return self._attribute("versions")
+
     @property
     def seed(self) -> int:
         """The one seed of splits and augmentation."""
@@ -294,10 +305,18 @@ class Cube:
         self, row: int, box: tuple[slice, slice, slice] | None = None
     ) -> npt.NDArray[np.float16]:
         """Read the image of a row, or a box of it; shape (I, J, K)."""
-        return self._file["image"][(row, *(box or (slice(None),) * 3))]
+        return self._read("image", row, box)
 
     def label(
         self, row: int, box: tuple[slice, slice, slice] | None = None
     ) -> npt.NDArray[np.uint8]:
         """Read the label map of a row, or a box of it; shape (I, J, K)."""
-        return self._file["label"][(row, *(box or (slice(None),) * 3))]
+        return self._read("label", row, box)
+
+    def _read(self, name: str, row: int, box: tuple | None) -> np.ndarray:
+        try:
+            return self._file[name][(row, *(box or (slice(None),) * 3))]
+        except OSError as error:
+            raise DataError(
+                f"{self.path} is damaged in `{name}` of row {row}: {error}"
+            ) from error

@@ -10,7 +10,6 @@ voxels are.
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -18,12 +17,12 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from volumes.sheets import TEXT, Color, beside, draw_sheet, font
+from volumes.vertebrae import label_color
 
 # A label map and the colour of each of its labels.
 Outline = tuple[npt.NDArray, Callable[[int], Color]]
 
 PANEL_HEIGHT = 320  # pixels, so that a scan and two copies fill a screen
-GOLDEN_SECTION = (5**0.5 - 1) / 2
 NOT_FINITE = (255, 0, 255)
 REFERENCE = (60, 220, 90)
 PREDICTION = (255, 60, 60)
@@ -36,11 +35,10 @@ EDGES = ("APSI", "RLSI", "RLAP")
 def outline_color(label: int) -> Color:
     """Give the colour of a label's outline, 0..255 each.
 
-    Amber first, then each a golden section of the colour circle further, so
-    that neighbours are far apart. Blues are lightened: a thin dark line would
+    The label's own colour, lightened where it is dark: a thin dark line would
     drown in the grey.
     """
-    color = np.array(colorsys.hls_to_rgb((0.5 + label * GOLDEN_SECTION) % 1, 0.58, 1))
+    color = np.array(label_color(label))
     luminance = color @ (0.2126, 0.7152, 0.0722)  # ITU-R BT.709
     color += (1 - color) * max(0, 0.5 - luminance) / (1 - luminance)
     return tuple(np.round(255 * color).astype(int).tolist())

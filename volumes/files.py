@@ -229,7 +229,9 @@ def content_checksum(volume: Volume) -> str:
     digest = hashlib.sha256(np.array(array.shape, dtype="<i8").tobytes())
     digest.update((placed.round(_AFFINE_DECIMALS) + 0.0).astype("<f8").tobytes())
     for plane in array:
-        digest.update((plane.astype("<f8") + 0.0).tobytes())  # -0 counts as 0
+        short = plane.astype("<f4")
+        exact = np.array_equal(short, plane)  # so in any type that holds the values
+        digest.update(((short if exact else plane.astype("<f8")) + 0.0).tobytes())
     return digest.hexdigest()
 
 

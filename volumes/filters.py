@@ -49,10 +49,14 @@ def _blur_along(source, weights, out):
                 out[a, n] += weight * line[n + tap]
 
 
+def _radius(sigma: float) -> int:
+    """Give how many neighbours to either side weigh something."""
+    return int(TRUNCATE * sigma + 0.5)
+
+
 def gaussian_weights(sigma: float) -> npt.NDArray[np.float32]:
     """Give the weights of a Gaussian, in voxels, cut at three sigmas; sum 1."""
-    radius = int(TRUNCATE * sigma + 0.5)
-    distance = np.arange(-radius, radius + 1) / sigma
+    distance = np.arange(-_radius(sigma), _radius(sigma) + 1) / sigma
     weights = np.exp(-0.5 * distance**2)
     return (weights / weights.sum()).astype(np.float32)
 
@@ -69,10 +73,12 @@ def gaussian_blur(image: np.ndarray, sigmas: Sequence[float]) -> np.ndarray:
         A new float32 array in the order of `image`, or `image` itself where no
         axis is blurred.
     """
+    if not any(_radius(sigma) for sigma in sigmas):
+        return image
     if image.flags.f_contiguous and not image.flags.c_contiguous:
         return gaussian_blur(image.T, sigmas[::-1]).T
     for axis, sigma in enumerate(sigmas):
-        if int(TRUNCATE * sigma + 0.5) < 1:
+        if not _radius(sigma):
             continue
         source, weights = np.ascontiguousarray(image), gaussian_weights(sigma)
         image = np.empty(source.shape, np.float32)

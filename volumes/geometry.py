@@ -129,11 +129,13 @@ class Grid:
 
     def __str__(self) -> str:
         def figures(values):
-            return "(" + ", ".join(f"{value:.4g}" for value in values) + ")"
+            return "(" + ", ".join(f"{value + 0.0:.6g}" for value in values) + ")"
 
+        axes = " ".join(figures(axis) for axis in self.direction.T.round(5))
         return (
             f"shape {self.shape}, spacing {figures(self.spacing)} mm, "
-            f"origin {figures(self.origin)} mm, orientation {self.orientation}"
+            f"origin {figures(self.origin)} mm, orientation {self.orientation}, "
+            f"axes {axes}"
         )
 
 
@@ -149,9 +151,11 @@ def largest_corner_distance(first: Grid, second: Grid) -> float:
 
 
 def share_a_grid(first: Grid, second: Grid) -> bool:
-    """Tell whether every corner agrees within 2 % of the finest voxel side."""
-    tolerance = SHARED_GRID_TOLERANCE * min(*first.spacing, *second.spacing)
-    return largest_corner_distance(first, second) <= tolerance
+    """Tell whether every corner agrees within 2 % of a voxel along each axis."""
+    if first.shape != second.shape:
+        return False
+    apart = first.to_index(second.corners()) - first.to_index(first.corners())
+    return bool(np.abs(apart).max() <= SHARED_GRID_TOLERANCE)
 
 
 def canonical_axes(grid: Grid) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

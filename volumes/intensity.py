@@ -42,7 +42,7 @@ class Intensity:
         return self.low
 
     def normalise(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Clip and scale; the result is new and has mean near 0, spread near 1."""
+        """Clip and scale into a new array; a window goes from -1 to 1."""
         clipped = np.clip(image, self.low, self.high)
         clipped -= np.float32(self.center)
         clipped *= np.float32(1 / self.scale)

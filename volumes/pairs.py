@@ -17,8 +17,8 @@ from pathlib import Path
 
 from volumes.errors import DataError
 from volumes.files import SUFFIXES, stem_of, suffix_of
+from volumes.splits import SPLITS
 
-SPLITS = ("train", "validation", "test")
 _SHOWN_CHARACTERS = 120
 
 
@@ -238,6 +238,7 @@ def _case_ids(images: Sequence[Path]) -> list[str]:
         )
         for count in range(1, depth + 1)
     ]
+    images = [Path(os.path.abspath(image)) for image in images]  # no ".." in a name
     names: list[str] = []
     for way in ways:
         names = [way(image) for image in images]

@@ -12,7 +12,12 @@ import numpy as np
 
 from volumes.cube import BYTES_PER_VOXEL
 from volumes.errors import DataError, UsageError
-from volumes.files import checksum, read_grid, read_label_map
+from volumes.files import (
+    checksum,
+    content_checksum,
+    read_finite_volume,
+    read_label_map,
+)
 from volumes.geometry import (
     Grid,
     canonical_grid,
@@ -22,8 +27,10 @@ from volumes.geometry import (
 )
 from volumes.pairs import Pair
 
-# A scan in work: its voxels as read, smoothed, and a warped copy with scratch.
+# A scan in work: its voxels as read, smoothed, and a warped copy with scratch; a
+# case's rows lie in memory twice, made and waiting to be written.
 BYTES_PER_SCAN_VOXEL = 12
+CGROUP = Path("/sys/fs/cgroup")
 BYTES_PER_WARPED_VOXEL = 16
 
 
@@ -36,7 +43,9 @@ class Facts:
         grid: The scan's grid.
         label_values: Every value above 0 of the label map.
         segment_names: Names that the label map gives to values.
-        checksum: Of the image file.
+        image_checksum: Of the image file.
+        label_checksum: Of the label map's file.
+        content_checksum: Of the scan, however it is stored.
         notes: What had to be assumed in reading.
     """
 
@@ -44,18 +53,21 @@ class Facts:
     grid: Grid
     label_values: tuple[int, ...]
     segment_names: dict[int, str]
-    checksum: str
+    image_checksum: str
+    label_checksum: str
+    content_checksum: str
     notes: tuple[str, ...]
 
 
 def survey(pair: Pair) -> Facts:
-    """Read an image's header and a label map, and see that they belong together.
+    """Read an image and its label map, and see that they belong together.
 
     Raises:
         DataError: If either cannot be used, or their grids differ; both are
             named.
     """
-    grid, label_map = read_grid(pair.image), read_label_map(pair.label)
+    image, label_map = read_finite_volume(pair.image), read_label_map(pair.label)
+    grid = image.grid
     if not share_a_grid(grid, label_map.grid):
         distance = largest_corner_distance(grid, label_map.grid)
         apart = (
@@ -74,21 +86,23 @@ def survey(pair: Pair) -> Facts:
         tuple(values[values > 0].tolist()),
         {segment.value: segment.name for segment in label_map.segments},
         checksum(pair.image),
-        label_map.notes,
+        checksum(pair.label),
+        content_checksum(image),
+        tuple(dict.fromkeys((*image.notes, *label_map.notes))),
     )
 
 
 def check_duplicates(facts: Sequence[Facts]) -> None:
-    """Refuse the same image file under two names: a leak if splits part them."""
+    """Refuse the same scan under two names: a leak if splits part them."""
     names: dict[str, str] = {}
     faults = []
     for fact in facts:
-        other = names.setdefault(fact.checksum, fact.pair.case_id)
+        other = names.setdefault(fact.content_checksum, fact.pair.case_id)
         if other != fact.pair.case_id:
             faults.append(f"{other} and {fact.pair.case_id}")
     if faults:
         raise DataError(
-            "Each scan must be listed once, but these hold the same bytes: "
+            "Each scan must be listed once, but these are the same: "
             f"{'; '.join(faults)}. Remove one, or give --allow-duplicates and the "
             "same subject to both."
         )
@@ -151,9 +165,23 @@ def available_memory() -> int:
     try:
         with open("/proc/meminfo") as lines:
             found = dict(line.split(":", 1) for line in lines)
-        return int(found["MemAvailable"].split()[0]) * 1024
+        free = int(found["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    try:  # a container's or a batch job's own limit
+        limit, used = (
+            int((CGROUP / name).read_text())
+            for name in ("memory.max", "memory.current")
+        )
+        return min(free, max(0, limit - used))
+    except (OSError, ValueError):
+        return free
+
+
+def free_disk(output: Path) -> tuple[Path, int]:
+    """Tell the folder that will hold a file, and how many bytes are free there."""
+    folder = next(path for path in output.absolute().parents if path.is_dir())
+    return folder, shutil.disk_usage(folder).free
 
 
 @dataclass(frozen=True)
@@ -191,7 +219,7 @@ def foresee(
     padded = int(np.prod(shape))
     memory = max(
         int(np.prod(fact.grid.shape)) * BYTES_PER_SCAN_VOXEL
-        + padded * (BYTES_PER_WARPED_VOXEL + count * BYTES_PER_VOXEL)
+        + padded * (BYTES_PER_WARPED_VOXEL + 2 * count * BYTES_PER_VOXEL)
         for fact, count in zip(facts, rows, strict=True)
     )
     return Needs(cube, memory)
@@ -206,8 +234,8 @@ def check_needs(needs: Needs, output: Path, workers: int) -> int:
     Raises:
         UsageError: If the disk or the memory cannot hold it.
     """
-    folder = next(path for path in output.absolute().parents if path.is_dir())
-    disk, memory = shutil.disk_usage(folder).free, available_memory()
+    folder, disk = free_disk(output)
+    memory = available_memory()
     # Noise hardly compresses; a quarter off is what float16 scans have shown.
     if needs.cube * 0.75 > disk:
         raise UsageError(

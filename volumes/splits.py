@@ -21,24 +21,28 @@ def split_subjects(
 
     Args:
         subjects: One name per scan; repeats are one subject.
-        validation: Share of the subjects, in [0, 1).
-        test: Share of the subjects, in [0, 1).
+        validation: Share of the subjects, in [0, 1].
+        test: Share of the subjects, in [0, 1].
         seed: Of the shuffle.
 
     Returns:
         Split of each subject. A share above 0 gets at least one subject.
 
     Raises:
-        UsageError: If nobody is left to train on.
+        UsageError: If nobody is left to train on and the shares are below 1, or
+            there are too few subjects for both.
     """
     names = sorted(set(subjects))
     counts = [
         max(1, round(share * len(names))) if share > 0 else 0
         for share in (validation, test)
     ]
-    if sum(counts) >= len(names):
+    # Nobody to train on is right where it was asked for: a cube to test with.
+    room = len(names) if validation + test >= 1 else len(names) - 1
+    if sum(counts) > room:
         raise UsageError(
-            "At least one subject must be left to train on. Received: "
+            "At least one subject must be left to train on, unless the shares of "
+            "validation and test come to 1. Received: "
             f"{len(names)} subjects, of which {counts[0]} for validation and "
             f"{counts[1]} for test; --validation 0 or --test 0 asks for none."
         )
@@ -69,15 +73,14 @@ def assign_splits(
         seed: Of the shuffle.
 
     Raises:
-        UsageError: If only some cases have a split, or none is for training.
+        UsageError: If only some cases have a split.
     """
     if all(split is None for split in given):
         drawn = split_subjects(subjects, validation=validation, test=test, seed=seed)
         return [drawn[subject] for subject in subjects]
-    if None in given or "train" not in given:
+    if None in given:
         raise UsageError(
-            "The pair list must give a split to every case or to none, and `train` to "
-            f"at least one. Received: {given.count(None)} of {len(given)} cases "
-            f"without a split, {given.count('train')} to train on."
+            "The pair list must give a split to every case or to none. Received: "
+            f"{given.count(None)} of {len(given)} cases without a split."
         )
     return list(given)

@@ -22,7 +22,7 @@ _VALUES = {name: value for value, name in VERTEBRAE.items()}
 # Turning the hue by the golden ratio keeps neighbouring labels far apart. Labels
 # 13 or 21 apart come back to nearly the same hue, hence five lightnesses in turn.
 _GOLDEN_RATIO = 0.618033988749895
-_LIGHTNESSES = (0.59, 0.475, 0.82, 0.36, 0.705)
+_LIGHTNESSES = (0.475, 0.59, 0.82, 0.36, 0.705)
 _SATURATION = 0.8
 
 
@@ -47,7 +47,7 @@ def label_color(value: int) -> tuple[float, float, float]:
     """
     if value == 0:
         return (0.0, 0.0, 0.0)
-    hue = value * _GOLDEN_RATIO % 1
+    hue = (0.5 + value * _GOLDEN_RATIO) % 1  # label 1 is amber
     lightness = _LIGHTNESSES[value % len(_LIGHTNESSES)]
     red, green, blue = colorsys.hls_to_rgb(hue, lightness, _SATURATION)
     return (round(red, 6), round(green, 6), round(blue, 6))

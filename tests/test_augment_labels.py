@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+from hand_made_itk import PERMUTED
+from scipy.ndimage import map_coordinates
+from scipy.spatial.transform import Rotation as Turn
+
+from augment.compose import Compose
+from augment.samples import replay
+from augment.spatial import Elastic, Flip, Rescaling, Rotation, Shift
+from volumes.geometry import Grid, affine_from, canonical_grid
+from volumes.intensity import measure_intensity
+from volumes.resample import CoordinateMap, index_map, resample
+
+GRID = Grid((19, 14, 11), affine_from((0.8, 1.1, 2.4), (-70, 12, 800), PERMUTED))
+SPATIAL = {
+    "flip": [Flip(1.0)],
+    "rescaling": [Rescaling(0.7, 1.4)],
+    "rescaling per axis": [Rescaling(0.7, 1.4, per_axis=True)],
+    "rotation": [Rotation(45)],
+    "shift": [Shift(5)],
+    "elastic": [Elastic(3.2, control_spacing=8)],
+    "all": [Flip(), Rescaling(0.8, 1.2), Rotation(20), Shift(2), Elastic(3, 8)],
+}
+
+
+def scattered_labels():
+    """Values far apart, so that a mean of two would be a value of its own."""
+    values = np.array([0, 3, 8, 40, 90, 254], np.uint8)
+    blocks = np.random.default_rng(0).choice(values, (10, 7, 6))
+    label = np.kron(blocks, np.ones((2, 2, 2), np.uint8))
+    return label[tuple(slice(side) for side in GRID.shape)]
+
+
+@pytest.mark.parametrize("name", SPATIAL)
+def test_no_label_value_appears_that_was_not_there(name):
+    label = scattered_labels()
+    image = label.astype(np.float32)
+    target = canonical_grid(GRID, (1.7, 0.9, 1.2))
+
+    for seed in range(5):
+        drawn = Compose(SPATIAL[name]).draw(np.random.default_rng(seed))
+        out, seg = replay(drawn, image, label, source=GRID, target=target)
+
+        assert seg.shape == target.shape
+        assert set(np.unique(seg)) == set(np.unique(label))
+        # The image, in which means are meant, shows that something was mixed.
+        assert len(np.unique(out)) > 100
+
+
+def test_small_label_that_a_transform_moves_out_leaves_background_alone():
+    label = np.zeros(GRID.shape, np.uint8)
+    label[:2, :2, :2] = 200
+    image = label.astype(np.float32)
+
+    _, seg = replay({"shift": [-9.0, 0.0, 0.0]}, image, label, source=GRID)
+
+    assert not seg.any()
+
+
+def plate_volumes(turns):
+    """Volume of a turned plate over that of the plate, by the vote and by nearest."""
+    grid = Grid((34, 41, 37), affine_from((1.2, 0.9, 1.0)))
+    plate = np.zeros(grid.shape, np.uint8)
+    plate[16:19, 9:32, 8:28] = 5  # 3 x 23 x 20 voxels, a diagonal of 29 mm
+    shares = []
+    for turn in turns:
+        through = CoordinateMap(turn)
+        _, voted = resample(plate, plate, grid, grid, through=through)
+        matrix = index_map(grid, grid, turn)
+        where = np.einsum("ab,bijk->aijk", matrix[:, :3], np.indices(grid.shape))
+        where += matrix[:, 3].reshape(3, 1, 1, 1)
+        nearest = map_coordinates(plate, where, order=0)
+        shares.append([np.count_nonzero(s) / np.count_nonzero(plate)
+                       for s in (voted, nearest)])
+    return np.array(shares)
+
+
+def test_thin_plate_keeps_its_volume_over_100_rotations():
+    turns = Turn.random(100, rng=np.random.default_rng(0)).as_matrix()
+
+    voted, nearest = plate_volumes(turns).T
+
+    assert abs(voted.mean() - 1) < 0.02
+    assert np.abs(voted - 1).mean() < 0.02
+    # Nearest counts the voxel centres within the plate: right on average too.
+    assert abs(nearest.mean() - 1) < 0.02
+
+
+def test_outside_of_a_ct_is_air_and_not_water():
+    label = scattered_labels()
+    ct = np.random.default_rng(1).integers(-1000, 1500, GRID.shape).astype(np.int16)
+    ct[5] = -1000
+
+    out, seg = replay({"shift": [10.0, 0.0, 0.0]}, ct, label, source=GRID)
+
+    # 10 mm are 12.5 voxels of 0.8 mm; the scan's border lies half a voxel outside.
+    assert (out[:12] == -1000).all()
+    assert not seg[:12].any()
+    assert (out[13:] != -1000).mean() > 0.9
+
+
+@pytest.mark.parametrize("name", SPATIAL)
+def test_outside_of_a_normalised_scan_is_its_own_darkest_value(name):
+    ct = np.random.default_rng(1).integers(-1000, 1500, GRID.shape).astype(np.int16)
+    label = np.ones(GRID.shape, np.uint8)
+    target = canonical_grid(GRID, (1.7, 0.9, 1.2), (20, 40, 40))
+    drawn = Compose(SPATIAL[name]).draw(np.random.default_rng(2))
+
+    out, seg = replay(
+        drawn,
+        ct,
+        label,
+        source=GRID,
+        target=target,
+        intensity=measure_intensity(ct, ("auto",)),
+    )
+
+    # The window of -200 to 1000 HU becomes -1 to 1; water would be -2/3.
+    assert 0.1 < (seg == 0).mean() < 0.95
+    assert (out[seg == 0] == -1).all()
+    assert out[seg == 1].max() > 0.5

@@ -1,0 +1,106 @@
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from augment.compose import TRANSFORMS
+from volumes.drawing import outline_color
+
+# `import docs.` would find the `docs` package that a dependency brings along.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "docs"))
+
+import compare_rotation
+import draw_augmentation
+
+DOCS = Path(draw_augmentation.__file__).parent
+PAGE = (DOCS / "augmentation.md").read_text(encoding="utf-8")
+README = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+
+
+def kilobytes(name):
+    return (DOCS / "augmentation" / f"{name}.png").stat().st_size / 1000
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_every_transform_has_a_heading_and_a_picture(name):
+    assert f"\n### {name}\n" in PAGE
+    assert f"](augmentation/{name}.png)" in PAGE
+    assert kilobytes(name) < 150
+    assert name in draw_augmentation.FIGURES
+
+
+def test_every_picture_of_the_page_is_there_and_the_readme_shows_one():
+    named = re.findall(r"\]\(augmentation/(\w+)\.png\)", PAGE)
+
+    assert sorted(named) == sorted([*draw_augmentation.FIGURES, "overview"])
+    assert all(kilobytes(name) < 400 for name in named)
+    assert "](docs/augmentation/overview.png)" in README
+
+
+def test_every_figure_draws_what_its_name_says():
+    for name, figure in draw_augmentation.FIGURES.items():
+        transform = name.removesuffix("_per_axis")
+        assert [list(drawn) for drawn in figure.draws] == [[transform]] * len(
+            figure.draws
+        )
+
+
+def test_the_drawing_script_writes_the_pictures_asked_for(tmp_path, capsys):
+    code = draw_augmentation.main(
+        ["--output", str(tmp_path / "new"), "--only", "flip", "noise"]
+    )
+
+    written = sorted(path.name for path in (tmp_path / "new").iterdir())
+    assert (code, written) == (0, ["flip.png", "noise.png"])
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    with Image.open(tmp_path / "new" / "flip.png") as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    # The outline; a picture of few colours keeps it to a few grey values.
+    amber = np.abs(pixels - outline_color(1)).max(axis=2) < 12
+    assert amber.sum() > 50
+
+
+def test_the_drawing_script_says_when_it_cannot_write(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+
+    code = draw_augmentation.main(
+        ["--output", str(tmp_path / "file"), "--only", "flip"]
+    )
+
+    assert code == 1
+    assert "could not be written" in capsys.readouterr().err
+
+
+def test_the_example_gives_a_row_of_the_cube_again(small_cube, monkeypatch, capsys):
+    example = re.search(r"```python\n(import numpy.*?)```", PAGE, re.DOTALL)[1]
+    (script := small_cube.parent / "example.py").write_text(example)
+    monkeypatch.chdir(small_cube.parent)
+
+    runpy.run_path(str(script))
+
+    assert capsys.readouterr().out.split() == ["True", "True"]
+
+
+@pytest.mark.parametrize("side", compare_rotation.SIZES)
+@pytest.mark.parametrize("degrees", compare_rotation.ANGLES)
+def test_a_rotation_here_carries_image_and_label_where_they_belong(side, degrees):
+    image, label, between = compare_rotation.measure(
+        compare_rotation.turn_here, side, degrees
+    )
+
+    # The label is whole voxels: some 900 of them, so a hundredth of one.
+    assert image < 0.005
+    assert max(label, between) < (0.03 if any(degrees) else 1e-6)
+
+
+def test_the_comparison_is_a_table_with_a_line_a_size_and_angle(capsys):
+    assert compare_rotation.main([]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    # Two lines of header, then three rotations of five sizes.
+    assert len(lines) == 2 + 3 * 5
+    assert len({line.count("|") for line in lines}) == 1
