@@ -115,6 +115,8 @@ def obtain_network(request: Request, cube: Cube) -> tuple[keras.Model, Traits]:
         UsageError: If the loaded network is of another kind, spacing or number
             of classes than asked for.
     """
+    if request.epochs != 0 and not cube.rows("train"):
+        raise DataError(f"{cube.path} must have a training case. Received: none")
     seed_everything(request.seed)
     if request.weights is None:
         traits = describe_network(request, cube)
@@ -235,12 +237,9 @@ def _prepare(
     batch_size = request.batch_size or choose_batch_size(
         request.model, traits.patch_size
     )
-    rows = cube.rows("train")
-    if not rows:
-        raise DataError(f"{cube.path} must have a training case. Received: none")
     sampler = PatchSampler(
         cube,
-        rows,
+        cube.rows("train"),
         patch_size=traits.patch_size,
         batch_size=batch_size,
         seed=request.seed,

@@ -34,8 +34,8 @@ def run_network(
     device = find_device(require_gpu=require_gpu)
     print(f"{title} on {device}", flush=True)
     with Cube(cube_path) as cube:
-        check_sources(cube)
         network, traits = obtain_network(request, cube)
+        check_sources(cube)
         about = {
             "arguments": arguments,
             "device": device,

@@ -112,9 +112,7 @@ def test_default_chain_has_its_transforms_and_none_leaves_one_out():
     ]
     nothing = compose_default(**dict.fromkeys(DEFAULT))
     assert nothing.draw(rng()) == {}
-    np.testing.assert_array_equal(
-        coordinate_map({}, SHAPE, SPACING).pull, np.eye(3, 4)
-    )
+    np.testing.assert_array_equal(coordinate_map({}, SHAPE, SPACING).pull, np.eye(3, 4))
 
 
 def test_default_chain_takes_every_transform_in_the_order_of_acting():

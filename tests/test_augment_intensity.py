@@ -1,13 +1,82 @@
 import numpy as np
 import pytest
 
-from augment.intensity import Gamma, GaussianBlur, GaussianNoise
+from augment.compose import TRANSFORMS
+from augment.intensity import (
+    BiasField,
+    Brightness,
+    Contrast,
+    Gamma,
+    GaussianBlur,
+    GaussianNoise,
+    LowResolution,
+    RicianNoise,
+)
+from augment.transform import Grey
 
 SHAPE, SPACING = (6, 9, 11), (4.0, 0.7, 1.3)
+DRAWN = {
+    GaussianBlur: 1.5,
+    LowResolution: {"axis": 1, "factor": 2.6},
+    Gamma: 1.7,
+    Brightness: -0.4,
+    Contrast: 1.3,
+    BiasField: [0.2, -0.3, 0.1, 0.25, -0.15, 0.3],
+    GaussianNoise: {"std": 0.3, "seed": 7},
+    RicianNoise: {"std": 0.3, "seed": 7},
+}
 
 
 def rng(seed=0):
     return np.random.default_rng(seed)
+
+
+def test_every_grey_transform_is_among_those_tested():
+    assert set(DRAWN) == {t for t in TRANSFORMS.values() if issubclass(t, Grey)}
+
+
+@pytest.mark.parametrize("transform", DRAWN, ids=lambda kind: kind.name)
+def test_grey_transforms_are_pure_and_change_nothing_in_place(transform):
+    image = rng().standard_normal(SHAPE, dtype=np.float32)
+    before = image.copy()
+
+    first = transform.apply(image, DRAWN[transform], SPACING)
+    second = transform.apply(image, DRAWN[transform], SPACING)
+
+    np.testing.assert_array_equal(image, before)
+    np.testing.assert_array_equal(first, second)
+    assert first.dtype == np.float32
+    assert np.abs(first - image).max() > 0.05
+
+
+@pytest.mark.parametrize("transform", DRAWN, ids=lambda kind: kind.name)
+def test_box_of_a_volume_is_changed_as_if_it_stood_alone(transform):
+    volume = rng().standard_normal((9, 12, 20), dtype=np.float32)
+    box = volume[2:8, 1:10, 3:14]
+
+    found = transform.apply(box, DRAWN[transform], SPACING)
+
+    alone = transform.apply(box.copy(), DRAWN[transform], SPACING)
+    np.testing.assert_allclose(found, alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 9, 4), (5, 1, 3), (4, 3, 1)])
+@pytest.mark.parametrize("transform", DRAWN, ids=lambda kind: kind.name)
+def test_volume_of_a_slice_or_a_voxel_stays_finite(transform, shape):
+    image = rng().standard_normal(shape, dtype=np.float32)
+
+    changed = transform.apply(image, DRAWN[transform], SPACING)
+
+    assert changed.shape == shape
+    assert np.isfinite(changed).all()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("sigma", [0.0, 0.1, 2.0])
+def test_blurred_image_never_shares_the_scan_s_memory(sigma, order):
+    image = np.array(rng().standard_normal(SHAPE, dtype=np.float32), order=order)
+
+    assert not np.shares_memory(GaussianBlur.apply(image, sigma, SPACING), image)
 
 
 def test_blur_is_the_same_in_mm_along_every_axis():
@@ -15,7 +84,7 @@ def test_blur_is_the_same_in_mm_along_every_axis():
     image[10, 30, 20] = 1000
     spacing = (2.0, 0.5, 1.0)
 
-    blurred = GaussianBlur(5).apply(image, 2.0, spacing)
+    blurred = GaussianBlur.apply(image, 2.0, spacing)
 
     assert blurred.sum() == pytest.approx(1000, rel=1e-3)
     for axis, step in enumerate(spacing):
@@ -29,26 +98,38 @@ def test_blur_is_the_same_in_mm_along_every_axis():
 def test_blur_leaves_an_axis_of_thick_slices_alone():
     image = rng().standard_normal((5, 9, 9), dtype=np.float32)
 
-    # 0.7 / 4 of a voxel is below a fifth.
-    blurred = GaussianBlur(1).apply(image, 0.7, (4.0, 0.7, 0.7))
+    # 0.6 / 4 of a voxel is below a sixth.
+    blurred = GaussianBlur.apply(image, 0.6, (4.0, 0.7, 0.7))
 
-    alone = GaussianBlur(1).apply(image[2:3], 0.7, (4.0, 0.7, 0.7))
+    alone = GaussianBlur.apply(image[2:3], 0.6, (4.0, 0.7, 0.7))
     np.testing.assert_allclose(blurred[2:3], alone, atol=1e-5)
 
 
 def test_gamma_by_hand_keeps_the_ends_and_moves_the_middle():
     image = np.array([-2, 0, 2, 6], np.float32).reshape(1, 2, 2)
 
-    bent = Gamma(0.5, 2).apply(image, 2.0, SPACING)
+    bent = Gamma.apply(image, 2.0, SPACING)
 
     # Shares 0, 1/4, 1/2, 1 of a range of 8 squared: 0, 1/16, 1/4, 1.
     np.testing.assert_allclose(bent.ravel(), (-2, -1.5, 0, 6), atol=1e-6)
 
 
+@pytest.mark.parametrize("exponent", [0.2, 0.7, 1.0, 3.0])
+def test_gamma_keeps_both_ends_and_the_order_of_grey_values(exponent):
+    image = np.linspace(-1.7, 4.3, 5000, dtype=np.float32).reshape(5, 10, 100)
+
+    bent = Gamma.apply(image, exponent, SPACING).ravel()
+
+    np.testing.assert_allclose(bent[[0, -1]], (-1.7, 4.3), atol=1e-6)
+    assert (np.diff(bent) >= 0).all()
+    middle = (bent - image.ravel())[1:-1]
+    assert ((middle > -1e-6) if exponent < 1 else (middle < 1e-6)).all()
+
+
 def test_gamma_leaves_a_constant_image_as_it_is():
     image = np.full((2, 3, 4), -3.5, np.float32)
 
-    bent = Gamma(0.5, 2).apply(image, 1.7, SPACING)
+    bent = Gamma.apply(image, 1.7, SPACING)
 
     np.testing.assert_array_equal(bent, image)
     assert bent is not image
@@ -62,33 +143,87 @@ def test_gamma_below_and_above_one_are_drawn_alike():
     assert 0.5 <= min(draws) < max(draws) <= 2
 
 
-def test_noise_has_the_drawn_spread_and_no_mean():
-    image = np.full((20, 30, 40), 5, np.float32)
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-1, 1), (1.5, 0.7)])
+def test_exponents_that_are_not_positive_and_in_order_are_refused(low, high):
+    with pytest.raises(ValueError, match=rf"in order. Received: low={low}, high="):
+        Gamma(low, high)
 
-    noise = GaussianNoise(0.5).apply(image, {"std": 0.3, "seed": 7}, SPACING) - 5
 
-    # Four deviations: of a mean 0.3 / sqrt(n), of a spread 0.3 / sqrt(2 n).
-    assert noise.mean() == pytest.approx(0, abs=4 * 0.3 / 24000**0.5)
-    assert noise.std() == pytest.approx(0.3, abs=4 * 0.3 / 48000**0.5)
-    assert abs(np.corrcoef(noise[:-1].ravel(), noise[1:].ravel())[0, 1]) < 0.03
+def test_brightness_by_hand():
+    image = np.array([-2, 0, 3], np.float32).reshape(3, 1, 1)
+
+    brighter = Brightness.apply(image, 0.5, SPACING)
+
+    np.testing.assert_array_equal(brighter.ravel(), (-1.5, 0.5, 3.5))
+
+
+def test_contrast_by_hand_keeps_the_mean():
+    image = np.array([0, 1, 5], np.float32).reshape(1, 3, 1)
+
+    # About the mean of 2: -2, -1, 3, times 3 or a half.
+    more, less = (Contrast.apply(image, factor, SPACING) for factor in (3.0, 0.5))
+
+    np.testing.assert_allclose(more.ravel(), (-4, -1, 11), atol=1e-6)
+    np.testing.assert_allclose(less.ravel(), (1, 1.5, 3.5), atol=1e-6)
+
+
+def test_contrast_keeps_the_mean_of_a_large_dark_image():
+    image = rng().normal(-900, 3, (40, 50, 60)).astype(np.float32)
+
+    changed = Contrast.apply(image, 1.8, SPACING)
+
+    assert changed.mean(dtype=float) == pytest.approx(image.mean(dtype=float), abs=1e-3)
+    assert changed.std(dtype=float) == pytest.approx(1.8 * image.std(dtype=float))
+
+
+def test_bias_field_by_hand_at_corners_and_in_the_middle():
+    image = np.full((3, 5, 7), 5, np.float32)
+    image[0, 1, 1] = 3  # the darkest, above which everything is shaded
+    drawn = [0.3, 0.6, -0.2, 0.0, 0.1, -0.9]
+
+    shaded = BiasField.apply(image, drawn, SPACING)
+
+    # The logarithm along I is 0.3 u + 0.6 (u^2 - 1/3): 0.1 at -1, -0.2 at 0, 0.7 at 1;
+    # along J -0.2 u; along K 0.1 u - 0.9 (u^2 - 1/3): -0.7, 0.3, -0.5.
+    logarithms = {
+        (0, 0, 0): 0.1 + 0.2 - 0.7,
+        (2, 0, 0): 0.7 + 0.2 - 0.7,
+        (0, 4, 0): 0.1 - 0.2 - 0.7,
+        (2, 4, 6): 0.7 - 0.2 - 0.5,
+        (1, 2, 3): -0.2 + 0.3,
+        (1, 1, 3): -0.2 + 0.1 + 0.3,  # halfway to the end along J
+    }
+    for voxel, logarithm in logarithms.items():
+        assert shaded[voxel] == pytest.approx(3 + 2 * np.exp(logarithm))
+    assert shaded[0, 1, 1] == 3
+
+
+def test_bias_field_of_no_strength_is_none():
+    image = rng().standard_normal(SHAPE, dtype=np.float32)
+
+    np.testing.assert_allclose(
+        BiasField.apply(image, [0.0] * 6, SPACING), image, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(
-    ("transform", "drawn"),
+    ("transform", "low", "high"),
     [
-        (GaussianBlur(3), 1.5),
-        (Gamma(0.5, 2), 1.7),
-        (GaussianNoise(0.5), {"std": 0.3, "seed": 7}),
+        (GaussianBlur(3), 0, 3),
+        (Brightness(0.4), -0.4, 0.4),
+        (Contrast(0.7, 1.6), 0.7, 1.6),
+        (BiasField(0.3), -0.3, 0.3),
     ],
+    ids=["blur", "brightness", "contrast", "bias field"],
 )
-def test_grey_transforms_are_pure_and_change_nothing_in_place(transform, drawn):
-    image = rng().standard_normal(SHAPE, dtype=np.float32)
-    before = image.copy()
+def test_drawn_values_fill_their_range(transform, low, high):
+    random = rng()
 
-    first = transform.apply(image, drawn, SPACING)
-    second = transform.apply(image, drawn, SPACING)
+    drawn = np.array([transform.draw(random) for _ in range(500)])
 
-    np.testing.assert_array_equal(image, before)
-    np.testing.assert_array_equal(first, second)
-    assert first.dtype == np.float32
-    assert np.abs(first - image).max() > 0.05
+    # Of 500 uniform draws none lies in an outer 2 % with odds of 0.98^500, 4e-5.
+    margin = 0.02 * (high - low)
+    assert ((low <= drawn) & (drawn <= high)).all()
+    assert (drawn.min(axis=0) < low + margin).all()
+    assert (drawn.max(axis=0) > high - margin).all()
+    assert drawn.shape == ((500, 6) if transform.name == "bias_field" else (500,))

@@ -30,6 +30,10 @@ def scans(tmp_path):
         (["--rescaling", "0.9"], "--rescaling takes the smallest and the largest"),
         (["--rescaling", "0", "1"], "--rescaling takes the smallest and the largest"),
         (["--gamma", "1.5", "0.7"], "--gamma takes the smallest and the largest"),
+        (["--contrast", "0.8"], "--contrast takes the smallest and the largest"),
+        (["--contrast", "1.2", "0.8"], "--contrast takes the smallest and the largest"),
+        (["--contrast", "0", "1.2"], "--contrast takes the smallest and the largest"),
+        (["--shift", "-3"], "argument --shift: must be 0 or more, received -3"),
         (["--spacing", "1", "2"], "--spacing takes one or three positive figures"),
         (["--spacing", "0"], "--spacing takes one or three positive figures"),
         (["--spacing", "1", "nan", "1"], "--spacing takes one or three positive"),
@@ -62,6 +66,7 @@ def test_wrong_flags_are_refused_by_their_names(tmp_path, capsys, flags, message
     ("flags", "message"),
     [
         (["--elastic", 13], "Elastic displacement must be at most 12.9 mm"),
+        (["--low-resolution", 0.5], "needs a factor of 1 or more. Received: 0.5"),
         (["--labels", 20, 99], "must occur in the label maps"),
         (["--labels", "L1"], "--labels takes"),
         (["--validation", 0.7, "--test", 0.7], "must be left to train on"),

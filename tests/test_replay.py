@@ -87,9 +87,7 @@ def apply(drawn, scan=None):
 
 
 def assert_same_bytes(first, second):
-    assert [array.tobytes() for array in first] == [
-        array.tobytes() for array in second
-    ]
+    assert [array.tobytes() for array in first] == [array.tobytes() for array in second]
 
 
 def test_every_transform_is_among_those_replayed():
@@ -183,7 +181,7 @@ def test_cube_keeps_what_every_transform_drew(cube_path):
     # In a quarter of the copies: of 6 neither all nor none, for this seed.
     assert 0 < [values["low_resolution"] is None for values in drawn].count(True) < 6
     for values in drawn:
-        assert 0 < values["elastic"]["smallest_jacobian"] <= 1
+        assert 0 < values["elastic"]["smallest_jacobian"] < 2
         assert np.abs(values["shift"]).max() <= 3
 
 

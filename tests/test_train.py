@@ -207,23 +207,27 @@ def test_missing_checkpoint_ends_with_one(small_cube, tmp_path, capsys):
     assert "no checkpoint to resume from" in capsys.readouterr().err
 
 
-def test_both_resumes_only_what_was_begun(tmp_path, monkeypatch):
+def test_both_resumes_only_what_was_begun(small_cube, tmp_path, monkeypatch):
     (tmp_path / "unet2d" / "checkpoint").mkdir(parents=True)
     calls = []
 
-    def run(words):
-        calls.append(words[2:])
-        return subprocess.CompletedProcess(words, 0)
+    class Child:
+        def __init__(self, words):
+            calls.append(words[2:])
 
-    monkeypatch.setattr(train.subprocess, "run", run)
+        def wait(self):
+            return 0
+
+    monkeypatch.setattr(train.subprocess, "Popen", Child)
     monkeypatch.setattr("runs.comparing.compare_runs", lambda run, models: "")
 
-    code = train.main(["c.h5", "--output", str(tmp_path), "--resume"])
+    given = [str(small_cube), "--output", str(tmp_path)]
+    code = train.main([*given, "--resume"])
 
-    given = ["c.h5", "--output", str(tmp_path)]
     own = [["--model", m, "--output", str(tmp_path / m)] for m in train.NETWORKS]
     assert code == 0
-    assert calls == [[*given, "--resume", *own[0]], [*given, *own[1]]]
+    # Nothing of the second was checkpointed: it begins anew.
+    assert calls == [[*given, "--resume", *own[0]], [*given, "--force", *own[1]]]
 
 
 def test_help_does_not_wait_for_tensorflow():
