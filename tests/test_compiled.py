@@ -61,9 +61,11 @@ def test_kernel_is_compiled_where_no_cache_can_be_written(monkeypatch):
             raise RuntimeError("cannot cache function 'double': no locator available")
         return njit(**options)
 
-    monkeypatch.setattr(numba, "njit", without_a_place)
+    with monkeypatch.context() as patch:
+        patch.setattr(numba, "njit", without_a_place)
+        kernel = compiled(double)
     out = np.empty(3, np.float32)
-    compiled(double)(np.array([1, 5, -2], np.float32), out)
+    kernel(np.array([1, 5, -2], np.float32), out)
 
     np.testing.assert_array_equal(out, (2, 10, -4))
     first, second = asked

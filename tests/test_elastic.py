@@ -42,7 +42,8 @@ def test_control_grid_covers_the_output_and_stays_within_its_bound():
     # (6 - 1) * 4 / 16 = 1.25, (9 - 1) * 0.7 / 16 = 0.35, (11 - 1) * 1.3 / 16 = 0.81.
     assert control.values.shape == (3, 5, 4, 4)
     np.testing.assert_allclose(control.step, (0.25, 0.04375, 0.08125))
-    assert 4 < np.abs(control.values).max() <= 5
+    assert -5 <= control.values.min() < -4
+    assert 4 < control.values.max() <= 5
     for side, step, count in zip(
         SHAPE, control.step, control.values.shape[1:], strict=True
     ):
@@ -118,7 +119,7 @@ def test_smallest_jacobian_equals_that_of_the_dense_displacement():
     expected = np.linalg.det(jacobian).min()
 
     # Places a quarter of a spacing apart may miss the smallest by a little.
-    assert expected < 0.5
+    assert expected < 0.7
     found = smallest_jacobian(control, shape, spacing)
     assert found == pytest.approx(expected, abs=0.03)
 
@@ -146,7 +147,7 @@ def test_largest_displacement_allowed_does_not_fold(control_spacing):
         for seed in range(50)
     ]
 
-    assert 0 < min(found) < max(found) < 0.6
+    assert 0 < min(found) < max(found) < 1
 
 
 @pytest.mark.parametrize("signs", list(np.ndindex(2, 2, 2)))

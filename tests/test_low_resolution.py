@@ -24,21 +24,29 @@ def roughness(image, axis):
     return np.mean(np.diff(image.astype(np.float64), 2, axis=axis) ** 2)
 
 
+@pytest.mark.parametrize(
+    ("side", "factor", "middles"),
+    [
+        # Slices of 3 voxels of 9: the middle voxel, 4, and 3 to either side.
+        (9, 3.0, [1, 4, 7]),
+        # 10 / 2.8 = 3.6, so four slices: 1.4 and 4.2 to either side of 4.5, rounded.
+        (10, 2.8, [0, 3, 6, 9]),
+    ],
+)
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_thick_slices_by_hand(axis):
-    line = rng().standard_normal(9)
+def test_thick_slices_by_hand(axis, side, factor, middles):
+    line = rng().standard_normal(side)
 
     found = LowResolution.apply(
-        along(axis, line), {"axis": axis, "factor": 3.0}, SPACING
+        along(axis, line), {"axis": axis, "factor": factor}, SPACING
     )
 
-    # Slices of 3 voxels of 9 have their middles at 1, 4 and 7. Their profile is 3
-    # voxels wide at half height, of which one voxel's own is taken: sqrt(9 - 1).
-    sigma = np.sqrt(8) / 2.354820045
-    seen = gaussian_filter1d(line, sigma, mode="nearest", truncate=3)[[1, 4, 7]]
-    thirds = [0, 0, 1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2, 2]
-    expected = along(axis, np.interp(thirds, [0, 1, 2], seen))
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    # Their profile is a factor wide at half height, of which the voxel's own width
+    # is there already.
+    sigma = np.sqrt(factor**2 - 1) / 2.354820045
+    blurred = gaussian_filter1d(line, sigma, mode="nearest", truncate=3)
+    seen = np.interp(np.arange(side), middles, blurred[middles])
+    np.testing.assert_allclose(found, along(axis, seen), atol=1e-5)
 
 
 @pytest.mark.parametrize("factor", [1.0, 1.3, 2.0, 3.7, 40.0, 100.0])
