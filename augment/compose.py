@@ -50,7 +50,8 @@ def generator_for(seed: int, case_id: str, copy: int) -> np.random.Generator:
 def _kinds(drawn: Mapping[str, Any]) -> Iterator[tuple[type[Transform], Any]]:
     """Say which transform each drawn entry belongs to; None was left out."""
     for key, values in drawn.items():
-        name = key if key in TRANSFORMS else key.rpartition("_")[0]
+        name, _, number = key.rpartition("_")
+        name = name if number.isdigit() else key
         if name not in TRANSFORMS:
             raise ValueError(
                 f"Drawn values must be of {', '.join(TRANSFORMS)}. Received: {key}"

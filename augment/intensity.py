@@ -166,12 +166,20 @@ class Contrast(Grey):
         low: Smallest factor, positive.
         high: Largest factor.
         p: Probability of being applied.
+
+    Raises:
+        ValueError: If the factors are not positive and in order.
     """
 
     name = "contrast"
 
     def __init__(self, low: float, high: float, *, p: float = 1.0):
         super().__init__(p=p)
+        if not 0 < low <= high:
+            raise ValueError(
+                "Contrast needs positive factors in order. "
+                f"Received: low={low}, high={high}"
+            )
         self.low, self.high = low, high
 
     def draw_values(self, rng: np.random.Generator) -> float:

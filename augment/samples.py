@@ -96,7 +96,8 @@ def replay(
             (`smooth_for`) where the target is coarser.
         label: Unsigned integers of the same shape, or None.
         source: The scan's grid.
-        target: The grid of the result. Defaults to the scan's own.
+        target: The grid of the result. Defaults to the scan's own, whose axes
+            then stand for right, anterior and superior.
         intensity: How to normalise; grey-value transforms expect it. Defaults to
             leaving values as they are, with the smallest outside the scan.
         classes: Class of each label value; see `warp`.

@@ -18,13 +18,13 @@ TISSUES = {
         "air": 0, "skin": 330, "fat": 640, "muscle": 170, "marrow": 400,
         "cortex": 70, "fluid": 900, "cord": 400, "nucleus": 620, "annulus": 120,
         "ligament": 110, "vessel": 60, "wall": 230, "content": 480, "vein": 600,
-        "gas": 15, "fibre": 400,
+        "gas": 15, "fibre": 400, "fatty marrow": 540,
     },
     "CT": {
         "air": -1000, "skin": 30, "fat": -100, "muscle": 50, "marrow": 200,
         "cortex": 800, "fluid": 8, "cord": 38, "nucleus": 85, "annulus": 105,
         "ligament": 45, "vessel": 45, "wall": 35, "content": 15, "vein": 120,
-        "gas": -850, "fibre": -15,
+        "gas": -850, "fibre": -15, "fatty marrow": 90,
     },
 }  # fmt: skip
 

@@ -204,7 +204,7 @@ def paint_sacrum(canvas: Canvas, sacrum: tuple[Part, ...]) -> None:
         own = union(union(own, root, 3.0), roof, 4.0)
         own = np.maximum(own, -ellipse(u, v - part.canal, 10.0, 5.5))
         shape = own if shape is None else union(shape, own, 4.0)
-    paint_bone(canvas, box, shape)
+    paint_bone(canvas, box, shape, "fatty marrow")  # the sacrum's is, in adults
     for part in sacrum[1:]:
         u, v, w = canvas.coordinates(box, part.frame)
         trace = ellipse(u, v, 0.4 * part.width, 0.42 * part.depth)
@@ -223,11 +223,13 @@ def paint_roots(canvas: Canvas, vertebra: Part) -> None:
     canvas.paint(box, rod(np.abs(u), v, w, start, end, 2.4), "cord", 0.5)
 
 
-def paint_bone(canvas: Canvas, box, shape: Field, rim: float = 1.2) -> None:
+def paint_bone(
+    canvas: Canvas, box, shape: Field, marrow: str = "marrow", rim: float = 1.2
+) -> None:
     """Paint compact bone on the outside, `rim` mm thick, and marrow within."""
     reach = footprint(shape)
     canvas.cover(box, coverage(shape, reach), "cortex", 0.5)
-    canvas.cover(box, coverage(shape + np.float32(rim), reach), "marrow", 1.0)
+    canvas.cover(box, coverage(shape + np.float32(rim), reach), marrow, 1.0)
 
 
 def paint_vertebra(canvas: Canvas, vertebra: Part) -> None:

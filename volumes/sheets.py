@@ -17,7 +17,10 @@ BACKGROUND = (16, 16, 18)
 TEXT = (228, 228, 228)
 FAINT = (150, 150, 156)
 SPLITS = {"train": FAINT, "validation": (120, 190, 255), "test": (255, 190, 100)}
-UNITS = {"rotation": "deg", "blur": "mm", "displacement": "mm", "control_spacing": "mm"}
+UNITS = {
+    **{"rotation": "deg", "shift": "mm", "blur": "mm"},
+    **{"displacement": "mm", "control_spacing": "mm"},
+}
 
 
 def draw_sheet(
