@@ -382,7 +382,7 @@ def test_long_case_id_keeps_its_ends():
             {"elastic": {"control_spacing": 32.0, "displacement": 2.5, "seed": 5}},
             "elastic (control spacing 32 mm, displacement 2.5 mm)",
         ),
-        ({"shift": [[1, -9], [2, 3], [4, 5]], "flip": False}, "shift up to 9"),
+        ({"shift": [[1, -9], [2, 3], [4, 5]], "flip": False}, "shift up to 9 mm"),
         (
             {"kind": "bias", "order": ["a", "b"], "off": None, "empty": []},
             "kind bias, order a b",

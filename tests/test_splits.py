@@ -97,5 +97,5 @@ def test_the_list_s_own_splits_stand_as_they_are():
 def test_incomplete_splits_of_the_list_are_refused():
     given = ["train", None, "test"]
 
-    with pytest.raises(UsageError, match="every case or to none.*1 of 3 cases"):
+    with pytest.raises(UsageError, match=r"every case or to none.*1 of 3 cases"):
         assign_splits("abc", given, validation=0.2, test=0.2, seed=0)

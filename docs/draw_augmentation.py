@@ -1,0 +1,269 @@
+"""Draw what each augmentation does to a scan: the pictures of docs/augmentation.md.
+
+Example:
+    python docs/draw_augmentation.py --output docs/augmentation
+
+The scan is made up (`volumes.phantom`) and laid on the cube's grid as makeCube.py
+does it. Each picture shows the scan, a weak draw and a strong one, the label map
+outlined in amber; overview.png shows the scan and seven copies of the default
+chain. Pictures that are there already are replaced.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from augment.compose import compose_default
+from augment.samples import Recipe, Scan, make_sample, replay
+from augment.spatial import Elastic, smallest_jacobian
+from volumes.atomic import replacing
+from volumes.drawing import draw_slice, find_slices, find_window, outline_color
+from volumes.errors import DataError
+from volumes.geometry import canonical_grid
+from volumes.phantom import make_phantom
+from volumes.sheets import BACKGROUND, TEXT, beside, describe_drawn, draw_text, stack
+
+CASE, SEED = 1, 0  # of the phantom
+SPACING = (4.0, 1.5, 1.5)  # mm
+WHOLE, CLOSE = 1.0, 0.36  # mm a pixel
+REACH = 42.0  # mm to either side of the label's middle, in a close view
+COPIES, COLUMNS = 7, 4
+GREYS = 63  # of a picture: a third of the bytes, and no eye sees it
+SAGITTAL, CORONAL, AXIAL = range(3)
+
+
+class Figure(NamedTuple):
+    """What one picture shows.
+
+    Args:
+        draws: Drawn values, the weak before the strong.
+        axis: The plane: 0 sagittal, 1 coronal, 2 axial.
+        index: Which slice. Defaults to the one that shows the label best.
+        scale: In mm a pixel. `CLOSE` shows the middle of the label alone.
+    """
+
+    draws: Sequence[Mapping[str, Any]]
+    axis: int = SAGITTAL
+    index: int | None = None
+    scale: float = WHOLE
+
+
+def elastic(displacement: float) -> dict[str, Any]:
+    """Give the drawn values of a deformation; only the strength differs."""
+    return {"displacement": displacement, "control_spacing": 32.0, "seed": 3}
+
+
+def noise(std: float) -> dict[str, Any]:
+    """Give the drawn values of a noise."""
+    return {"std": std, "seed": 5}
+
+
+def thick_slices(factor: float) -> dict[str, Any]:
+    """Give the drawn values of thick axial slices."""
+    return {"axis": AXIAL, "factor": factor}
+
+
+def shading(slope: float) -> list[float]:
+    """Give the drawn values of a bias field that falls off to the anterior."""
+    return [0, 0, -slope, 0, slope / 2, 0]
+
+
+def figure(name: str, weak: Any, strong: Any, **view: Any) -> Figure:
+    """Pair a weak draw of a transform with a strong one."""
+    return Figure([{name: weak}, {name: strong}], **view)
+
+
+FIGURES = {
+    # Through a whole vertebra, with gas in the bowel on one side only.
+    "flip": Figure([{"flip": True}], axis=AXIAL, index=128, scale=0.55),
+    "rescaling": figure("rescaling", [1.05] * 3, [0.9] * 3),
+    "rescaling_per_axis": figure("rescaling", [1, 1.05, 0.95], [1, 0.85, 1.15]),
+    "rotation": figure("rotation", [3, 0, 0], [-10, 0, 0]),
+    "shift": figure("shift", [0, 5, 0], [0, 15, -20]),
+    "elastic": figure("elastic", elastic(4.0), elastic(12.0)),
+    "blur": figure("blur", 0.7, 2.0, scale=CLOSE),
+    "low_resolution": figure(
+        "low_resolution", thick_slices(2.0), thick_slices(4.0), scale=CLOSE
+    ),
+    "gamma": figure("gamma", 0.85, 1.5),
+    "brightness": figure("brightness", 0.2, -0.6),
+    "contrast": figure("contrast", 0.85, 1.5),
+    "bias_field": figure("bias_field", shading(0.15), shading(0.5)),
+    "noise": figure("noise", noise(0.1), noise(0.4), scale=CLOSE),
+    "rician_noise": figure("rician_noise", noise(0.1), noise(0.4)),
+}
+
+
+class Look(NamedTuple):
+    """What all panels of a picture share."""
+
+    axis: int
+    box: tuple[slice, ...]
+    window: tuple[float, float]
+    mm_per_pixel: float
+
+
+def make_scan() -> Scan:
+    """Make up an MR and make it ready for the cube, its vertebrae one class."""
+    phantom = make_phantom(CASE, SEED, modality="MR")
+    classes = np.minimum(np.arange(2**16), 1).astype(np.uint8)
+    shape = canonical_grid(phantom.grid, SPACING).shape
+    recipe = Recipe(SPACING, shape, classes, ("auto",), compose_default(), SEED)
+    return Scan(phantom.image, phantom.label_map, phantom.grid, recipe)
+
+
+def apply(
+    scan: Scan, drawn: Mapping[str, Any]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+    """Make the row of the cube for which this was drawn: image and label map."""
+    return replay(
+        drawn,
+        scan.smoothed,
+        scan.label,
+        source=scan.grid,
+        target=scan.target,
+        intensity=scan.intensity,
+        classes=scan.recipe.classes,
+    )
+
+
+def close_box(label: npt.NDArray[np.uint8]) -> tuple[slice, ...]:
+    """Give the box of `REACH` mm around the slices that show the label best."""
+    box = []
+    for middle, mm in zip(find_slices(label), SPACING, strict=True):
+        reach = round(REACH / mm)
+        box.append(slice(max(0, middle - reach), middle + reach + 1))
+    return tuple(box)
+
+
+def describe(scan: Scan, drawn: Mapping[str, Any]) -> str:
+    """Say in a line what was drawn; of a deformation, how much it squeezes."""
+    if bent := drawn.get("elastic"):
+        grid = scan.target.shape, scan.target.spacing
+        smallest = smallest_jacobian(Elastic.control(bent, *grid), *grid)
+        shown = {"displacement": bent["displacement"], "smallest_jacobian": smallest}
+        drawn = {**drawn, "elastic": shown}
+    return describe_drawn(drawn)
+
+
+def draw_panel(
+    title: str, image: npt.NDArray, label: npt.NDArray, index: int, look: Look
+) -> Image.Image:
+    """Draw one slice under its title, the label outlined in amber."""
+    picture = draw_slice(
+        image[look.box],
+        [(label[look.box], outline_color)],
+        look.axis,
+        index - (look.box[look.axis].start or 0),
+        SPACING,
+        window=look.window,
+        mm_per_pixel=look.mm_per_pixel,
+    )
+    words = [(part, TEXT) for part in re.split(r"(?<=,) ", title)]
+    text = draw_text(words, picture.width, 13)
+    size = (picture.width, text.height + 4 + picture.height)
+    panel = Image.new("RGB", size, BACKGROUND)
+    panel.paste(text, (0, 0))
+    panel.paste(picture, (0, text.height + 4))
+    return panel
+
+
+def draw_figure(scan: Scan, figure: Figure) -> Image.Image:
+    """Draw the scan and each draw in the same slice, side by side."""
+    image, label = apply(scan, {})
+    box = close_box(label) if figure.scale == CLOSE else (slice(None),) * 3
+    look = Look(figure.axis, box, find_window(image), figure.scale)
+    index = figure.index or find_slices(label)[figure.axis]
+    panels = [draw_panel("scan", image, label, index, look)]
+    for drawn in figure.draws:
+        image, label = apply(scan, drawn)
+        panels.append(draw_panel(describe(scan, drawn), image, label, index, look))
+    return stack([beside(panels, align=1.0)])
+
+
+def draw_overview(scan: Scan) -> Image.Image:
+    """Draw the scan and copies of it, as makeCube.py makes them by default."""
+    panels, window = [], None
+    for copy in range(COPIES + 1):
+        row = make_sample(
+            scan, case_id="phantom", subject="", split="train", source={}, copy=copy
+        )
+        window = find_window(row.image) if window is None else window
+        look = Look(SAGITTAL, (slice(None),) * 3, window, WHOLE)
+        title = f"copy {copy}: {describe(scan, row.drawn)}" if copy else "scan"
+        index = find_slices(row.label)[SAGITTAL]
+        panels.append(draw_panel(title, row.image, row.label, index, look))
+    lines = [
+        panels[first : first + COLUMNS] for first in range(0, len(panels), COLUMNS)
+    ]
+    return stack([beside(line, align=1.0) for line in lines])
+
+
+def draw_named(scan: Scan, name: str) -> Image.Image:
+    """Draw one of the pictures."""
+    return (
+        draw_overview(scan) if name == "overview" else draw_figure(scan, FIGURES[name])
+    )
+
+
+def write_picture(path: Path, picture: Image.Image) -> None:
+    """Write a PNG of a few greys and amber."""
+    greys = np.linspace(0, 255, GREYS).round().astype(int).repeat(3)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*greys.tolist(), *outline_color(1)])
+    picture = picture.quantize(palette=palette, dither=Image.Dither.NONE)
+    with replacing(path) as partial:
+        picture.save(partial, format="PNG", optimize=True)
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path(__file__).resolve().parent / "augmentation",
+        metavar="FOLDER",
+        help="where the pictures go (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=[*FIGURES, "overview"],
+        default=[*FIGURES, "overview"],
+        metavar="NAME",
+        help="draw these alone: %(choices)s",
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Make the scan, draw and write every picture asked for."""
+    args = parse_args(argv)
+    scan = make_scan()
+    try:
+        for name in args.only:
+            path = args.output / f"{name}.png"
+            write_picture(path, draw_named(scan, name))
+            print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
