@@ -1,4 +1,8 @@
-"""Noise that is drawn voxel by voxel, on all threads, the same on any number."""
+"""Grey values changed voxel by voxel, on all threads, the same on any number.
+
+Logarithm, power, sine and cosine are polynomials, so that whole vectors of
+voxels are computed at once and every machine computes the same.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,52 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 # Threads share whole blocks of this many voxels, an even number, so that no
 # voxel's last bit depends on how many threads there are.
 BLOCK = 4096
+LN_2 = np.float32(np.log(2))
+QUARTER = np.float32(np.pi / 4)
+ROOT_HALF = np.float32(np.sqrt(0.5))
+# The bits of sqrt(1/2) as a float32, and those that hold a float32's mantissa.
+ROOT_HALF_BITS, MANTISSA = np.int32(0x3F3504F3), np.int32(0x7FFFFF)
+# Polynomials of Cephes (Moshier, 1992), highest power first: of the logarithm
+# of 1 + f after f - f**2 / 2, of 2**f, of sine and cosine after x and 1 - x**2 / 2.
+LOG = (
+    *(7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1),
+    *(1.4249322787e-1, -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1),
+    3.3333331174e-1,
+)
+POWER_OF_2 = (
+    *(1.535336188319500e-4, 1.339887440266574e-3, 9.618437357674640e-3),
+    *(5.550332471162809e-2, 2.402264791363012e-1, 6.931472028550421e-1, 1.0),
+)
+SINE = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
+COSINE = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
+
+
+@numba.njit(inline="always")
+def _polynomial(factors, x):
+    """Evaluate a polynomial in float32; the highest power's factor is the first."""
+    y = np.float32(factors[0])
+    for factor in factors[1:]:
+        y = y * x + np.float32(factor)
+    return y
+
+
+@numba.njit(inline="always")
+def log_2(x):
+    """Give the logarithm to base 2 of a positive, normal float32."""
+    bits = np.int32(np.float32(x).view(np.int32) - ROOT_HALF_BITS)
+    exponent = np.float32(np.int32(bits >> np.int32(23)))
+    mantissa = np.int32((bits & MANTISSA) + ROOT_HALF_BITS)
+    f = np.int32(mantissa).view(np.float32) - np.float32(1)
+    tail = f * f * (f * _polynomial(LOG, f) - np.float32(0.5))
+    return exponent + (f + tail) / LN_2
+
+
+@numba.njit(inline="always")
+def power_of_2(x):
+    """Give 2**x for a float32 of -126 to 127."""
+    whole = np.floor(x + np.float32(0.5))
+    scale = np.int32((np.int32(whole) + np.int32(127)) << np.int32(23))
+    return _polynomial(POWER_OF_2, x - whole) * np.int32(scale).view(np.float32)
 
 
 @numba.njit(inline="always")
@@ -27,30 +77,55 @@ def _mix(counter):
 
 
 @numba.njit(inline="always")
+def _share(bits):
+    """Turn 24 bits, as many as a float32 keeps, into a figure in (0, 1]."""
+    whole = np.int32(bits & np.uint64(0xFFFFFF))
+    return (np.float32(whole) + np.float32(1)) * np.float32(2**-24)
+
+
+@numba.njit(inline="always")
+def _sign(bit):
+    """Turn a bit into 1 or -1."""
+    return np.float32(np.int32(1) - np.int32(bit & np.uint64(1)) * np.int32(2))
+
+
+@numba.njit(inline="always")
 def _normals(seed, pair):
-    """Draw two independent standard normal figures for a pair of voxels.
+    """Draw two independent standard normal figures.
+
+    The angle is drawn in one quarter of the circle, the quarter by two signs.
 
     Reference:
         [Box & Muller, 1958](https://doi.org/10.1214/aoms/1177706645).
     """
     bits = _mix(seed + (np.uint64(pair) + np.uint64(1)) * GOLDEN)
-    # 24 bits each, as many as a float32 keeps; the first in (0, 1]: log is finite.
-    first = (np.float32(bits >> np.uint64(40)) + np.float32(1)) * np.float32(2**-24)
-    angle = np.float32(bits & np.uint64(0xFFFFFF)) * np.float32(2 * np.pi * 2**-24)
-    radius = np.sqrt(np.float32(-2) * np.log(first))
-    return radius * np.cos(angle), radius * np.sin(angle)
+    log = LN_2 * log_2(_share(bits >> np.uint64(40)))
+    radius = np.sqrt(max(np.float32(-2) * log, np.float32(0)))
+    x = (np.float32(2) * _share(bits) - np.float32(1)) * QUARTER
+    z = x * x
+    sine = x + x * z * _polynomial(SINE, z)
+    cosine = np.float32(1) - np.float32(0.5) * z + z * z * _polynomial(COSINE, z)
+    first = radius * ROOT_HALF * (cosine - sine)
+    second = radius * ROOT_HALF * (cosine + sine)
+    return _sign(bits >> np.uint64(24)) * first, _sign(bits >> np.uint64(25)) * second
 
 
 @compiled
 def add_gaussian(flat, seed, std, out):
     """Add Gaussian noise to a flat image of any length."""
     for block in numba.prange((flat.size + BLOCK - 1) // BLOCK):
-        stop = min(flat.size, (block + 1) * BLOCK)
-        for voxel in range(block * BLOCK, stop, 2):
-            first, second = _normals(seed, voxel // 2)
-            out[voxel] = flat[voxel] + std * first
-            if voxel + 1 < stop:
-                out[voxel + 1] = flat[voxel + 1] + std * second
+        start = block * BLOCK
+        stop = min(flat.size, start + BLOCK)
+        middle = min(stop, start + BLOCK // 2)  # of a pair one goes to either half
+        near, far = flat[start:middle], flat[middle:stop]
+        out_near, out_far = out[start:middle], out[middle:stop]
+        for place in range(far.size):
+            first, second = _normals(seed, start + place)
+            out_near[place] = near[place] + std * first
+            out_far[place] = far[place] + std * second
+        for place in range(far.size, near.size):
+            first, _ = _normals(seed, start + place)
+            out_near[place] = near[place] + std * first
 
 
 @compiled
@@ -59,8 +134,8 @@ def add_rician(flat, seed, std, low, out):
     for block in numba.prange((flat.size + BLOCK - 1) // BLOCK):
         for voxel in range(block * BLOCK, min(flat.size, (block + 1) * BLOCK)):
             first, second = _normals(seed, voxel)
-            real = flat[voxel] - low + std * first
-            out[voxel] = low + np.sqrt(real * real + (std * second) ** 2)
+            real, imaginary = flat[voxel] - low + std * first, std * second
+            out[voxel] = low + np.sqrt(real * real + imaginary * imaginary)
 
 
 @compiled
@@ -70,4 +145,6 @@ def bend(flat, low, high, exponent, out):
     for block in numba.prange((flat.size + BLOCK - 1) // BLOCK):
         for voxel in range(block * BLOCK, min(flat.size, (block + 1) * BLOCK)):
             unit = (flat[voxel] - low) / scale
-            out[voxel] = low + scale * unit**exponent
+            power = exponent * log_2(max(unit, np.float32(1e-37)))
+            raised = power_of_2(min(max(power, np.float32(-126)), np.float32(0)))
+            out[voxel] = low + scale * (raised if unit > 0 else np.float32(0))

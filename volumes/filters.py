@@ -1,4 +1,4 @@
-"""Gaussian blur, one axis after the other, on all threads."""
+"""Gaussian blur along all axes in one sweep over the volume, on all threads."""
 
 from __future__ import annotations
 
@@ -11,42 +11,63 @@ import numpy.typing as npt
 from volumes.compiled import compiled
 
 TRUNCATE = 3.0  # sigmas; beyond lies 0.3 % of the weight
-RUN = 4096  # voxels of a row that stay in the cache from tap to tap
+
+
+@numba.njit(fastmath=True)
+def _blur_plane(source, along_j, along_k, line, lines, out):
+    """Blur a plane (J, K) along both of its axes; weights are from the middle out."""
+    num_j, num_k = source.shape
+    reach_j, reach_k = along_j.size - 1, along_k.size - 1
+    for j in range(num_j):
+        for k in range(line.size):
+            line[k] = source[j, min(max(k - reach_k, 0), num_k - 1)]
+        weight = along_k[0]
+        for k in range(num_k):
+            lines[j, k] = weight * line[k + reach_k]
+        for tap in range(1, reach_k + 1):
+            weight = along_k[tap]
+            for k in range(num_k):
+                lines[j, k] += weight * (
+                    line[k + reach_k - tap] + line[k + reach_k + tap]
+                )
+    for j in range(num_j):
+        weight = along_j[0]
+        for k in range(num_k):
+            out[j, k] = weight * lines[j, k]
+        for tap in range(1, reach_j + 1):
+            weight = along_j[tap]
+            before, after = max(j - tap, 0), min(j + tap, num_j - 1)
+            for k in range(num_k):
+                out[j, k] += weight * (lines[before, k] + lines[after, k])
 
 
 @compiled
-def _blur_across(source, weights, out):
-    """Blur along the middle axis of (A, N, B), whole runs of B at a time."""
-    outer, length, inner = source.shape
-    radius = weights.size // 2
-    for line in numba.prange(outer * length):
-        a, n = line // length, line % length
-        for start in range(0, inner, RUN):
-            stop = min(start + RUN, inner)
-            for b in range(start, stop):
-                out[a, n, b] = 0
-            for tap in range(weights.size):
-                m = min(max(n + tap - radius, 0), length - 1)
-                weight = weights[tap]
-                for b in range(start, stop):
-                    out[a, n, b] += weight * source[a, m, b]
-
-
-@compiled
-def _blur_along(source, weights, out):
-    """Blur along the last axis of (A, N)."""
-    outer, length = source.shape
-    radius = weights.size // 2
-    for a in numba.prange(outer):
-        line = np.empty(length + 2 * radius, np.float32)
-        for n in range(line.size):
-            line[n] = source[a, min(max(n - radius, 0), length - 1)]
-        for n in range(length):
-            out[a, n] = 0
-        for tap in range(weights.size):
-            weight = weights[tap]
-            for n in range(length):
-                out[a, n] += weight * line[n + tap]
+def _blur(source, along_i, along_j, along_k, parts, out):
+    """Blur along all axes, each thread keeping the planes that it still needs."""
+    num_i, num_j, num_k = source.shape
+    reach = along_i.size - 1
+    for part in numba.prange(parts):
+        first, last = part * num_i // parts, (part + 1) * num_i // parts
+        ring = np.empty((2 * reach + 1, num_j, num_k), np.float32)
+        line = np.empty(num_k + 2 * (along_k.size - 1), np.float32)
+        lines = np.empty((num_j, num_k), np.float32)
+        done = max(first - reach, 0)
+        for i in range(first, last):
+            while done <= min(i + reach, num_i - 1):
+                slot = ring[done % ring.shape[0]]
+                _blur_plane(source[done], along_j, along_k, line, lines, slot)
+                done += 1
+            here = ring[i % ring.shape[0]]
+            for j in range(num_j):
+                weight = along_i[0]
+                for k in range(num_k):
+                    out[i, j, k] = weight * here[j, k]
+                for tap in range(1, reach + 1):
+                    weight = along_i[tap]
+                    before = ring[max(i - tap, 0) % ring.shape[0]]
+                    after = ring[min(i + tap, num_i - 1) % ring.shape[0]]
+                    for k in range(num_k):
+                        out[i, j, k] += weight * (before[j, k] + after[j, k])
 
 
 def _radius(sigma: float) -> int:
@@ -56,6 +77,8 @@ def _radius(sigma: float) -> int:
 
 def gaussian_weights(sigma: float) -> npt.NDArray[np.float32]:
     """Give the weights of a Gaussian, in voxels, cut at three sigmas; sum 1."""
+    if not _radius(sigma):
+        return np.ones(1, np.float32)
     distance = np.arange(-_radius(sigma), _radius(sigma) + 1) / sigma
     weights = np.exp(-0.5 * distance**2)
     return (weights / weights.sum()).astype(np.float32)
@@ -77,16 +100,7 @@ def gaussian_blur(image: np.ndarray, sigmas: Sequence[float]) -> np.ndarray:
         return image
     if image.flags.f_contiguous and not image.flags.c_contiguous:
         return gaussian_blur(image.T, sigmas[::-1]).T
-    for axis, sigma in enumerate(sigmas):
-        if not _radius(sigma):
-            continue
-        source, weights = np.ascontiguousarray(image), gaussian_weights(sigma)
-        image = np.empty(source.shape, np.float32)
-        outer = int(np.prod(source.shape[:axis]))
-        if axis == source.ndim - 1:
-            view = (outer, source.shape[axis])
-            _blur_along(source.reshape(view), weights, image.reshape(view))
-        else:
-            view = (outer, source.shape[axis], -1)
-            _blur_across(source.reshape(view), weights, image.reshape(view))
-    return image
+    out = np.empty(image.shape, np.float32)
+    along = [gaussian_weights(sigma)[_radius(sigma) :] for sigma in sigmas]
+    _blur(np.ascontiguousarray(image), *along, numba.get_num_threads(), out)
+    return out

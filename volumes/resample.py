@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from volumes.filters import gaussian_blur
 from volumes.geometry import Grid, canonical_axes
-from volumes.warp import BORDER, ControlGrid, warp
+from volumes.sampling import BORDER
+from volumes.warp import ControlGrid, warp
 
 # Full width at half maximum of a Gaussian of sigma 1.
 FWHM = 2 * np.sqrt(2 * np.log(2))

@@ -18,14 +18,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from volumes.compiled import compiled
-
-# Half a voxel beyond the outermost centres; rounding must not decide.
-BORDER = 0.5 + 1e-6
+from volumes.sampling import mark_borders, sample
 
 
 @dataclass(frozen=True)
@@ -43,106 +39,6 @@ class ControlGrid:
 
     values: npt.NDArray[np.float64]
     step: tuple[float, float, float]
-
-
-@compiled
-def _warp(image, label, classes, matrix, values, bases, weights, background, out, seg):
-    """Fill `out` and `seg`; `values` of zero size means no displacement."""
-    sides = image.shape
-    elastic = values.size > 0
-    for i in numba.prange(out.shape[0]):
-        line = np.zeros((3, values.shape[3]), np.float64)
-        for j in range(out.shape[1]):
-            if elastic:
-                line[:] = 0.0
-                for first in range(4):
-                    for second in range(4):
-                        w = weights[0, i, first] * weights[1, j, second]
-                        a, b = bases[0, i] + first, bases[1, j] + second
-                        for axis in range(3):
-                            for c in range(values.shape[3]):
-                                line[axis, c] += w * values[axis, a, b, c]
-            row = matrix[:, 0] * i + matrix[:, 1] * j + matrix[:, 3]
-            for k in range(out.shape[2]):
-                x = row[0] + matrix[0, 2] * k
-                y = row[1] + matrix[1, 2] * k
-                z = row[2] + matrix[2, 2] * k
-                if elastic:
-                    c = bases[2, k]
-                    for tap in range(4):
-                        w = weights[2, k, tap]
-                        x += w * line[0, c + tap]
-                        y += w * line[1, c + tap]
-                        z += w * line[2, c + tap]
-                if (
-                    x < -BORDER
-                    or y < -BORDER
-                    or z < -BORDER
-                    or x > sides[0] - 1 + BORDER
-                    or y > sides[1] - 1 + BORDER
-                    or z > sides[2] - 1 + BORDER
-                ):
-                    out[i, j, k] = background
-                    if label.size > 0:
-                        seg[i, j, k] = 0
-                    continue
-                x = min(max(x, 0.0), sides[0] - 1.0)
-                y = min(max(y, 0.0), sides[1] - 1.0)
-                z = min(max(z, 0.0), sides[2] - 1.0)
-                x0, y0, z0 = int(x), int(y), int(z)
-                x1 = min(x0 + 1, sides[0] - 1)
-                y1 = min(y0 + 1, sides[1] - 1)
-                z1 = min(z0 + 1, sides[2] - 1)
-                u, v, w = x - x0, y - y0, z - z0
-                low = (1 - v) * ((1 - w) * image[x0, y0, z0] + w * image[x0, y0, z1])
-                low += v * ((1 - w) * image[x0, y1, z0] + w * image[x0, y1, z1])
-                high = (1 - v) * ((1 - w) * image[x1, y0, z0] + w * image[x1, y0, z1])
-                high += v * ((1 - w) * image[x1, y1, z0] + w * image[x1, y1, z1])
-                out[i, j, k] = (1 - u) * low + u * high
-                if label.size > 0:
-                    seg[i, j, k] = _vote(
-                        classes, label, x0, y0, z0, x1, y1, z1, u, v, w
-                    )
-
-
-@numba.njit(inline="always")
-def _vote(classes, label, x0, y0, z0, x1, y1, z1, u, v, w):
-    """Give the class with the largest trilinear weight; ties go to the first."""
-    first = classes[label[x0, y0, z0]]
-    found = (
-        first,
-        classes[label[x0, y0, z1]],
-        classes[label[x0, y1, z0]],
-        classes[label[x0, y1, z1]],
-        classes[label[x1, y0, z0]],
-        classes[label[x1, y0, z1]],
-        classes[label[x1, y1, z0]],
-        classes[label[x1, y1, z1]],
-    )
-    same = True
-    for corner in range(1, 8):
-        same = same and found[corner] == first
-    if same:
-        return first
-    shares = (
-        (1 - u) * (1 - v) * (1 - w),
-        (1 - u) * (1 - v) * w,
-        (1 - u) * v * (1 - w),
-        (1 - u) * v * w,
-        u * (1 - v) * (1 - w),
-        u * (1 - v) * w,
-        u * v * (1 - w),
-        u * v * w,
-    )
-    winner, largest = first, -1.0
-    for corner in range(8):
-        total = 0.0
-        for other in range(8):
-            if found[other] == found[corner]:
-                total += shares[other]
-        if total > largest + 1e-12:
-            winner, largest = found[corner], total
-    return winner
 
 
 def spline_taps(
@@ -245,21 +141,31 @@ def warp(
         )
     bases = np.zeros((3, max(shape)), np.int64)
     weights = np.zeros((3, max(shape), 4))
+    index = np.arange(shape[2], dtype=np.float64)
+    rows = (index, np.zeros(shape[2]), np.zeros(0, np.int64))
     if control is not None:
         for axis, side in enumerate(shape):
             found = spline_weights(side, control.step[axis])
             bases[axis, :side], weights[axis, :side] = found
+        along = bases[2, : shape[2]]
+        knots = np.flatnonzero(np.diff(along, prepend=-1, append=-1))
+        rows = (index, index * control.step[2] - along, knots)
     out = np.empty(shape, np.float32)
     seg = np.empty(shape if label.size else (0, 0, 0), np.uint8)
-    _warp(
+    label = np.ascontiguousarray(label)
+    marked, mark = np.empty_like(label), label.dtype.type(np.iinfo(label.dtype).max)
+    if label.size:
+        mark_borders(label, mark, marked)
+    sample(
         np.ascontiguousarray(image),
-        np.ascontiguousarray(label),
+        label,
+        marked,
+        mark,
         classes,
         np.ascontiguousarray(matrix, dtype=np.float64),
-        np.ascontiguousarray(values, dtype=np.float64),
-        bases,
-        weights,
-        float(background),
+        (np.ascontiguousarray(values, dtype=np.float64), bases, weights),
+        rows,
+        np.float32(background),
         out,
         seg,
     )

@@ -1,0 +1,258 @@
+"""The kernel of the one interpolation; `warp.py` says what it computes.
+
+The output is made in tiles of rows, so that what neighbouring rows read stays in
+the cache. Along a row the places are found first, on whole vectors; then the
+image is fetched, then the label map.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from volumes.compiled import compiled
+
+# Half a voxel beyond the outermost centres; rounding must not decide.
+BORDER = 0.5 + 1e-6
+# What rounding may take from an index that is meant to be whole.
+ROUNDING = 1e-9
+TILE = 16  # rows of the output to either side
+
+
+@compiled
+def mark_borders(label, mark, out):
+    """Copy a label map; where a cell of eight voxels is not of one label, `mark`.
+
+    Most cells are of one label, and one look then tells it.
+    """
+    sides = label.shape
+    for i in numba.prange(sides[0]):
+        next_i = min(i + 1, sides[0] - 1)
+        for j in range(sides[1]):
+            next_j = min(j + 1, sides[1] - 1)
+            a, b = label[i, j], label[i, next_j]
+            c, d = label[next_i, j], label[next_i, next_j]
+            line = out[i, j]
+            last = sides[2] - 1
+            for k in range(last):
+                same = (
+                    (a[k] == a[k + 1])
+                    & (a[k] == b[k])
+                    & (a[k] == b[k + 1])
+                    & (a[k] == c[k])
+                    & (a[k] == c[k + 1])
+                    & (a[k] == d[k])
+                    & (a[k] == d[k + 1])
+                )
+                line[k] = a[k] if same else mark
+            same = (a[last] == b[last]) & (a[last] == c[last]) & (a[last] == d[last])
+            line[last] = a[last] if same else mark
+
+
+@numba.njit(inline="always")
+def _cubic(line, base):
+    """Write a cubic B-spline between two control points as a polynomial."""
+    a, b, c, d = line[base], line[base + 1], line[base + 2], line[base + 3]
+    return (
+        (a + 4 * b + c) / 6,
+        (c - a) / 2,
+        (a - 2 * b + c) / 2,
+        (d - a + 3 * (b - c)) / 6,
+    )
+
+
+@numba.njit(fastmath=True)
+def _find(i, j, matrix, line, knots, place, x, y, z):
+    """Find the places in the input of a row of the output."""
+    index, between, bases = place
+    x0 = matrix[0, 0] * i + matrix[0, 1] * j + matrix[0, 3]
+    y0 = matrix[1, 0] * i + matrix[1, 1] * j + matrix[1, 3]
+    z0 = matrix[2, 0] * i + matrix[2, 1] * j + matrix[2, 3]
+    for k in range(x.size):
+        x[k] = x0 + matrix[0, 2] * index[k]
+        y[k] = y0 + matrix[1, 2] * index[k]
+        z[k] = z0 + matrix[2, 2] * index[k]
+    for part in range(knots.size - 1):
+        base = bases[knots[part]]
+        xa, xb, xc, xd = _cubic(line[0], base)
+        ya, yb, yc, yd = _cubic(line[1], base)
+        za, zb, zc, zd = _cubic(line[2], base)
+        for k in range(knots[part], knots[part + 1]):
+            t = between[k]
+            x[k] += xa + t * (xb + t * (xc + t * xd))
+            y[k] += ya + t * (yb + t * (yc + t * yd))
+            z[k] += za + t * (zb + t * (zc + t * zd))
+
+
+@numba.njit(fastmath=True)
+def _locate(sides, x, y, z, corner, u, v, w, inside):
+    """Split places into the first of eight voxels and the way on from it, 0 to 1."""
+    for k in range(x.size):
+        inside[k] = (
+            (x[k] >= -BORDER)
+            & (y[k] >= -BORDER)
+            & (z[k] >= -BORDER)
+            & (x[k] <= sides[0] - 1 + BORDER)
+            & (y[k] <= sides[1] - 1 + BORDER)
+            & (z[k] <= sides[2] - 1 + BORDER)
+        )
+        # The last voxel is reached from the one before it, by a way of 1.
+        x1 = min(max(x[k], 0.0), sides[0] - 1.0)
+        y1 = min(max(y[k], 0.0), sides[1] - 1.0)
+        z1 = min(max(z[k], 0.0), sides[2] - 1.0)
+        x0 = max(min(np.floor(x1 + ROUNDING), sides[0] - 2.0), 0.0)
+        y0 = max(min(np.floor(y1 + ROUNDING), sides[1] - 2.0), 0.0)
+        z0 = max(min(np.floor(z1 + ROUNDING), sides[2] - 2.0), 0.0)
+        u[k], v[k], w[k] = x1 - x0, y1 - y0, z1 - z0
+        corner[k] = np.uint64((x0 * sides[1] + y0) * sides[2] + z0)
+
+
+# Not reordered: a way of 1 gives the second voxel exactly.
+@numba.njit(fastmath={"contract"})
+def _fetch(voxels, steps, corner, u, v, w, inside, background, out):
+    """Interpolate a row of the image."""
+    step_x, step_y, step_z = steps
+    for k in range(out.size):
+        if not inside[k]:
+            out[k] = background
+            continue
+        a = corner[k]
+        b = a + step_y
+        c, d = a + step_x, b + step_x
+        near, far = np.float32(1) - w[k], w[k]
+        ab = near * np.float32(voxels[a]) + far * np.float32(voxels[a + step_z])
+        cd = near * np.float32(voxels[b]) + far * np.float32(voxels[b + step_z])
+        ef = near * np.float32(voxels[c]) + far * np.float32(voxels[c + step_z])
+        gh = near * np.float32(voxels[d]) + far * np.float32(voxels[d + step_z])
+        ab = (np.float32(1) - v[k]) * ab + v[k] * cd
+        ef = (np.float32(1) - v[k]) * ef + v[k] * gh
+        out[k] = (np.float32(1) - u[k]) * ab + u[k] * ef
+
+
+@numba.njit(inline="always")
+def _vote(classes, labels, steps, a, u, v, w):
+    """Give the class with the largest trilinear weight; ties go to the first."""
+    step_x, step_y, step_z = steps
+    b = a + step_y
+    c, d = a + step_x, b + step_x
+    found = (
+        classes[labels[a]],
+        classes[labels[a + step_z]],
+        classes[labels[b]],
+        classes[labels[b + step_z]],
+        classes[labels[c]],
+        classes[labels[c + step_z]],
+        classes[labels[d]],
+        classes[labels[d + step_z]],
+    )
+    u, v, w = np.float64(u), np.float64(v), np.float64(w)
+    shares = (
+        (1 - u) * (1 - v) * (1 - w),
+        (1 - u) * (1 - v) * w,
+        (1 - u) * v * (1 - w),
+        (1 - u) * v * w,
+        u * (1 - v) * (1 - w),
+        u * (1 - v) * w,
+        u * v * (1 - w),
+        u * v * w,
+    )
+    winner, largest = found[0], -1.0
+    for corner in range(8):
+        if corner > 0 and found[corner] == found[0]:
+            continue
+        total = 0.0
+        for other in range(8):
+            if found[other] == found[corner]:
+                total += shares[other]
+        if total > largest + 1e-12:
+            winner, largest = found[corner], total
+        if total > 0.5 + 1e-12:
+            break
+    return winner
+
+
+@numba.njit
+def _classify(labels, marked, mark, classes, steps, corner, u, v, w, inside, out):
+    """Give each voxel of a row of the label map its class."""
+    for k in range(out.size):
+        label = marked[corner[k]]
+        if not inside[k]:
+            out[k] = 0
+        elif label != mark:
+            out[k] = classes[label]
+        else:
+            out[k] = _vote(classes, labels, steps, corner[k], u[k], v[k], w[k])
+
+
+@numba.njit(fastmath=True)
+def _narrow(values, base, weights, out):
+    """Sum four layers of control points along the second axis into `out`."""
+    out[:] = 0.0
+    for tap in range(4):
+        for axis in range(3):
+            for b in range(out.shape[1]):
+                for c in range(out.shape[2]):
+                    out[axis, b, c] += weights[tap] * values[axis, base + tap, b, c]
+
+
+@compiled
+def sample(
+    image, label, marked, mark, classes, matrix, spline, rows, background, out, seg
+):
+    """Fill `out` and `seg`; an empty `label` stands for none.
+
+    Args:
+        image: Shape (I, J, K), C order.
+        label: Of the same shape and order, or of size 0.
+        marked: What `mark_borders` gave.
+        mark: The value that stands for more than one label.
+        classes: Class of each label value.
+        matrix: Output index to input index, shape (3, 4).
+        spline: Displacement of the control points in input voxels, shape
+            (3, A, B, C), of size 0 for none; first control point of each output
+            voxel along each axis; its four weights.
+        rows: Of the output's last axis: the index of each voxel; its place
+            between control points, 0 to 1; and where runs of voxels between the
+            same control points begin and end, empty for no displacement.
+        background: What the image is outside.
+        out: The image to fill, float32.
+        seg: The label map to fill, uint8.
+    """
+    values, bases, weights = spline
+    index, between, knots = rows
+    elastic = values.size > 0
+    sides = image.shape
+    voxels, labels, looks = image.reshape(-1), label.reshape(-1), marked.reshape(-1)
+    # To the next voxel along each axis; along an axis of one voxel there is none.
+    steps = (
+        np.uint64(sides[1] * sides[2] if sides[0] > 1 else 0),
+        np.uint64(sides[2] if sides[1] > 1 else 0),
+        np.uint64(1 if sides[2] > 1 else 0),
+    )
+    num_i, num_j, length = out.shape
+    across = (num_j + TILE - 1) // TILE
+    for tile in numba.prange((num_i + TILE - 1) // TILE * across):
+        sheet = np.zeros((3, values.shape[2], values.shape[3]))
+        line = np.zeros((3, 1, values.shape[3]))
+        x, y, z = np.empty(length), np.empty(length), np.empty(length)
+        u = np.empty(length, np.float32)
+        v, w = np.empty_like(u), np.empty_like(u)
+        corner = np.empty(length, np.uint64)
+        inside = np.empty(length, np.bool_)
+        first_i, first_j = tile // across * TILE, tile % across * TILE
+        for i in range(first_i, min(first_i + TILE, num_i)):
+            if elastic:
+                _narrow(values, bases[0, i], weights[0, i], sheet)
+            for j in range(first_j, min(first_j + TILE, num_j)):
+                if elastic:
+                    layers = sheet.reshape(3, sheet.shape[1], 1, sheet.shape[2])
+                    _narrow(layers, bases[1, j], weights[1, j], line)
+                place = (index, between, bases[2])
+                _find(i, j, matrix, line[:, 0], knots, place, x, y, z)
+                _locate(sides, x, y, z, corner, u, v, w, inside)
+                _fetch(voxels, steps, corner, u, v, w, inside, background, out[i, j])
+                if labels.size > 0:
+                    _classify(
+                        *(labels, looks, mark, classes, steps),
+                        *(corner, u, v, w, inside, seg[i, j]),
+                    )
