@@ -234,11 +234,12 @@ def smallest_jacobian(
     jacobian = np.empty((3, 3, *(len(value) for value in weights)))
     for axis in range(3):
         factors = [slopes[a] if a == axis else weights[a] for a in range(3)]
-        jacobian[:, axis] = np.einsum(
-            "ia,jb,kc,nabc->nijk",
-            *(f[:, :n] for f, n in zip(factors, control.values.shape[1:], strict=True)),
-            control.values,
-            optimize=True,
-        )
-    matrices = np.moveaxis(jacobian, (0, 1), (-2, -1)) + np.eye(3)
-    return float(np.linalg.det(matrices).min())
+        # Axis by axis, without BLAS, whose threads would spin beside other workers.
+        bent = control.values
+        for factor in factors:
+            bent = np.einsum("pa,nabc->nbcp", factor[:, : bent.shape[1]], bent)
+        jacobian[:, axis] = bent
+        jacobian[axis, axis] += 1
+    (a, b, c), (d, e, f), (g, h, i) = jacobian
+    determinant = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+    return float(determinant.min())
