@@ -20,16 +20,17 @@ image[0, 1, 3] = 4
 blurred = filters.gaussian_blur(image, (0, 0, 0.5))
 expected = 4 / np.exp([-8, -2, 0, -2, -8]).sum()
 np.testing.assert_allclose(blurred[0, 1, 3], expected, rtol=1e-6)
-print(filters._blur_along.stats.cache_path)
+print(filters._blur.stats.cache_path)
 """
 WARP = """
 import numpy as np
-from volumes.warp import _warp, warp
+from volumes.sampling import sample
+from volumes.warp import warp
 image = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 out, seg = warp(image, image.astype(np.uint8), np.eye(3, 4), (2, 3, 4))
 np.testing.assert_array_equal(out, image)
 np.testing.assert_array_equal(seg, image)
-stats = _warp.stats
+stats = sample.stats
 print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 """
 
