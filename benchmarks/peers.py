@@ -26,16 +26,9 @@ from benchmarks.operations import (
     SIGMA,
     STD,
 )
+from benchmarks.resamplers import Calls, scipy_calls, simpleitk_calls, sitk_threads
 
-Calls = dict[str, Callable[[], object]]
 RADIANS = tuple(np.deg2rad(DEGREES).tolist())
-
-
-def sitk_threads(threads: int) -> None:
-    """Bind SimpleITK, which TorchIO resamples with."""
-    import SimpleITK as sitk  # noqa: N813
-
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
 
 
 def torchio_calls(image, label, spacing, threads) -> Calls:
@@ -223,55 +216,6 @@ def volumentations_calls(image, label, spacing, threads) -> Calls:
         "elastic": call([bend]),
         "noise": call([noise]),
         "chain": call([v.Flip(0, p=1), *turn, bend, gamma, noise]),
-    }
-
-
-def pull_in_voxels(shape, spacing) -> tuple[np.ndarray, np.ndarray]:
-    """Give where output voxels come from: a matrix and an offset, in voxels."""
-    from scipy.spatial.transform import Rotation
-
-    turn = Rotation.from_euler("xyz", DEGREES, degrees=True).as_matrix().T / FACTOR
-    matrix = turn * np.array(spacing) / np.array(spacing)[:, None]
-    center = (np.array(shape) - 1) / 2
-    return matrix, center - matrix @ center
-
-
-def scipy_calls(image, label, spacing, threads) -> Calls:
-    """scipy: affine_transform, on the one thread that it has."""
-    from scipy import ndimage
-
-    matrix, offset = pull_in_voxels(image.shape, spacing)
-    low = float(image.min())
-    return {
-        "affine": lambda: (
-            ndimage.affine_transform(image, matrix, offset, order=1, cval=low),
-            ndimage.affine_transform(label, matrix, offset, order=0),
-        )
-    }
-
-
-def simpleitk_calls(image, label, spacing, threads) -> Calls:
-    """SimpleITK: Resample, with the arrays handed over and taken back."""
-    import SimpleITK as sitk  # noqa: N813
-
-    sitk_threads(threads)
-    matrix, offset = pull_in_voxels(image.shape, spacing)
-    # SimpleITK counts the axes from the last.
-    transform = sitk.AffineTransform(3)
-    transform.SetMatrix(matrix[::-1, ::-1].ravel().tolist())
-    transform.SetTranslation(offset[::-1].tolist())
-    low = float(image.min())
-
-    def resample(array, interpolator, outside):
-        volume = sitk.GetImageFromArray(array)
-        moved = sitk.Resample(volume, volume, transform, interpolator, outside)
-        return sitk.GetArrayFromImage(moved)
-
-    return {
-        "affine": lambda: (
-            resample(image, sitk.sitkLinear, low),
-            resample(label, sitk.sitkNearestNeighbor, 0),
-        )
     }
 
 

@@ -133,7 +133,7 @@ def test_survey_lists_the_values_of_the_label_map(tmp_path):
 def test_shifted_label_map_is_refused_with_both_grids_and_the_distance(tmp_path):
     pair = write_pair(tmp_path, origin=(0, 0.3, 0.4))
 
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError, match="different grids") as caught:
         survey(pair)
 
     first, image, label = str(caught.value).splitlines()
