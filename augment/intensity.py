@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augment.kernels import add_gaussian, add_rician, bend
-from augment.transform import Grey
+from augment.transform import Grey, check_range
 from volumes.filters import gaussian_blur
 
 Image = npt.NDArray[np.float32]
@@ -108,11 +108,7 @@ class Gamma(Grey):
 
     def __init__(self, low: float, high: float, *, p: float = 1.0):
         super().__init__(p=p)
-        if not 0 < low <= high:
-            raise ValueError(
-                "Gamma needs positive exponents in order. "
-                f"Received: low={low}, high={high}"
-            )
+        check_range("Gamma exponents", low, high)
         self.low, self.high = low, high
 
     def draw_values(self, rng: np.random.Generator) -> float:
@@ -175,11 +171,7 @@ class Contrast(Grey):
 
     def __init__(self, low: float, high: float, *, p: float = 1.0):
         super().__init__(p=p)
-        if not 0 < low <= high:
-            raise ValueError(
-                "Contrast needs positive factors in order. "
-                f"Received: low={low}, high={high}"
-            )
+        check_range("Contrast factors", low, high)
         self.low, self.high = low, high
 
     def draw_values(self, rng: np.random.Generator) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from augment.transform import Linear, Transform, homogeneous
+from augment.transform import Linear, Transform, check_range, homogeneous
 from volumes.warp import ControlGrid, spline_matrices
 
 # A cubic B-spline displaced by this many control spacings or less cannot fold
@@ -78,11 +78,7 @@ class Rescaling(Linear):
         self, low: float, high: float, *, per_axis: bool = False, p: float = 1.0
     ):
         super().__init__(p=p)
-        if not 0 < low <= high:
-            raise ValueError(
-                "Rescaling needs positive factors in order. "
-                f"Received: low={low}, high={high}"
-            )
+        check_range("Rescaling factors", low, high)
         self.low, self.high, self.per_axis = low, high, per_axis
 
     def draw_values(self, rng: np.random.Generator) -> list[float]:

@@ -66,6 +66,18 @@ class Grey(Transform):
         raise NotImplementedError
 
 
+def check_range(what: str, low: float, high: float) -> None:
+    """See that the smallest and the largest value are positive and in order.
+
+    Raises:
+        ValueError: If they are not; the message begins with `what`.
+    """
+    if not 0 < low <= high:
+        raise ValueError(
+            f"{what} must be positive and in order. Received: low={low}, high={high}"
+        )
+
+
 def homogeneous(
     linear: npt.ArrayLike, shift: Sequence[float] = (0.0, 0.0, 0.0)
 ) -> npt.NDArray[np.float64]:
