@@ -127,7 +127,7 @@ def plan_cube(
         seed=args["seed"],
     )
     copies = tuple(args["copies"] if split == "train" else 0 for split in splits)
-    needs = foresee(facts, [1 + count for count in copies], spacing, shape)
+    needs = foresee(facts, [1 + count for count in copies], shape)
     workers = check_needs(needs, output, min(args["workers"], len(facts)))
     recipe = Recipe(
         spacing, shape, classes.lookup(), args["intensity"], compose, args["seed"]
@@ -271,7 +271,7 @@ def describe_plan(plan: Plan, output: Path) -> str:
         f"grid      {shape} voxels of {spacing} mm (right, anterior, superior)",
         f"classes   {', '.join(plan.classes.names)}",
         f"rows      {len(plan.facts)} scans and {sum(plan.copies)} copies",
-        f"size      at most {plan.needs.cube / 1e6:.0f} MB before compression; "
+        f"size      {plan.needs.cube / 1e6:.0f} MB; "
         f"{free / 1e9:.1f} GB free in {folder}",
         f"memory    about {plan.needs.memory_per_worker / 1e6:.0f} MB for each of "
         f"{plan.workers} workers",

@@ -29,6 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ["OMP_NUM_THREADS"] = "2"
 os.environ["OPENBLAS_NUM_THREADS"] = "2"
 os.environ["NUMBA_NUM_THREADS"] = "2"
+# Else a library's idle threads go on spinning in the next one's time.
+os.environ["OMP_WAIT_POLICY"] = "passive"
 
 import numba
 import numpy as np

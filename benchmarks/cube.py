@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ["OMP_NUM_THREADS"] = "2"
 os.environ["OPENBLAS_NUM_THREADS"] = "2"
 os.environ["NUMBA_NUM_THREADS"] = "2"
+os.environ["OMP_WAIT_POLICY"] = "passive"
 
 import h5py
 import numba

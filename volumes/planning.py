@@ -189,7 +189,7 @@ class Needs:
     """What building a cube will take, in bytes.
 
     Args:
-        cube: The voxels, uncompressed, without padding.
+        cube: The file. Images are not packed; label maps pack to almost nothing.
         memory_per_worker: While one case is in work.
     """
 
@@ -197,26 +197,16 @@ class Needs:
     memory_per_worker: int
 
 
-def foresee(
-    facts: Sequence[Facts],
-    rows: Sequence[int],
-    spacing: Sequence[float],
-    shape: Sequence[int],
-) -> Needs:
+def foresee(facts: Sequence[Facts], rows: Sequence[int], shape: Sequence[int]) -> Needs:
     """Foresee a cube's size and the memory that making it takes.
 
     Args:
         facts: Of every case.
         rows: How many rows each case becomes.
-        spacing: Of the cube.
         shape: Of the cube.
     """
-    filled = [
-        np.minimum(canonical_grid(fact.grid, spacing).shape, shape).prod()
-        for fact in facts
-    ]
-    cube = int(np.dot(filled, rows)) * BYTES_PER_VOXEL
     padded = int(np.prod(shape))
+    cube = padded * sum(rows) * np.dtype(np.float16).itemsize
     memory = max(
         int(np.prod(fact.grid.shape)) * BYTES_PER_SCAN_VOXEL
         + padded * (BYTES_PER_WARPED_VOXEL + 2 * count * BYTES_PER_VOXEL)
@@ -236,8 +226,7 @@ def check_needs(needs: Needs, output: Path, workers: int) -> int:
     """
     folder, disk = free_disk(output)
     memory = available_memory()
-    # Noise hardly compresses; a quarter off is what float16 scans have shown.
-    if needs.cube * 0.75 > disk:
+    if needs.cube > disk:
         raise UsageError(
             f"The cube needs about {needs.cube / 1e9:.1f} GB, but {folder} has "
             f"{disk / 1e9:.1f} GB free. A coarser --spacing or fewer --copies helps."
