@@ -58,6 +58,7 @@ def add_training_flags(group: argparse._ArgumentGroup) -> None:
     add("--loss", choices=("dice", "dice-ce"), default="dice", help="Dice, or Dice and cross-entropy (default dice)")
     add("--learning-rate", type=float, metavar="RATE", help="highest (default 0.002)")
     add("--patience", type=int, metavar="EPOCHS", help="stop after so many without a better validation Dice (default: never)")
+    add("--augment", choices=("stored", "online"), default="stored", help="the cube's copies, or every patch anew by the cube's own transforms (default stored)")
     add("--seed", type=int, default=0, help="of weights, sampling and dropout (default 0)")
 
 

@@ -172,3 +172,14 @@ def compose_default(
             if (value := asked[name]) is not None
         ]
     )
+
+
+def compose_of(arguments: Mapping[str, Any]) -> Compose:
+    """Rebuild the chain that a cube's copies were drawn from.
+
+    Args:
+        arguments: The cube's; transforms it does not name get their default.
+    """
+    return compose_default(
+        **{name: arguments[name] for name in TRANSFORMS if name in arguments}
+    )

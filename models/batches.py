@@ -9,7 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
+from augment.compose import Compose
+from augment.samples import replay
 from volumes.cube import Cube
+from volumes.geometry import Grid, affine_from
 from volumes.parallel import map_in_order
 
 KEPT_VOXELS = 2000  # foreground voxels remembered per row
@@ -46,6 +49,8 @@ class PatchSampler:
         patch_size: (I, J, K); I = 1 gives sagittal slices without that axis.
         batch_size: Patches a batch.
         seed: With the step, it decides the batch.
+        compose: Augments every patch anew. It samples the cube's voxels, a second
+            time; the cube's copies, made of the scanner's, need none.
         foreground_share: Of the patches that are drawn around a foreground
             voxel; the others lie anywhere in the scan.
     """
@@ -58,11 +63,12 @@ class PatchSampler:
         patch_size: Sequence[int],
         batch_size: int,
         seed: int,
+        compose: Compose | None = None,
         foreground_share: float = 0.8,
     ):
         self.cube, self.rows = cube, list(rows)
         self.patch_size = np.array(patch_size)
-        self.batch_size, self.seed = batch_size, seed
+        self.batch_size, self.seed, self.compose = batch_size, seed, compose
         self.foreground_share = foreground_share
         self._foreground: dict[int, npt.NDArray[np.int16]] = {}
 
@@ -90,14 +96,28 @@ class PatchSampler:
         return np.clip(first, 0, np.maximum(np.array(self.cube.shape) - size, 0))
 
     def patch(self, row: int, rng: np.random.Generator) -> tuple:
-        """Read one patch: image (I, J, K) float32 and classes (I, J, K) uint8."""
+        """Make one patch: image (I, J, K) float32 and classes (I, J, K) uint8."""
         first = self._first_index(row, rng)
+        if self.compose is not None:
+            return self._augmented(row, first, self.compose.draw(rng))
         box, pads = patch_box(first, self.patch_size, self.cube.shape)
         image, label = self.cube.image(row, box), self.cube.label(row, box)
         if np.any(pads):
             image = np.pad(image, pads, mode="edge")
             label = np.pad(label, pads)
         return image.astype(np.float32), label
+
+    def _augmented(
+        self, row: int, first: npt.NDArray[np.int64], drawn: dict
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Sample a patch from the whole row, turned and bent about its own centre."""
+        source = Grid(self.cube.shape, affine_from(self.cube.spacing))
+        origin = source.to_world(first)
+        target = Grid(
+            tuple(self.patch_size.tolist()), affine_from(self.cube.spacing, origin)
+        )
+        image = self.cube.image(row).astype(np.float32)
+        return replay(drawn, image, self.cube.label(row), source=source, target=target)
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Make the batch of a step, the same whenever it is asked for.

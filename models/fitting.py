@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 
+from augment.compose import compose_of
 from models.averaging import WeightAverage
 from models.batches import PatchSampler
 from models.checkpoint import load_checkpoint, save_checkpoint
@@ -51,6 +52,8 @@ class Request:
         learning_rate: The highest.
         patience: Epochs without improvement.
         seed: Of weights and sampling.
+        augment: "stored" trains on the cube's copies, "online" on patches of its
+            scans augmented anew, each time they are drawn.
         mixed_precision: Whether to compute in float16.
         weights: Trained model to start from.
         resume: Whether to go on from the run folder's checkpoint.
@@ -70,6 +73,7 @@ class Request:
     learning_rate: float | None
     patience: int | None
     seed: int
+    augment: str
     mixed_precision: bool
     weights: Path | None
     resume: bool
@@ -237,9 +241,11 @@ def _prepare(
     batch_size = request.batch_size or choose_batch_size(
         request.model, traits.patch_size
     )
+    online = request.augment == "online"
     sampler = PatchSampler(
         cube,
-        cube.rows("train"),
+        cube.rows("train", copy=0 if online else None),
+        compose=compose_of(cube.arguments) if online else None,
         patch_size=traits.patch_size,
         batch_size=batch_size,
         seed=request.seed,
@@ -249,7 +255,11 @@ def _prepare(
     )
     identity = {
         "traits": asdict(traits),
-        "sampling": {"batch_size": batch_size, "seed": request.seed},
+        "sampling": {
+            "batch_size": batch_size,
+            "seed": request.seed,
+            "augment": request.augment,
+        },
         "loss": request.loss,
     }
     average = WeightAverage(model, settings.average_decay)

@@ -5,6 +5,9 @@ import numpy as np
 import pytest
 from hand_made_cubes import SHAPE, make_label, make_sample, write_cube
 
+from augment.compose import Compose, compose_of
+from augment.intensity import Gamma, GaussianNoise
+from augment.spatial import Flip, Rotation
 from models.batches import PatchSampler, patch_box, prefetch
 from volumes.cube import Cube
 
@@ -178,3 +181,44 @@ def test_prefetching_raises_what_the_sampler_raises():
     assert [next(batches), next(batches)] == [0, 1]
     with pytest.raises(OSError, match="the disk is gone"):
         next(batches)
+
+
+@pytest.mark.parametrize("patch_size", [(2, 3, 4), (1, 4, 6)], ids=["3d", "2d"])
+def test_patch_augmented_by_nothing_is_the_stored_one(cube, patch_size):
+    plain = sampler(cube, patch_size=patch_size)
+    online = sampler(cube, patch_size=patch_size, compose=Compose([]))
+
+    for found, expected in zip(online.batch(3), plain.batch(3), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_patch_is_mirrored_about_its_own_centre(cube):
+    plain = sampler(cube).batch(3)
+    mirrored = sampler(cube, compose=Compose([Flip(1.0)])).batch(3)
+
+    for found, expected in zip(mirrored, plain, strict=True):
+        np.testing.assert_allclose(found, expected[:, ::-1], atol=1e-3)
+
+
+def test_patch_is_augmented_anew_and_the_same_when_asked_again(cube):
+    compose = Compose([Rotation(20.0), Gamma(0.7, 1.5), GaussianNoise(0.5)])
+    online = sampler(cube, rows=(0,), compose=compose, batch_size=1)
+    online.foreground_share = 0.0
+    online.patch_size = np.array(SHAPE)  # all patches lie in one place
+    images = [online.batch(step)[0] for step in range(4)]
+
+    assert len({image.tobytes() for image in images}) == 4
+    np.testing.assert_array_equal(online.batch(2)[0], images[2])
+    assert set(np.unique(online.batch(2)[1])) <= {0, 1, 2}
+
+
+def test_chain_of_a_cube_is_rebuilt_from_its_arguments():
+    chain = compose_of({"seed": 3, "flip": None, "rotation": 30.0, "elastic": None})
+    names = [transform.name for transform in chain.transforms]
+
+    assert names == ["rescaling", "rotation", "blur", "gamma", "noise"]
+    largest = max(
+        np.abs(chain.draw(np.random.default_rng(seed))["rotation"]).max()
+        for seed in range(50)
+    )
+    assert 25 < largest <= 30
