@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from llvmlite import ir
+from numba.extending import intrinsic
 
 from volumes.compiled import compiled
 
@@ -16,7 +18,26 @@ from volumes.compiled import compiled
 BORDER = 0.5 + 1e-6
 # What rounding may take from an index that is meant to be whole.
 ROUNDING = 1e-9
+AHEAD = 24  # voxels; what memory takes to answer
 TILE = 16  # rows of the output to either side
+
+
+@intrinsic
+def _prefetch(typing_context, array, index):
+    """Ask for the cache line of `array[index]`, and go on without waiting."""
+
+    def codegen(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0])
+        address = builder.gep(data.data, [arguments[1]])
+        address = builder.bitcast(address, ir.IntType(8).as_pointer())
+        flag = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [address.type, flag, flag, flag])
+        name = builder.module.declare_intrinsic("llvm.prefetch", [address.type], kind)
+        # To read; into every level of the cache; data.
+        builder.call(name, [address, flag(0), flag(3), flag(1)])
+        return context.get_dummy_value()
+
+    return numba.void(array, index), codegen
 
 
 @compiled
@@ -113,6 +134,11 @@ def _fetch(voxels, steps, corner, u, v, w, inside, background, out):
     """Interpolate a row of the image."""
     step_x, step_y, step_z = steps
     for k in range(out.size):
+        ahead = corner[min(k + AHEAD, out.size - 1)]
+        _prefetch(voxels, ahead)
+        _prefetch(voxels, ahead + step_y)
+        _prefetch(voxels, ahead + step_x)
+        _prefetch(voxels, ahead + step_x + step_y)
         if not inside[k]:
             out[k] = background
             continue
@@ -175,6 +201,7 @@ def _vote(classes, labels, steps, a, u, v, w):
 def _classify(labels, marked, mark, classes, steps, corner, u, v, w, inside, out):
     """Give each voxel of a row of the label map its class."""
     for k in range(out.size):
+        _prefetch(marked, corner[min(k + AHEAD, out.size - 1)])
         label = marked[corner[k]]
         if not inside[k]:
             out[k] = 0
