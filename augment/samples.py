@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from augment.compose import Compose, apply_grey, coordinate_map, generator_for
 from augment.spatial import smallest_jacobian
+from volumes.classes import classify_labels
 from volumes.cube import Sample
 from volumes.errors import DataError
 from volumes.geometry import Grid, canonical_grid
@@ -68,6 +69,11 @@ class Scan:
         return measure_intensity(self.image, self.recipe.intensity)
 
     @cached_property
+    def classified(self) -> npt.NDArray[np.uint8]:
+        """The class of each voxel."""
+        return classify_labels(self.label, self.recipe.classes)
+
+    @cached_property
     def target(self) -> Grid:
         """The cube's grid laid over the scan."""
         return canonical_grid(self.grid, self.recipe.spacing, self.recipe.shape)
@@ -100,7 +106,7 @@ def replay(
             then stand for right, anterior and superior.
         intensity: How to normalise; grey-value transforms expect it. Defaults to
             leaving values as they are, with the smallest outside the scan.
-        classes: Class of each label value; see `warp`.
+        classes: Class of each label value. Defaults to the value, up to 255.
 
     Returns:
         The image and the label map on `target`. The same arguments give the
@@ -109,13 +115,14 @@ def replay(
     drawn = json.loads(drawn) if isinstance(drawn, str) else drawn
     target = source if target is None else target
     through = coordinate_map(drawn, target.shape, target.spacing)
+    if classes is not None and label is not None:
+        label = classify_labels(label, classes)
     background = image.min() if intensity is None else intensity.background
     image, label = resample(
         image,
         label,
         source,
         target,
-        classes=classes,
         background=background,
         through=through,
     )
@@ -180,11 +187,10 @@ def make_sample(
     image, label = replay(
         drawn,
         scan.smoothed,
-        scan.label,
+        scan.classified,
         source=scan.grid,
         target=target,
         intensity=scan.intensity,
-        classes=recipe.classes,
     )
     return Sample(
         image=image.astype(np.float16),

@@ -103,7 +103,7 @@ def make_rows(plan: building.Plan, clock: Clock) -> Iterator:
         clock.note("reading")
         _ = scan.intensity
         clock.note("intensity")
-        _ = scan.smoothed
+        _ = scan.smoothed, scan.classified
         clock.note("warping")
         for copy in range(1 + copies):
             yield make_row(scan, fact.pair.case_id, copy, clock)
@@ -111,16 +111,15 @@ def make_rows(plan: building.Plan, clock: Clock) -> Iterator:
 
 def make_row(scan: Scan, case_id: str, copy: int, clock: Clock):
     """Make one row step by step, and see that it is what `make_sample` makes."""
-    recipe, target, intensity = scan.recipe, scan.target, scan.intensity
+    target, intensity = scan.target, scan.intensity
     clock.note(None)
-    drawn, pull = draw_copy(recipe, case_id, copy)
+    drawn, pull = draw_copy(scan.recipe, case_id, copy)
     through = coordinate_map(drawn, target.shape, target.spacing)
     image, label = resample(
         scan.smoothed,
-        scan.label,
+        scan.classified,
         scan.grid,
         target,
-        classes=recipe.classes,
         background=intensity.background,
         through=through,
     )

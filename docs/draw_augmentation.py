@@ -130,11 +130,10 @@ def apply(
     return replay(
         drawn,
         scan.smoothed,
-        scan.label,
+        scan.classified,
         source=scan.grid,
         target=scan.target,
         intensity=scan.intensity,
-        classes=scan.recipe.classes,
     )
 
 

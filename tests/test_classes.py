@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from volumes.classes import choose_classes
+from volumes.classes import choose_classes, classify_labels
 from volumes.errors import DataError, UsageError
 
 FOUND = [24, 20, 21, 20]
@@ -92,3 +92,24 @@ def test_names_given_twice_are_refused(words):
 def test_label_maps_without_any_structure_are_refused(word):
     with pytest.raises(DataError, match="at least one value above 0"):
         choose_classes([word], [], {})
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_label_map_becomes_classes_in_its_own_memory_order(order):
+    label = np.array([[[0, 20], [21, 300]]] * 2, np.uint16, order=order)
+    table = np.zeros(301, np.uint8)
+    table[[20, 21, 300]] = 1, 1, 2
+
+    found = classify_labels(label, table)
+
+    assert found.dtype == np.uint8
+    assert found.strides == tuple(side // 2 for side in label.strides)
+    np.testing.assert_array_equal(found, [[[0, 1], [1, 2]]] * 2)
+
+
+def test_label_value_without_a_class_is_refused():
+    label = np.full((2, 3, 4), 300, np.uint16)
+
+    with pytest.raises(ValueError, match=r"below 256. Received: 300"):
+        classify_labels(label, np.arange(256, dtype=np.uint8))
+    assert classify_labels(label[:0], np.zeros(1, np.uint8)).shape == (0, 3, 4)

@@ -3,6 +3,7 @@ import pytest
 from hand_made_splines import dense_displacement
 from scipy.ndimage import map_coordinates
 
+from volumes.classes import classify_labels
 from volumes.warp import ControlGrid, spline_weights, warp
 
 SHAPE = (5, 6, 9)
@@ -12,7 +13,7 @@ IDENTITY = np.eye(3, 4)
 def make_scan(dtype=np.float32, order="C"):
     rng = np.random.default_rng(7)
     image = rng.integers(-900, 900, SHAPE).astype(dtype, order=order)
-    label = rng.integers(0, 4, SHAPE).astype(np.uint16, order=order)
+    label = rng.integers(0, 4, SHAPE).astype(np.uint8, order=order)
     return image, label
 
 
@@ -85,8 +86,8 @@ def test_values_merged_into_one_class_vote_together():
     together[[20, 21]] = 1
     between = shift(0.6, 0.5, 0)
 
-    _, one_by_one = warp(image, label, between, (1, 1, 1), classes=apart)
-    _, merged = warp(image, label, between, (1, 1, 1), classes=together)
+    _, one_by_one = warp(image, classify_labels(label, apart), between, (1, 1, 1))
+    _, merged = warp(image, classify_labels(label, together), between, (1, 1, 1))
 
     assert one_by_one.item() == 0
     assert merged.item() == 1
@@ -226,9 +227,20 @@ def test_bending_equals_scipy_on_the_same_dense_displacement():
     np.testing.assert_allclose(out, np.where(outside, -500, expected), atol=1e-3)
 
 
-def test_label_value_without_a_class_is_refused():
+def test_class_above_255_is_refused():
     image = np.zeros((2, 3, 4), np.float32)
     label = np.full((2, 3, 4), 300, np.uint16)
 
     with pytest.raises(ValueError, match=r"below 256. Received: 300"):
         warp(image, label, np.eye(3, 4), (2, 3, 4))
+
+
+def test_last_class_that_stands_for_borders_inside_is_a_class_like_others():
+    image, label = make_scan()
+    highest = np.where(label == 3, 255, label).astype(np.uint8)
+    between = shift(0.4, -0.3, 0.2)
+
+    _, plain = warp(image, label, between, SHAPE)
+    _, found = warp(image, highest, between, SHAPE)
+
+    np.testing.assert_array_equal(found, np.where(plain == 3, 255, plain))

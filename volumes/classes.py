@@ -35,6 +35,25 @@ class Classes:
         return table
 
 
+def classify_labels(
+    label: np.ndarray, table: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.uint8]:
+    """Give each voxel of a label map its class, so that merged values are one.
+
+    Args:
+        label: Unsigned integers, in any memory order, which is kept.
+        table: Class of each label value, from `Classes.lookup`.
+
+    Raises:
+        ValueError: If a label value is not in the table.
+    """
+    if label.size and label.max() >= len(table):
+        raise ValueError(
+            f"Every label value must be below {len(table)}. Received: {label.max()}"
+        )
+    return table[label]
+
+
 def _parse(word: str) -> tuple[str | None, tuple[int, ...]]:
     """Read one word of --labels: `20`, `L1=20` or `vertebra=20,21,22`."""
     name, equals, values = word.rpartition("=")

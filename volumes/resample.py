@@ -95,7 +95,6 @@ def resample(
     source: Grid,
     target: Grid,
     *,
-    classes: npt.NDArray[np.uint8] | None = None,
     background: float = 0.0,
     through: CoordinateMap | None = None,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
@@ -104,10 +103,9 @@ def resample(
     Args:
         image: Shape (I, J, K) of `source`; smoothed beforehand (`smooth_for`)
             where the target is coarser.
-        label: Unsigned integers on the same grid, or None.
+        label: Classes, unsigned integers up to 255, on the same grid; or None.
         source: The grid of `image` and `label`.
         target: The grid wanted.
-        classes: Class of each label value; see `warp`.
         background: What the image is outside the scan.
         through: Augmentation, about the target's centre. Defaults to none.
 
@@ -126,7 +124,6 @@ def resample(
         label,
         matrix,
         target.shape,
-        classes=classes,
         background=background,
         control=control,
     )

@@ -19,6 +19,7 @@ BORDER = 0.5 + 1e-6
 # What rounding may take from an index that is meant to be whole.
 ROUNDING = 1e-9
 AHEAD = 24  # voxels; what memory takes to answer
+MARK = np.uint8(255)
 TILE = 16  # rows of the output to either side
 
 
@@ -41,10 +42,11 @@ def _prefetch(typing_context, array, index):
 
 
 @compiled
-def mark_borders(label, mark, out):
-    """Copy a label map; where a cell of eight voxels is not of one label, `mark`.
+def mark_borders(label, out):
+    """Copy a label map; where a cell of eight voxels is not of one class, `MARK`.
 
-    Most cells are of one label, and one look then tells it.
+    Most cells are of one class, and one look then tells it. A cell of class `MARK`
+    itself is looked at again, for nothing.
     """
     sides = label.shape
     for i in numba.prange(sides[0]):
@@ -65,9 +67,9 @@ def mark_borders(label, mark, out):
                     & (a[k] == d[k])
                     & (a[k] == d[k + 1])
                 )
-                line[k] = a[k] if same else mark
+                line[k] = a[k] if same else MARK
             same = (a[last] == b[last]) & (a[last] == c[last]) & (a[last] == d[last])
-            line[last] = a[last] if same else mark
+            line[last] = a[last] if same else MARK
 
 
 @numba.njit(inline="always")
@@ -156,20 +158,16 @@ def _fetch(voxels, steps, corner, u, v, w, inside, background, out):
 
 
 @numba.njit(inline="always")
-def _vote(classes, labels, steps, a, u, v, w):
+def _vote(labels, steps, a, u, v, w):
     """Give the class with the largest trilinear weight; ties go to the first."""
     step_x, step_y, step_z = steps
     b = a + step_y
     c, d = a + step_x, b + step_x
     found = (
-        classes[labels[a]],
-        classes[labels[a + step_z]],
-        classes[labels[b]],
-        classes[labels[b + step_z]],
-        classes[labels[c]],
-        classes[labels[c + step_z]],
-        classes[labels[d]],
-        classes[labels[d + step_z]],
+        *(labels[a], labels[a + step_z]),
+        *(labels[b], labels[b + step_z]),
+        *(labels[c], labels[c + step_z]),
+        *(labels[d], labels[d + step_z]),
     )
     u, v, w = np.float64(u), np.float64(v), np.float64(w)
     shares = (
@@ -198,17 +196,17 @@ def _vote(classes, labels, steps, a, u, v, w):
 
 
 @numba.njit
-def _classify(labels, marked, mark, classes, steps, corner, u, v, w, inside, out):
+def _classify(labels, marked, steps, corner, u, v, w, inside, out):
     """Give each voxel of a row of the label map its class."""
     for k in range(out.size):
         _prefetch(marked, corner[min(k + AHEAD, out.size - 1)])
         label = marked[corner[k]]
         if not inside[k]:
             out[k] = 0
-        elif label != mark:
-            out[k] = classes[label]
+        elif label != MARK:
+            out[k] = label
         else:
-            out[k] = _vote(classes, labels, steps, corner[k], u[k], v[k], w[k])
+            out[k] = _vote(labels, steps, corner[k], u[k], v[k], w[k])
 
 
 @numba.njit(fastmath=True)
@@ -223,17 +221,13 @@ def _narrow(values, base, weights, out):
 
 
 @compiled
-def sample(
-    image, label, marked, mark, classes, matrix, spline, rows, background, out, seg
-):
+def sample(image, label, marked, matrix, spline, rows, background, out, seg):
     """Fill `out` and `seg`; an empty `label` stands for none.
 
     Args:
         image: Shape (I, J, K), C order.
-        label: Of the same shape and order, or of size 0.
+        label: Classes, uint8, of the same shape and order, or of size 0.
         marked: What `mark_borders` gave.
-        mark: The value that stands for more than one label.
-        classes: Class of each label value.
         matrix: Output index to input index, shape (3, 4).
         spline: Displacement of the control points in input voxels, shape
             (3, A, B, C), of size 0 for none; first control point of each output
@@ -279,7 +273,4 @@ def sample(
                 _locate(sides, x, y, z, corner, u, v, w, inside)
                 _fetch(voxels, steps, corner, u, v, w, inside, background, out[i, j])
                 if labels.size > 0:
-                    _classify(
-                        *(labels, looks, mark, classes, steps),
-                        *(corner, u, v, w, inside, seg[i, j]),
-                    )
+                    _classify(labels, looks, steps, corner, u, v, w, inside, seg[i, j])

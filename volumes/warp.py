@@ -104,7 +104,6 @@ def warp(
     matrix: npt.NDArray[np.float64],
     shape: tuple[int, int, int],
     *,
-    classes: npt.NDArray[np.uint8] | None = None,
     background: float = 0.0,
     control: ControlGrid | None = None,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
@@ -112,11 +111,9 @@ def warp(
 
     Args:
         image: Any real type, shape (I, J, K), in C or Fortran order.
-        label: Unsigned integers of the same shape, or None.
+        label: Classes, unsigned integers up to 255, of the same shape; or None.
         matrix: Output index to input index, shape (3, 4).
         shape: Shape of the output.
-        classes: Class of each label value, so that values merged into one
-            class vote together. Defaults to the value itself, up to 255.
         background: What the image is outside the scan.
         control: Displacement in input voxels, added to the affine index.
 
@@ -125,20 +122,18 @@ def warp(
         second has shape (0, 0, 0).
 
     Raises:
-        ValueError: If a label value has no class.
+        ValueError: If a class is above 255.
     """
     label = np.empty((0, 0, 0), np.uint8) if label is None else label
+    if label.dtype != np.uint8:
+        if label.size and label.max() > 255:
+            raise ValueError(f"Classes must be below 256. Received: {label.max()}")
+        label = label.astype(np.uint8)
     values = np.empty((3, 0, 0, 0)) if control is None else control.values
     if image.flags.f_contiguous and not image.flags.c_contiguous:
         # The same memory read backwards is in C order, whatever wrote it.
         image, label = image.T, label.T
         matrix, values = matrix[::-1], values[::-1]
-    if classes is None:
-        classes = np.arange(256, dtype=np.uint8)
-    if label.dtype.itemsize > 1 and label.size and label.max() >= len(classes):
-        raise ValueError(
-            f"Every label value must be below {len(classes)}. Received: {label.max()}"
-        )
     bases = np.zeros((3, max(shape)), np.int64)
     weights = np.zeros((3, max(shape), 4))
     index = np.arange(shape[2], dtype=np.float64)
@@ -153,15 +148,13 @@ def warp(
     out = np.empty(shape, np.float32)
     seg = np.empty(shape if label.size else (0, 0, 0), np.uint8)
     label = np.ascontiguousarray(label)
-    marked, mark = np.empty_like(label), label.dtype.type(np.iinfo(label.dtype).max)
+    marked = np.empty_like(label)
     if label.size:
-        mark_borders(label, mark, marked)
+        mark_borders(label, marked)
     sample(
         np.ascontiguousarray(image),
         label,
         marked,
-        mark,
-        classes,
         np.ascontiguousarray(matrix, dtype=np.float64),
         (np.ascontiguousarray(values, dtype=np.float64), bases, weights),
         rows,
