@@ -14,6 +14,7 @@ from pathlib import Path
 
 import keras
 
+import models.norm  # noqa: F401  a layer that Keras finds by its name
 from models.device import jit_compile
 from volumes.atomic import replacing
 from volumes.errors import DataError

@@ -8,6 +8,7 @@ from functools import partial
 import keras
 from keras import layers
 
+from models.norm import InstanceNormalization
 from volumes.planning import pooling_sizes
 
 NORMS = ("instance", "group", "batch", "none")
@@ -20,8 +21,9 @@ def _norm(kind: str, name: str, **options) -> keras.Layer | None:
         return None
     if kind == "batch":
         return layers.BatchNormalization(name=name, **options)
-    groups = -1 if kind == "instance" else 8
-    return layers.GroupNormalization(groups, epsilon=1e-5, name=name, **options)
+    if kind == "instance":
+        return InstanceNormalization(name=name, **options)
+    return layers.GroupNormalization(8, epsilon=1e-5, name=name, **options)
 
 
 def _block(x, filters: int, kernels: Sequence, make: dict, name: str):

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.norm import InstanceNormalization
 from models.unet import build_unet, describe_blocks, unet_2d, unet_3d
 
 # Right, anterior, superior: 4 mm stays while .7 and 1.4 are halved, then all are.
@@ -111,19 +112,21 @@ def test_skip_carries_the_image_past_the_bottom():
 
 
 @pytest.mark.parametrize(
-    ("norm", "groups"),
-    [("instance", 16), ("group", 8), ("batch", None)],  # of the bottom's 16 filters
+    ("norm", "kind"),
+    [
+        ("instance", InstanceNormalization),
+        ("group", keras.layers.GroupNormalization),
+        ("batch", keras.layers.BatchNormalization),
+    ],
 )
-def test_norm_is_the_one_asked_for(norm, groups):
+def test_norm_is_the_one_asked_for(norm, kind):
     network = build_unet(
         spacing=(1.0, 1.0), num_classes=2, filters=8, depth=1, norm=norm
     )
 
     layer = network.get_layer("bottom_norm_2")
-    if groups is None:
-        assert isinstance(layer, keras.layers.BatchNormalization)
-    else:
-        assert layer.groups == groups
+    assert type(layer) is kind
+    assert getattr(layer, "groups", 8) == 8
     assert not network.get_layer("bottom_conv_2").use_bias
 
 

@@ -1,0 +1,68 @@
+"""Instance norm by TensorFlow's fused batch norm."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+UNROLLED = 32  # cases normalised one by one; more would make the graph long
+
+
+@keras.saving.register_keras_serializable(package="models")
+class InstanceNormalization(keras.layers.Layer):
+    """Bring each channel of each case to mean 0 and variance 1, then scale and shift.
+
+    The same as `keras.layers.GroupNormalization(-1)`, whose thirty operations
+    take a fifth of a training step; a fused batch norm is one. It knows neither
+    cases nor a third axis, so each case goes to it alone, its voxels in a row.
+
+    Args:
+        epsilon: Added to the variance, so that a constant channel becomes 0.
+        **options: As of `keras.layers.Layer`.
+
+    Reference:
+        [Ulyanov et al., 2016](https://arxiv.org/abs/1607.08022).
+    """
+
+    def __init__(self, epsilon: float = 1e-5, **options):
+        super().__init__(**options)
+        self.epsilon = epsilon
+
+    def build(self, input_shape):
+        # Not cast: the fused operation wants float32, whatever the features are.
+        options = {"shape": (input_shape[-1],), "autocast": False}
+        self.gamma = self.add_weight(name="gamma", initializer="ones", **options)
+        self.beta = self.add_weight(name="beta", initializer="zeros", **options)
+
+    def call(self, inputs):
+        num_cases = inputs.shape[0]
+        if num_cases is None or num_cases > UNROLLED:
+            return self._side_by_side(inputs)
+        cases = [self._fused(case) for case in tf.unstack(inputs)]
+        return tf.reshape(tf.stack(cases), tf.shape(inputs))
+
+    def _fused(self, x, copies=1):
+        """Normalise each channel of (voxels, copies * C)."""
+        normal = tf.raw_ops.FusedBatchNormV3(
+            x=tf.reshape(x, (1, -1, 1, copies * self.gamma.shape[0])),
+            scale=tf.tile(self.gamma, [copies]),
+            offset=tf.tile(self.beta, [copies]),
+            mean=[],
+            variance=[],
+            epsilon=self.epsilon,
+        )
+        return normal.y
+
+    def _side_by_side(self, inputs):
+        """Make the cases channels of one; slower by two transpositions."""
+        num_cases, channels = tf.shape(inputs)[0], inputs.shape[-1]
+        x = tf.reshape(inputs, (num_cases, -1, channels))
+        x = self._fused(tf.transpose(x, (1, 0, 2)), num_cases)
+        x = tf.transpose(tf.reshape(x, (-1, num_cases, channels)), (1, 0, 2))
+        return tf.reshape(x, tf.shape(inputs))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}
