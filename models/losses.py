@@ -80,11 +80,11 @@ class DiceCrossEntropyLoss(DiceLoss):
 
     def call(self, y_true, y_pred):
         """Give one value per case, shape (B,); see `DiceLoss.call`."""
-        probability = ops.clip(ops.cast(y_pred, "float32"), 1e-7, 1.0)
-        target = _one_hot(y_true, probability)
-        of_truth = ops.sum(target * ops.log(probability), axis=-1)
+        y_pred = ops.cast(y_pred, "float32")
+        of_truth = ops.sum(_one_hot(y_true, y_pred) * y_pred, axis=-1)
         spatial = tuple(range(1, len(of_truth.shape)))
-        return super().call(y_true, y_pred) - ops.mean(of_truth, axis=spatial)
+        log = ops.log(ops.clip(of_truth, 1e-7, 1.0))
+        return super().call(y_true, y_pred) - ops.mean(log, axis=spatial)
 
 
 LOSSES = {"dice": DiceLoss, "dice-ce": DiceCrossEntropyLoss}

@@ -72,3 +72,13 @@ def test_metric_survives_serialisation():
     after = keras.metrics.deserialize(keras.metrics.serialize(DiceCoefficient("mine")))
 
     assert (type(after), after.name) == (DiceCoefficient, "mine")
+
+
+def test_tie_goes_to_the_first_class():
+    metric = DiceCoefficient()
+    tied = np.array([[[0.4, 0.4, 0.2], [0.2, 0.4, 0.4]]], np.float32)
+
+    metric.update_state(np.array([[0, 1]]), tied)
+
+    # Predicted 0 and 1, as the reference has it.
+    assert float(metric.result()) == 1
