@@ -22,11 +22,12 @@ from models.device import jit_compile, seed_everything
 from models.logs import TensorBoardLog
 from models.losses import LOSSES
 from models.metrics import DiceCoefficient
-from models.trained import Traits, load_trained, save_trained
+from models.trained import Traits, check_unseen, load_trained, save_trained
 from models.training import Settings, Training, validation_dice, write_history
 from models.unet import describe_blocks, unet_2d, unet_3d
 from volumes.cube import Cube
 from volumes.errors import DataError, UsageError
+from volumes.folds import training_rows
 
 BUILDERS = {"unet2d": unet_2d, "unet3d": unet_3d}
 MODEL_NAME = "model.keras"
@@ -57,6 +58,8 @@ class Request:
         mixed_precision: Whether to compute in float16.
         weights: Trained model to start from.
         resume: Whether to go on from the run folder's checkpoint.
+        fold: Which fold is tested; None for the cube's own splits.
+        folds: How many folds there are.
     """
 
     model: str
@@ -77,6 +80,13 @@ class Request:
     mixed_precision: bool
     weights: Path | None
     resume: bool
+    fold: int | None = None
+    folds: int | None = None
+
+    @property
+    def kept_out(self) -> tuple[int, int] | None:
+        """The fold that is tested, and of how many; None without folds."""
+        return None if self.fold is None else (self.fold, self.folds)
 
 
 def describe_network(request: Request, cube: Cube) -> Traits:
@@ -109,6 +119,7 @@ def describe_network(request: Request, cube: Cube) -> Traits:
         intensity=tuple(cube.intensity),
         architecture=architecture,
         cube_checksum=cube.checksum,
+        fold=request.kept_out,
     )
 
 
@@ -117,7 +128,7 @@ def obtain_network(request: Request, cube: Cube) -> tuple[keras.Model, Traits]:
 
     Raises:
         UsageError: If the loaded network is of another kind, spacing or number
-            of classes than asked for.
+            of classes than asked for, or was trained on what this fold tests.
     """
     if request.epochs != 0 and not cube.rows("train"):
         raise DataError(f"{cube.path} must have a training case. Received: none")
@@ -136,6 +147,7 @@ def obtain_network(request: Request, cube: Cube) -> tuple[keras.Model, Traits]:
             f"{request.weights} must be of the model, spacing in mm and number of "
             f"classes asked for: {asked}. Received: {found}"
         )
+    check_unseen(request.weights, traits, cube, request.kept_out)
     if request.patch_size:
         depth = traits.architecture["depth"]
         patch_size = check_patch_size(
@@ -148,6 +160,7 @@ def obtain_network(request: Request, cube: Cube) -> tuple[keras.Model, Traits]:
             cube_checksum=cube.checksum,
             class_names=cube.class_names,
             label_values=cube.label_values,
+            fold=request.kept_out,
         )
     return network, traits
 
@@ -244,7 +257,7 @@ def _prepare(
     online = request.augment == "online"
     sampler = PatchSampler(
         cube,
-        cube.rows("train", copy=0 if online else None),
+        training_rows(cube, copy=0 if online else None),
         compose=compose_of(cube.arguments) if online else None,
         patch_size=traits.patch_size,
         batch_size=batch_size,

@@ -17,7 +17,8 @@ import keras
 import models.norm  # noqa: F401  a layer that Keras finds by its name
 from models.device import jit_compile
 from volumes.atomic import replacing
-from volumes.errors import DataError
+from volumes.cube import Cube
+from volumes.errors import DataError, UsageError
 from volumes.vertebrae import label_color
 from volumes.volume import Segment
 
@@ -39,6 +40,8 @@ class Traits:
         architecture: Arguments of the builder.
         cube_checksum: Of the cube that it was trained on.
         orientation: Of its input; always "RAS".
+        fold: Which fold of that cube was kept from it, and of how many; None for
+            the cube's own splits.
     """
 
     model: str
@@ -50,6 +53,7 @@ class Traits:
     architecture: dict
     cube_checksum: str
     orientation: str = ORIENTATION
+    fold: tuple[int, int] | None = None
 
     def segments(self) -> tuple[Segment, ...]:
         """Say which value a predicted label map gives to which class.
@@ -103,4 +107,30 @@ def _parse_traits(found: dict) -> Traits:
     for name in ("spacing", "patch_size", "class_names", "intensity"):
         found[name] = tuple(found[name])
     found["label_values"] = tuple(tuple(values) for values in found["label_values"])
+    if found.get("fold"):
+        found["fold"] = tuple(found["fold"])
     return Traits(**found)
+
+
+def check_unseen(
+    path: Path, traits: Traits, cube: Cube, fold: tuple[int, int] | None
+) -> None:
+    """Refuse to test a fold by a network that was trained on its scans.
+
+    Args:
+        path: The network's file.
+        traits: What it was trained for.
+        cube: The cube whose fold is tested.
+        fold: Which fold, and of how many; None for the cube's own test cases,
+            which are in no fold.
+
+    Raises:
+        UsageError: If it was trained on this cube, but not in this fold.
+    """
+    same_cube = traits.cube_checksum == cube.checksum
+    if fold is not None and same_cube and traits.fold != fold:
+        raise UsageError(
+            f"{path} must not have seen the scans that this fold tests. Received: "
+            f"fold and folds {fold}, but it was trained on this cube in "
+            f"{traits.fold or 'its own splits'}"
+        )
