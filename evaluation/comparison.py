@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from evaluation.scores import EMPTY_MASK_RULES, Score
+from evaluation.metrics import (
+    METRICS,
+    Metric,
+    class_names_of,
+    metrics_for,
+    subjects_of,
+    values_by_case,
+)
+from evaluation.scores import Score
 from evaluation.statistics import (
     CONFIDENCE,
     NUM_RESAMPLES,
@@ -15,20 +23,10 @@ from evaluation.statistics import (
     paired_difference,
     smallest_wilcoxon_p,
 )
-from evaluation.tables import (
-    METRICS,
-    Metric,
-    class_names_of,
-    count_empty,
-    values_by_case,
-)
+from evaluation.tables import count_empty
+from evaluation.vertebrae import summarize_vertebrae
 from volumes.errors import DataError, UsageError
-from volumes.text import (
-    format_figure,
-    format_interval,
-    format_p,
-    format_table,
-)
+from volumes.text import format_interval
 
 # What each network cost: key in `costs`, title, figures after the point.
 COSTS = (
@@ -50,8 +48,8 @@ def compare(
     """Compare two networks that labelled the same cases.
 
     With several classes a case counts with its mean over classes; cases are
-    averaged after that. Distances are compared over the cases to which they
-    apply on both sides.
+    averaged after that, and subjects resampled. Distances are compared over the
+    cases to which they apply on both sides.
 
     Args:
         scores_a: The first network's scores.
@@ -62,9 +60,11 @@ def compare(
         seed: Seed of the bootstrap.
 
     Returns:
-        A dictionary that JSON can hold: `names`, `num_cases`, `metrics` (an entry
-        per metric), `classes` (Dice of each class), `costs`, `empty` (counts per
-        network) and `verdict`. Differences are the second network minus the first.
+        A dictionary that JSON can hold: `names`, `num_cases`, `num_subjects`,
+        `metrics` (an entry per metric), `classes` (Dice of each class that is no
+        vertebra), `vertebrae` (per network; see `summarize_vertebrae`), `costs`,
+        `empty` (counts per network), `cases` (Dice by case) and `verdict`.
+        Differences are the second network minus the first.
 
     Raises:
         DataError: If a case or a class was scored on one side only, or none was.
@@ -73,25 +73,35 @@ def compare(
     """
     _check_sides(scores_a, scores_b, names)
     dice = METRICS[0]
-    metrics = [_compare(scores_a, scores_b, metric, names, seed) for metric in METRICS]
+    metrics = [
+        _compare(scores_a, scores_b, metric, names, seed)
+        for metric in metrics_for(scores_a)
+    ]
     classes = []
-    for class_name in class_names_of(scores_a):
+    for class_name in class_names_of(score for score in scores_a if not score.found):
         sides = [
             [score for score in scores if score.class_name == class_name]
             for scores in (scores_a, scores_b)
         ]
         entry = _compare(*sides, dice, names, seed)
         classes.append(entry | {"class_name": class_name})
+    subjects = subjects_of(scores_a)
+    networks = {names[0]: scores_a, names[1]: scores_b}
     return {
         "names": list(names),
-        "num_cases": len({score.case_id for score in scores_a}),
+        "num_cases": len(subjects),
+        "num_subjects": len(set(subjects.values())),
         "confidence": CONFIDENCE,
         "num_resamples": NUM_RESAMPLES,
         "seed": seed,
         "metrics": metrics,
         "classes": classes,
+        "vertebrae": {
+            name: summarize_vertebrae(scores) for name, scores in networks.items()
+        },
         "costs": _collect_costs(names, costs or {}),
-        "empty": {names[0]: count_empty(scores_a), names[1]: count_empty(scores_b)},
+        "empty": {name: count_empty(scores) for name, scores in networks.items()},
+        "cases": _list_cases(subjects, networks),
         "verdict": verdict(metrics[0]["difference"], names),
     }
 
@@ -120,24 +130,43 @@ def _compare(scores_a, scores_b, metric: Metric, names, seed) -> dict:
     shared = [case_id for case_id in sorted(first) if case_id in second]
     first = {case_id: first[case_id] for case_id in shared}
     second = {case_id: second[case_id] for case_id in shared}
-    difference = paired_difference(first, second, seed)
+    subjects = subjects_of(scores_a)
+    difference = paired_difference(first, second, seed, subjects)
+    whose = [subjects[case_id] for case_id in shared]
     return {
         "key": metric.key,
         "networks": {
-            names[0]: _mean_and_interval(list(first.values()), seed),
-            names[1]: _mean_and_interval(list(second.values()), seed),
+            names[0]: _mean_and_interval(list(first.values()), whose, seed),
+            names[1]: _mean_and_interval(list(second.values()), whose, seed),
         },
         "difference": {
             "mean": difference.mean,
             "interval": list(difference.interval) if difference.interval else None,
             "p_value": difference.p_value,
             "num_cases": difference.num_cases,
+            "num_subjects": difference.num_subjects,
         },
     }
 
 
-def _mean_and_interval(values: list[float], seed: int) -> dict:
-    interval = bootstrap_interval(values, seed)
+def _list_cases(subjects: Mapping[str, str], networks: Mapping) -> list[dict]:
+    """Give the Dice of every case, the hardest for the networks together first."""
+    dice = {
+        name: values_by_case(scores, METRICS[0]) for name, scores in networks.items()
+    }
+    cases = [
+        {
+            "case_id": case_id,
+            "subject": subject,
+            "dice": {name: values[case_id] for name, values in dice.items()},
+        }
+        for case_id, subject in sorted(subjects.items())
+    ]
+    return sorted(cases, key=lambda case: sum(case["dice"].values()))
+
+
+def _mean_and_interval(values: list[float], subjects: list[str], seed: int) -> dict:
+    interval = bootstrap_interval(values, seed, subjects)
     return {
         "mean": float(np.mean(values)) if values else None,
         "interval": list(interval) if interval else None,
@@ -164,96 +193,46 @@ def verdict(difference: Mapping, names: Sequence[str]) -> str:
     """Say in a sentence what the difference in Dice allows one to claim.
 
     A difference is claimed if its interval leaves out 0 and there are at least
-    six cases: with fewer the sentence only says which scored higher, and that no
+    six subjects: with fewer the sentence only says which scored higher, and that no
     p-value can fall below 0.05. With more it adds the p-value where that does not
     follow the interval.
     """
     mean, interval = difference["mean"], difference["interval"]
-    num_cases, p_value = difference["num_cases"], difference["p_value"]
+    num_subjects, p_value = difference["num_subjects"], difference["p_value"]
+    counted = count_cases(difference)
+    unit = "case" if difference["num_cases"] == num_subjects else "subject"
     if interval is None:
         return (
-            f"No difference can be claimed: one case gives no interval "
+            f"No difference can be claimed: one {unit} gives no interval "
             f"({names[1]} minus {names[0]}: {mean:+.3f} Dice)."
         )
     claimed = not interval[0] <= 0 <= interval[1]
-    least = smallest_wilcoxon_p(num_cases)
+    least = smallest_wilcoxon_p(num_subjects)
     enough = least < SIGNIFICANCE
     if claimed:
         sentence = (
             f"{names[mean > 0]} {'is better' if enough else 'scored higher'} by "
             f"{abs(mean):.3f} Dice (95 % interval "
-            f"{format_interval(sorted(map(abs, interval)), 3)}, {num_cases} cases)."
+            f"{format_interval(sorted(map(abs, interval)), 3)}, {counted})."
         )
     else:
         sentence = (
             f"No difference can be claimed: the 95 % interval of {names[1]} minus "
             f"{names[0]}, {format_interval(interval, 3, sign=True)} Dice, includes 0 "
-            f"({num_cases} cases)."
+            f"({counted})."
         )
     if not enough:
         return (
-            f"{sentence} So few cases prove nothing: with {num_cases} no p-value "
-            f"can be below {least:.4g}."
+            f"{sentence} So few {unit}s prove nothing: with {num_subjects} no "
+            f"p-value can be below {least:.4g}."
         )
     if claimed and p_value >= SIGNIFICANCE:
         return f"{sentence} The Wilcoxon test does not confirm it: p = {p_value:.3f}."
     return sentence
 
 
-def format_comparison(comparison: dict, *, markdown: bool = False) -> str:
-    """Lay a comparison out as a table, with the verdict above and the rules beneath."""
-    first, second = comparison["names"]
-    heads = ["Metric", "Better", first, second, f"{second} minus {first}", "p", "Cases"]
-    rows = [
-        _format_row(metric.title, metric, entry, comparison["names"])
-        for metric, entry in zip(METRICS, comparison["metrics"], strict=True)
-    ]
-    if len(comparison["classes"]) > 1:
-        rows += [
-            _format_row(
-                f"Dice, {entry['class_name']}", METRICS[0], entry, comparison["names"]
-            )
-            for entry in comparison["classes"]
-        ]
-    for (_, title, decimals), entry in zip(COSTS, comparison["costs"], strict=True):
-        figures = [
-            "not recorded" if value is None else f"{value:,.{decimals}f}"
-            for value in entry["networks"].values()
-        ]
-        rows.append([title, "lower", *figures, "", "", ""])
-    table = format_table(heads, rows, markdown=markdown)
-    return "\n\n".join([comparison["verdict"], table, _format_notes(comparison)])
-
-
-def _format_row(title, metric, entry, names) -> list[str]:
-    sides = [entry["networks"][name] for name in names]
-    difference = entry["difference"]
-    return [
-        title,
-        metric.better,
-        *(_format_mean(side, metric.decimals) for side in sides),
-        _format_mean(difference, metric.decimals, sign=True),
-        format_p(difference["p_value"]),
-        str(difference["num_cases"]),
-    ]
-
-
-def _format_mean(entry, decimals, *, sign=False) -> str:
-    mean = format_figure(entry["mean"], decimals, sign=sign)
-    if entry["interval"] is None:
-        return mean
-    return f"{mean} ({format_interval(entry['interval'], decimals, sign=sign)})"
-
-
-def _format_notes(comparison: dict) -> str:
-    counts = "; ".join(
-        f"{name}: {entry['prediction_empty']} missed, {entry['reference_empty']} "
-        f"invented, {entry['both_empty']} in neither mask"
-        for name, entry in comparison["empty"].items()
-    )
-    return (
-        "In brackets the 95 % bootstrap interval over cases; p from the paired "
-        "Wilcoxon signed-rank test,\nnot corrected for the number of rows. A case "
-        "counts with its mean over classes.\n"
-        f"{EMPTY_MASK_RULES}\nCounted here: {counts}."
-    )
+def count_cases(counts: Mapping) -> str:
+    """Say how many cases, and of how many subjects where those are fewer."""
+    num_cases, num_subjects = counts["num_cases"], counts["num_subjects"]
+    of_subjects = f" of {num_subjects} subjects" if num_subjects < num_cases else ""
+    return f"{num_cases} case{'s' * (num_cases != 1)}{of_subjects}"

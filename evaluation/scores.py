@@ -14,6 +14,7 @@ import numpy.typing as npt
 import surface_distance
 from scipy import ndimage
 
+from evaluation.levels import score_levels
 from volumes.errors import DataError
 
 HAUSDORFF_PERCENTILE = 95
@@ -31,6 +32,7 @@ class Score:
 
     Args:
         case_id: The scan.
+        subject: The person.
         class_name: The structure.
         dice: Dice coefficient, 2 |A and B| / (|A| + |B|), in [0, 1].
         iou: Intersection over union, in [0, 1].
@@ -45,9 +47,17 @@ class Score:
         reference_ml: Volume of the annotated structure.
         volume_error_ml: Prediction minus reference: negative is too small.
         empty: Which mask has no voxel: "", "both", "prediction" or "reference".
+        found: Whether a vertebra was found: "yes", "no", or "absent" from the
+            reference; "" if the class is no vertebra. See `score_levels`.
+        centroid_error_mm: Distance between a vertebra's centroids; None unless
+            both masks hold it.
+        dice_of_upper: Dice coefficient of what was predicted for the level above
+            against this vertebra's reference; None unless that holds it.
+        dice_of_lower: The same for the level below.
     """
 
     case_id: str
+    subject: str
     class_name: str
     dice: float
     iou: float
@@ -59,6 +69,10 @@ class Score:
     reference_ml: float
     volume_error_ml: float
     empty: str
+    found: str = ""
+    centroid_error_mm: float | None = None
+    dice_of_upper: float | None = None
+    dice_of_lower: float | None = None
 
 
 def score_case(
@@ -67,7 +81,9 @@ def score_case(
     *,
     spacing: Sequence[float],
     class_names: Sequence[str],
+    vertebrae: Sequence[int] = (),
     case_id: str = "",
+    subject: str = "",
 ) -> list[Score]:
     """Score every foreground class of a case.
 
@@ -80,7 +96,9 @@ def score_case(
         reference: Class numbers, shape (I, J, K), on the same grid.
         spacing: Distance in mm between voxel centres along I, J, K.
         class_names: Name of each class number, "background" first.
+        vertebrae: Class numbers that are one vertebra each, from the neck down.
         case_id: Name of the case, for the scores and for messages.
+        subject: The person, for the scores; by default the case.
 
     Returns:
         A score for each of `class_names[1:]`, in that order.
@@ -104,6 +122,15 @@ def score_case(
     _check_classes("reference", reference, class_names, case_id)
     predicted_boxes = ndimage.find_objects(prediction, len(class_names) - 1)
     reference_boxes = ndimage.find_objects(reference, len(class_names) - 1)
+    levels = {}
+    if vertebrae:
+        levels = score_levels(
+            prediction,
+            reference,
+            spacing=spacing,
+            levels=vertebrae,
+            num_classes=len(class_names),
+        )
     scores = []
     for number, class_name in enumerate(class_names[1:], start=1):
         box = _joint_box(predicted_boxes[number - 1], reference_boxes[number - 1])
@@ -113,7 +140,8 @@ def score_case(
             spacing=spacing,
             diagonal=float(np.linalg.norm(np.multiply(prediction.shape, spacing))),
         )
-        scores.append(Score(case_id=case_id, class_name=class_name, **figures))
+        figures |= levels.get(number, {})
+        scores.append(Score(case_id, subject or case_id, class_name, **figures))
     return scores
 
 

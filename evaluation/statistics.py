@@ -1,6 +1,7 @@
 """What a handful of cases can and cannot carry: intervals and paired differences.
 
-The unit is the case: voxels and classes of one scan are not independent.
+Voxels and classes of one scan are not independent, nor are two scans of one
+subject. Means are over cases; what chance could do to them is judged by subjects.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
 from volumes.errors import DataError
@@ -24,41 +26,57 @@ class PairedDifference:
     Args:
         mean: Mean of the differences; None without cases.
         interval: 95 % bootstrap interval of that mean; None with fewer than two
-            cases.
-        p_value: Two-sided Wilcoxon signed-rank p; None with fewer than two cases.
+            subjects.
+        p_value: Two-sided Wilcoxon signed-rank p over the subjects, each with the
+            mean of its cases; None with fewer than two.
         num_cases: Number of pairs.
+        num_subjects: Of how many subjects they are.
     """
 
     mean: float | None
     interval: tuple[float, float] | None
     p_value: float | None
     num_cases: int
+    num_subjects: int
 
 
 def bootstrap_interval(
-    values: Sequence[float], seed: int = 0
+    values: Sequence[float], seed: int = 0, subjects: Sequence[str] | None = None
 ) -> tuple[float, float] | None:
-    """Estimate the 95 % interval of a mean by resampling the cases.
+    """Estimate the 95 % interval of a mean by resampling the subjects.
 
-    A percentile bootstrap: no shape of the distribution is assumed. With few
-    cases it is narrower than it should be, for it knows no case but these.
+    A percentile bootstrap: no shape of the distribution is assumed. A subject is
+    drawn with all of its cases. With few subjects the interval is narrower than
+    it should be, for it knows nobody but these.
 
     Args:
         values: One value for each case.
         seed: Seed of the resampling; the same seed gives the same interval.
+        subjects: Subject of each case; by default each case is another's.
 
     Returns:
-        Low and high end, in the values' unit; None with fewer than two cases.
+        Low and high end, in the values' unit; None with fewer than two subjects.
     """
-    values = np.asarray(values, dtype=np.float64)
-    if len(values) < 2:
+    sums, counts = _by_subject(values, subjects)
+    if len(sums) < 2:
         return None
     rng = np.random.default_rng(seed)
-    chosen = rng.integers(0, len(values), size=(NUM_RESAMPLES, len(values)))
-    means = values[chosen].mean(axis=1)
+    chosen = rng.integers(0, len(sums), size=(NUM_RESAMPLES, len(sums)))
+    means = sums[chosen].sum(axis=1) / counts[chosen].sum(axis=1)
     tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
     low, high = np.quantile(means, tails)
     return float(low), float(high)
+
+
+def _by_subject(
+    values: Sequence[float], subjects: Sequence[str] | None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Add up each subject's values; return the sums and how many there were."""
+    values = np.asarray(values, dtype=np.float64)
+    if subjects is None:
+        return values, np.ones(len(values), np.int64)
+    _, number = np.unique(np.asarray(subjects, dtype=np.str_), return_inverse=True)
+    return np.bincount(number, weights=values), np.bincount(number)
 
 
 def wilcoxon_p(differences: Sequence[float]) -> float | None:
@@ -79,24 +97,28 @@ def wilcoxon_p(differences: Sequence[float]) -> float | None:
     return float(stats.wilcoxon(changed).pvalue)
 
 
-def smallest_wilcoxon_p(num_cases: int) -> float:
-    """Give the least p that so many cases can reach.
+def smallest_wilcoxon_p(num_subjects: int) -> float:
+    """Give the least p that so many subjects can reach.
 
-    All of them must then differ in the same direction: one of `2 ** num_cases`
-    patterns of signs, and two-sided twice that.
+    All of them must then differ in the same direction: one of
+    `2 ** num_subjects` patterns of signs, and two-sided twice that.
     """
-    return min(1.0, 2.0 ** (1 - num_cases))
+    return min(1.0, 2.0 ** (1 - num_subjects))
 
 
 def paired_difference(
-    first: Mapping[str, float], second: Mapping[str, float], seed: int = 0
+    first: Mapping[str, float],
+    second: Mapping[str, float],
+    seed: int = 0,
+    subjects: Mapping[str, str] | None = None,
 ) -> PairedDifference:
     """Compare two sides over the same cases.
 
     Args:
         first: Value of each case, by case id.
         second: The same for the other side.
-        seed: Seed of the bootstrap, which resamples pairs.
+        seed: Seed of the bootstrap, which resamples subjects with their pairs.
+        subjects: Subject of each case, by case id; by default the case itself.
 
     Returns:
         Second minus first.
@@ -105,12 +127,16 @@ def paired_difference(
         DataError: If a case has a value on one side only.
     """
     check_paired(first, second)
-    differences = [second[case_id] - first[case_id] for case_id in sorted(first)]
+    cases = sorted(first)
+    differences = [second[case_id] - first[case_id] for case_id in cases]
+    whose = None if subjects is None else [subjects[case_id] for case_id in cases]
+    sums, counts = _by_subject(differences, whose)
     return PairedDifference(
         mean=float(np.mean(differences)) if differences else None,
-        interval=bootstrap_interval(differences, seed),
-        p_value=wilcoxon_p(differences),
+        interval=bootstrap_interval(differences, seed, whose),
+        p_value=wilcoxon_p(sums / counts),
         num_cases=len(differences),
+        num_subjects=len(sums),
     )
 
 

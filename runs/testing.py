@@ -22,6 +22,7 @@ from volumes.drawing import draw_prediction
 from volumes.errors import DataError
 from volumes.files import checksum, read_label_map, read_volume, write_label_map
 from volumes.geometry import canonical_spacing, canonical_view
+from volumes.vertebrae import vertebra_classes
 from volumes.volume import Volume
 
 
@@ -103,7 +104,9 @@ def predict_test_cases(
             reference,
             spacing=image.grid.spacing,
             class_names=cube.class_names,
+            vertebrae=vertebra_classes(cube.class_names, cube.label_values),
             case_id=case_id,
+            subject=cube.subjects[row],
         )
         write_label_map(
             run / "predictions" / f"{case_id}.seg.nrrd",

@@ -39,6 +39,24 @@ def test_interval_comes_near_the_normal_one_for_many_cases():
     assert high == pytest.approx(values.mean() + half, abs=0.08 * half)
 
 
+def test_interval_resamples_subjects_with_all_of_their_scans():
+    # One subject of three scans, one of one: 3 * 0, 1 twice, or 3 of 4 zeros.
+    values, subjects = [0.0, 0.0, 0.0, 1.0], ["a", "a", "a", "b"]
+
+    found = bootstrap_interval(values, subjects=subjects)
+
+    # Both ends have a chance of a quarter; of four cases, all ones had 1/256.
+    assert found == (0.0, 1.0)
+    assert bootstrap_interval(values)[1] < 1
+    assert bootstrap_interval(values, subjects=["a"] * 4) is None
+
+
+def test_interval_of_one_scan_a_subject_is_that_of_cases():
+    values = [0.1, 0.4, 0.45, 0.8, 0.93]
+
+    assert bootstrap_interval(values, 3, list("abcde")) == bootstrap_interval(values, 3)
+
+
 def test_interval_depends_on_the_seed_alone():
     values = [0.1, 0.4, 0.45, 0.8, 0.93]
 
@@ -90,6 +108,19 @@ def test_paired_difference_pairs_by_case_id_and_is_second_minus_first():
     assert difference.interval == pytest.approx((0, 0.25), abs=1e-12)
     # Two differences that count, both positive: 2 / 4.
     assert difference.p_value == 0.5
+
+
+def test_paired_difference_tests_subjects_by_the_mean_of_their_scans():
+    second = {"a1": 0.3, "a2": -0.1, "b": 0.2, "c1": 0.2, "c2": 0.4, "d": 0.5}
+    first = dict.fromkeys(second, 0.0)
+    subjects = {case_id: case_id[0] for case_id in second}
+
+    difference = paired_difference(first, second, subjects=subjects)
+
+    assert difference.mean == pytest.approx(1.5 / 6)  # over scans
+    assert (difference.num_cases, difference.num_subjects) == (6, 4)
+    # a 0.1, b 0.2, c 0.3, d 0.5: all positive, 1 of 2^4 patterns of signs, twice.
+    assert difference.p_value == 2 / 16
 
 
 def test_paired_difference_of_a_constant_shift_is_narrower_than_either_side():

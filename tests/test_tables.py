@@ -3,23 +3,19 @@ from dataclasses import fields, replace
 
 import pytest
 
-from evaluation.comparison import compare, format_comparison
+from evaluation.comparison import compare
+from evaluation.comparison_page import format_comparison
+from evaluation.metrics import METRICS, values_by_case
+from evaluation.score_file import VERTEBRA_COLUMNS, read_scores, write_scores
 from evaluation.scores import Score
-from evaluation.tables import (
-    METRICS,
-    format_summary,
-    read_scores,
-    summarize,
-    values_by_case,
-    write_scores,
-)
+from evaluation.tables import format_summary, summarize
 from volumes.errors import DataError, UsageError
 from volumes.text import format_figure, format_table
 
 NAMES = ("UNet-2D", "UNet-3D")
 
 
-def score(case_id, dice, class_name="vertebra", empty="", **others):
+def score(case_id, dice, class_name="vertebra", empty="", subject=None, **others):
     missing = {"both": None}.get(empty, 1.5)
     figures = {
         "iou": dice / (2 - dice),
@@ -31,7 +27,8 @@ def score(case_id, dice, class_name="vertebra", empty="", **others):
         "reference_ml": 4.0,
         "volume_error_ml": -1.0,
     }
-    return Score(case_id, class_name, dice, **(figures | others), empty=empty)
+    figures |= others | {"empty": empty}
+    return Score(case_id, subject or f"subject {case_id}", class_name, dice, **figures)
 
 
 def scores_of(*values):
@@ -68,8 +65,9 @@ def test_scores_file_has_a_row_per_case_and_class_and_empty_cells(tmp_path):
     write_scores(tmp_path / "scores.csv", MIXED[:2])
 
     header, _, second = (tmp_path / "scores.csv").read_text().splitlines()
-    assert header == ",".join(field.name for field in fields(Score))
-    assert second == "a,disc,1.0,1.0,,,,,3.0,4.0,0.0,both"
+    names = [field.name for field in fields(Score)]
+    assert header.split(",") == names[: -len(VERTEBRA_COLUMNS)]
+    assert second == "a,subject a,disc,1.0,1.0,,,,,3.0,4.0,0.0,both"
 
 
 @pytest.mark.parametrize(
@@ -234,6 +232,61 @@ def test_verdict_claims_what_the_interval_allows(first, second, verdict):
     assert format_comparison(comparison).startswith(verdict)
 
 
+def test_verdict_counts_subjects_where_they_have_several_scans():
+    # Six scans of three subjects, all better: subjects alone are independent.
+    sides = [
+        [score(f"{n}", dice, subject=f"s{n // 2}") for n in range(6)]
+        for dice in (0.5, 0.75)
+    ]
+
+    comparison = compare(*sides, NAMES)
+
+    assert comparison["verdict"] == (
+        "UNet-3D scored higher by 0.250 Dice (95 % interval 0.250 to 0.250, 6 cases "
+        "of 3 subjects). So few subjects prove nothing: with 3 no p-value can be "
+        "below 0.25."
+    )
+    assert "Over 6 cases of 3 subjects, the same" in format_comparison(comparison)
+
+
+def test_comparison_shows_every_vertebra_and_the_shift_of_each_network():
+    def lumbar(case_id, dice, found, dice_of_upper):
+        shifts = {"dice_of_upper": dice_of_upper, "dice_of_lower": 0.0}
+        return [
+            score(case_id, dice, name, found=found, **shifts) for name in ("L1", "L2")
+        ] + [score(case_id, 0.75, "sacrum")]
+
+    right = [*lumbar("a", 0.5, "yes", 0.0), *lumbar("b", 0.75, "yes", 0.25)]
+    wrong = [*lumbar("a", 0.5, "yes", 0.0), *lumbar("b", 0.0, "no", 0.75)]
+
+    comparison = compare(right, wrong, NAMES)
+    table = format_comparison(comparison)
+
+    found = entry_of(comparison, "found")
+    assert found["networks"]["UNet-3D"]["mean"] == 0.5  # 1 and 0
+    assert [entry["class_name"] for entry in comparison["classes"]] == ["sacrum"]
+    rows = {line.split("  ")[0]: line.split() for line in table.splitlines()}
+    # L1 in two cases: (0.5 + 0.75) / 2, found in both; 0.5 / 2, found in one.
+    assert rows["L1"] == ["L1", "2", "0.625", "2", "0", "0.250", "1", "0"]
+    assert rows["Dice, labels moved one level down"][-2:] == ["0.125", "0.375"]
+    assert rows["Cases improved by a move"][-2:] == ["0", "1"]
+    assert "Improved by a move: UNet-3D: b one level down." in table
+    assert "Dice, sacrum" in table
+    assert "Dice, L1" not in table
+
+
+def test_page_has_a_row_per_case_the_hardest_first():
+    first, second = scores_of(0.9, 0.5), scores_of(0.8, 0.75)
+
+    page = format_comparison(compare(first, second, NAMES), markdown=True)
+
+    cases = [line for line in page.splitlines() if line.startswith("| case-")]
+    assert [[cell.strip() for cell in line.split("|")[1:-1]] for line in cases] == [
+        ["case-1", "subject case-1", "0.500", "0.750", "+0.250"],
+        ["case-0", "subject case-0", "0.900", "0.800", "-0.100"],
+    ]
+
+
 def test_verdict_says_when_the_test_does_not_follow_the_interval():
     # Zeros carry nothing in the test: 4 positive differences give 2 / 16, while
     # a resample of 8 without any of them has a chance of 1/256 = 0.4 %.
@@ -280,9 +333,9 @@ def test_markdown_table_keeps_its_columns():
 
     rows = [line for line in table.splitlines() if line.startswith("|")]
     # 8 metrics, 2 classes, 4 costs, head and rule; 7 columns have 8 bars, and the
-    # two of |Volume error| are escaped.
-    assert len(rows) == 16
-    assert {row.replace("\\|", "").count("|") for row in rows} == {8}
+    # two of |Volume error| are escaped. Then 3 cases in 5 columns, head and rule.
+    bars = [row.replace("\\|", "").count("|") for row in rows]
+    assert bars == [8] * 16 + [6] * 5
 
 
 def test_unpaired_cases_are_refused_by_name():

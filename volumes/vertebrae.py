@@ -9,6 +9,8 @@ Reference:
 from __future__ import annotations
 
 import colorsys
+import re
+from collections.abc import Sequence
 
 VERTEBRAE: dict[int, str] = {
     **{number: f"C{number}" for number in range(1, 8)},
@@ -18,6 +20,9 @@ VERTEBRAE: dict[int, str] = {
 }
 
 _VALUES = {name: value for value, name in VERTEBRAE.items()}
+# "L1"; "vertebrae_L1", as TotalSegmentator has it; "L1 vertebra", as 3D Slicer.
+_LEVEL = re.compile(r"(?:vertebrae?[ _])?([CTL]\d+)(?:[ _]vertebra)?", re.IGNORECASE)
+_T13_PLACE = 19.5  # between T12 and L1
 
 # Turning the hue by the golden ratio keeps neighbouring labels far apart. Labels
 # 13 or 21 apart come back to nearly the same hue, hence five lightnesses in turn.
@@ -34,6 +39,35 @@ def vertebra_name(value: int) -> str | None:
 def vertebra_value(name: str) -> int | None:
     """Give the VerSe number of a vertebra such as "L1", or None if unknown."""
     return _VALUES.get(name.strip().upper())
+
+
+def vertebra_classes(
+    class_names: Sequence[str], label_values: Sequence[Sequence[int]]
+) -> tuple[int, ...]:
+    """Find the classes that are one vertebra each, from the neck down.
+
+    A class is one by its name, or where it has none by its label value, which is
+    then taken for a VerSe number; values that count vertebrae in another way
+    still give the order.
+
+    Args:
+        class_names: Name of each class, the background first.
+        label_values: Label values behind each class.
+
+    Returns:
+        Class numbers in the order of the spine; none unless there are two.
+    """
+    places = {}
+    for number, (name, values) in enumerate(
+        zip(class_names, label_values, strict=True)
+    ):
+        match = _LEVEL.fullmatch(name.strip())
+        value = vertebra_value(match[1]) if match else None
+        if len(values) == 1 and name == f"label_{values[0]}":
+            value = values[0]
+        if value in VERTEBRAE:
+            places[number] = _T13_PLACE if VERTEBRAE[value] == "T13" else value
+    return tuple(sorted(places, key=places.get)) if len(places) > 1 else ()
 
 
 def label_color(value: int) -> tuple[float, float, float]:

@@ -1,0 +1,103 @@
+"""Scores as a file: a row per case and class."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from evaluation.scores import Score
+from volumes.atomic import replacing
+from volumes.errors import DataError
+
+# Left out of the file where no class is a vertebra.
+VERTEBRA_COLUMNS = ("found", "centroid_error_mm", "dice_of_upper", "dice_of_lower")
+COLUMNS = tuple(
+    field.name for field in fields(Score) if field.name not in VERTEBRA_COLUMNS
+)
+TEXT_COLUMNS = ("case_id", "subject", "class_name")
+WORDS = {
+    "empty": ("", "both", "prediction", "reference"),
+    "found": ("", "yes", "no", "absent"),
+}
+OPTIONAL_COLUMNS = (
+    *("hd95_mm", "assd_mm", "nsd_1mm", "nsd_2mm"),
+    *VERTEBRA_COLUMNS[1:],
+)
+
+
+def write_scores(path: str | Path, scores: Sequence[Score]) -> None:
+    """Write a row per case and class; an empty cell is "not applicable"."""
+    columns = COLUMNS
+    if any(score.found for score in scores):
+        columns += VERTEBRA_COLUMNS
+    with (
+        replacing(Path(path)) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(
+            file, columns, lineterminator="\n", extrasaction="ignore"
+        )
+        writer.writeheader()
+        writer.writerows(map(asdict, scores))
+
+
+def read_scores(path: str | Path) -> list[Score]:
+    """Read what `write_scores` wrote, every float as it was.
+
+    Raises:
+        DataError: If the file cannot be read, a column is missing, a cell holds
+            no number, or a case and class come twice. Names file and line.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            missing = [
+                name for name in COLUMNS if name not in (reader.fieldnames or ())
+            ]
+            if missing:
+                raise DataError(
+                    f"{path} must have the columns of a scores file. "
+                    f"Received: no {', '.join(missing)}"
+                )
+            numbered = [(reader.line_num, _parse_row(row)) for row in reader]
+    except OSError as error:
+        raise DataError(f"{path} could not be read: {error.strerror}") from error
+    except (
+        csv.Error,
+        TypeError,
+        ValueError,
+    ) as error:  # a short row, a word for a number
+        raise DataError(
+            f"{path}, line {reader.line_num}: every row must be a full row of a "
+            f"scores file. Received: {error}"
+        ) from error
+    seen = set()
+    for line, score in numbered:
+        if (score.case_id, score.class_name) in seen:
+            raise DataError(
+                f"{path}, line {line}: a case and class must come once. Received: "
+                f"'{score.case_id}', '{score.class_name}' again"
+            )
+        seen.add((score.case_id, score.class_name))
+    return [score for _, score in numbered]
+
+
+def _parse_row(row: dict[str, str]) -> Score:
+    cells = {}
+    for name in (*COLUMNS, *(name for name in VERTEBRA_COLUMNS if name in row)):
+        if name in TEXT_COLUMNS:
+            cells[name] = row[name]
+        elif name in WORDS:
+            if row[name] not in WORDS[name]:
+                raise ValueError(f"{name}={row[name]!r}")
+            cells[name] = row[name]
+        elif name in OPTIONAL_COLUMNS and row[name] == "":
+            cells[name] = None
+        else:
+            cells[name] = float(row[name])
+            if not math.isfinite(cells[name]):
+                raise ValueError(f"{name}={row[name]}")
+    return Score(**cells)
