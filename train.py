@@ -31,6 +31,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, required=True, help="run folder to write")
     parser.add_argument("--force", action="store_true", help="write into a run folder that is not empty")
     parser.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
+    add = parser.add_argument_group("cross-validation").add_argument
+    add("--fold", type=int, metavar="K", help="test fold K, from 0, validate on the next and train on the others, in place of the cube's splits; its test cases stay out")
+    add("--folds", type=int, metavar="N", help="folds, by subject, of the cube's training and validation cases (default 5)")
     add = parser.add_argument_group("network").add_argument
     add("--model", choices=(*NETWORKS, "both"), default="both", help="(default both, one after the other)")
     add("--filters", type=int, metavar="N", help="of the first level, doubled at each (default 8)")
@@ -79,6 +82,15 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Non
         parser.error(f"--depth must be at most 7, not {args.depth}")
     if args.norm == "group" and (args.filters or 8) % 8:
         parser.error("--filters must be a multiple of 8 for --norm group")
+    if args.fold is not None and args.folds is None:
+        args.folds = 5
+    if args.folds is not None and not (
+        args.folds >= 3 and args.fold is not None and 0 <= args.fold < args.folds
+    ):
+        parser.error(
+            "--folds must be 3 or more, with a --fold from 0 to one below it, not "
+            f"{args.folds} and {args.fold}"
+        )
     if args.model == "both" and (args.patch_size or args.weights):
         parser.error("--patch-size and --weights are one network's: name it by --model")
     if args.epochs is None and args.minutes is None:
@@ -118,7 +130,7 @@ def train_both(args: argparse.Namespace, argv: Sequence[str]) -> None:
             )
         if code:
             sys.exit(code)  # the child said why
-    print(compare_runs(args.output, NETWORKS))
+    print(compare_runs([args.output / model for model in NETWORKS], args.output))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

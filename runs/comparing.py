@@ -1,49 +1,108 @@
-"""Two networks' run folders side by side."""
+"""One network's scores, or two networks', gathered from run folders to a page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluation.comparison import compare, format_comparison
+from evaluation.cases_picture import draw_cases
+from evaluation.comparison import compare
+from evaluation.comparison_page import format_comparison
 from evaluation.curves import draw_curves, read_history
-from evaluation.tables import read_scores
-from runs.folder import TITLES, read_json, write_json
+from evaluation.score_file import write_scores
+from evaluation.tables import format_summary, summarize
+from runs.folder import write_json
+from runs.gathering import Side, gather
 from volumes.atomic import replacing
 
+CASES = "![Every test case](cases.png)"
+CURVES = "![Dice over epochs and minutes](curves.png)"
 
-def compare_runs(run: Path, models: Sequence[str]) -> str:
-    """Compare two networks that were tested on the same cases.
 
-    Writes `comparison.json`, `comparison.md` and `curves.png`.
+def compare_runs(
+    folders: Sequence[Path], output: Path, against: Sequence[Path] = ()
+) -> str:
+    """Compare two networks over the test cases of their runs.
+
+    Writes `comparison.json`, `comparison.md`, `cases.png` and, where each network
+    has one run, `curves.png`. Of one network alone, as a cross-validation may be:
+    `scores.csv`, `summary.json`, `summary.md` and `cases.png`.
 
     Args:
-        run: Holds a run folder of each model's name.
-        models: Two names, such as "unet2d" and "unet3d".
+        folders: Run folders; see `gather`.
+        output: The folder to write to, there already.
+        against: Run folders of the second side; see `gather`.
 
     Returns:
-        The comparison as a text table.
+        The comparison, or the one network's scores, as a text table.
+
+    Raises:
+        DataError: If the runs cannot be read or do not compare fairly.
     """
-    titles = [TITLES[model] for model in models]
+    sides = gather(folders, against)
+    has_curves = _draw_curves(sides, output / "curves.png")
+    if not any(side.scores for side in sides):
+        return "No run has a test case, so there is nothing to compare."
+    draw_cases({side.name: side.scores for side in sides}, output / "cases.png")
+    if len(sides) == 1:
+        name, layout = "summary", format_summary
+        found = _summarize(sides[0], output)
+    else:
+        name, layout = "comparison", format_comparison
+        found = _compare(sides)
+    write_json(output / f"{name}.json", found)
+    about = tell_runs(sides)
+    with replacing(output / f"{name}.md") as partial:
+        parts = [f"# {' and '.join(side.name for side in sides)}", *about]
+        parts += [layout(found, markdown=True), CASES, *[CURVES] * has_curves]
+        partial.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return "\n\n".join([*about, layout(found)])
+
+
+def _draw_curves(sides: Sequence[Side], path: Path) -> bool:
+    """Draw the networks' curves; folds, whose curves would be too many, have none."""
     histories = {
-        title: read_history(run / model / "history.csv")
-        for title, model in zip(titles, models, strict=True)
-        if (run / model / "history.csv").exists()
+        side.name: read_history(history)
+        for side in sides
+        if len(side.runs) == 1
+        and (history := side.runs[0].path / "history.csv").exists()
     }
     if histories:
-        draw_curves(histories, run / "curves.png")
-    scores = [read_scores(run / model / "scores.csv") for model in models]
-    if not any(scores):
-        return "The cube has no test case, so the networks cannot be compared."
+        draw_curves(histories, path)
+    return bool(histories)
+
+
+def _summarize(side: Side, output: Path) -> dict:
+    write_scores(output / "scores.csv", side.scores)
+    return summarize(side.scores) | {"costs": side.costs, "runs": _list_runs(side)}
+
+
+def _compare(sides: Sequence[Side]) -> dict:
+    first, second = sides
     comparison = compare(
-        *scores,
-        titles,
-        {
-            title: read_json(run / model / "summary.json")["costs"]
-            for title, model in zip(titles, models, strict=True)
-        },
+        first.scores,
+        second.scores,
+        (first.name, second.name),
+        {side.name: side.costs for side in sides},
     )
-    write_json(run / "comparison.json", comparison)
-    with replacing(run / "comparison.md") as partial:
-        partial.write_text(format_comparison(comparison, markdown=True) + "\n")
-    return format_comparison(comparison)
+    return comparison | {"runs": {side.name: _list_runs(side) for side in sides}}
+
+
+def _list_runs(side: Side) -> list[str]:
+    return [str(run.path) for run in side.runs]
+
+
+def tell_runs(sides: Sequence[Side]) -> list[str]:
+    """Say what was gathered, where it was more than one run of a network."""
+    num_runs = max(len(side.runs) for side in sides)
+    if num_runs == 1:
+        return []
+    folds = sides[0].runs[0].fold[1]
+    missing = sides[0].missing_folds()
+    lacking = f", without {', '.join(map(str, missing))}" if missing else ""
+    of_folds = f" of {folds} folds{lacking}" if folds else ""
+    return [
+        f"Gathered from {num_runs} runs{of_folds}: each case was tested by a network "
+        "that never saw its subject. Minutes are\nthe mean of a run, seconds those of "
+        "a scan, memory the most that any run took."
+    ]

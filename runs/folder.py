@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from volumes.atomic import replacing
@@ -14,10 +15,16 @@ TITLES = {"unet2d": "UNet-2D", "unet3d": "UNet-3D"}
 
 # All that a run leaves in its folder; --force removes these and nothing else.
 FILES = (
-    *("config.json", "history.csv", "model.keras", "scores.csv", "summary.json"),
-    *("curves.png", "architecture.png", "comparison.json", "comparison.md"),
+    *("config.json", "splits.json", "history.csv", "model.keras", "scores.csv"),
+    *("summary.json", "curves.png", "architecture.png", "cases.png"),
+    *("comparison.json", "comparison.md"),
 )
 FOLDERS = ("checkpoint", "predictions", "overlays", "tensorboard")
+# All that compareRuns.py leaves.
+PAGE = (
+    *("comparison.json", "comparison.md", "summary.json", "summary.md"),
+    *("scores.csv", "cases.png", "curves.png"),
+)
 
 
 def prepare_run(run: Path, *, force: bool, resume: bool) -> None:
@@ -37,15 +44,37 @@ def prepare_run(run: Path, *, force: bool, resume: bool) -> None:
             f"{run} must be empty. --resume goes on with what is in it, --force "
             "writes over it."
         )
+    _empty(run, FILES if force and not resume else ())
+    for name in FOLDERS if force and not resume else ():
+        shutil.rmtree(run / name, ignore_errors=True)
+
+
+def prepare_page(folder: Path, *, force: bool) -> None:
+    """Make the folder of a comparison, unless something would be lost.
+
+    Args:
+        folder: The folder.
+        force: Whether to remove what an earlier comparison left in it.
+
+    Raises:
+        UsageError: If it is a network's run folder, is not empty and `force` is
+            off, or cannot be made.
+    """
+    if (folder / "config.json").exists():
+        raise UsageError(f"{folder} must not be a run folder. Name another --output.")
+    if folder.is_dir() and any(folder.iterdir()) and not force:
+        raise UsageError(f"{folder} must be empty. --force writes over it.")
+    _empty(folder, PAGE)
+
+
+def _empty(folder: Path, names: Sequence[str]) -> None:
+    """Make a folder, without the named files."""
     try:
-        run.mkdir(parents=True, exist_ok=True)
-        if force and not resume:
-            for name in FILES:
-                (run / name).unlink(missing_ok=True)
-            for name in FOLDERS:
-                shutil.rmtree(run / name, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:
-        raise UsageError(f"{run} cannot be made a folder: {error}") from error
+        raise UsageError(f"{folder} cannot be made a folder: {error}") from error
 
 
 def write_json(path: Path, content: dict) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 from evaluation.architecture import draw_architecture
 from evaluation.costs import commit, package_versions, peak_memory_mib
 from evaluation.curves import draw_curves
-from evaluation.tables import format_summary, summarize, write_scores
+from evaluation.score_file import write_scores
+from evaluation.tables import format_summary, summarize
 from models.device import find_device
 from models.fitting import Request, fit, obtain_network
 from runs.folder import TITLES, write_json
 from runs.testing import check_sources, predict_test_cases
-from volumes.cube import Cube
+from volumes.folds import describe_splits, open_cube, record_splits
 
 
 def run_network(
@@ -33,7 +34,10 @@ def run_network(
     title = TITLES[request.model]
     device = find_device(require_gpu=require_gpu)
     print(f"{title} on {device}", flush=True)
-    with Cube(cube_path) as cube:
+    with open_cube(cube_path, request.fold, request.folds) as cube:
+        splits = record_splits(cube)
+        if request.fold is not None:
+            print(describe_splits(splits), flush=True)
         network, traits = obtain_network(request, cube)
         check_sources(cube)
         about = {
@@ -44,6 +48,7 @@ def run_network(
             "cube_checksum": cube.checksum,
         }
         write_json(run / "config.json", about)
+        write_json(run / "splits.json", splits)
         fitted = fit(request, cube, run, network, traits)
         draw_architecture(fitted.layout, title, run / "architecture.png")
         if fitted.history:

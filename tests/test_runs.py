@@ -1,12 +1,9 @@
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hand_made_run import leave_run
 
-from evaluation.scores import Score
-from evaluation.tables import write_scores
-from models.training import HISTORY_COLUMNS, write_history
 from runs import testing
 from runs.comparing import compare_runs
 from runs.folder import prepare_run, read_json, write_json
@@ -140,26 +137,16 @@ def test_source_is_read_while_it_is_the_one_in_the_cube(tmp_path, oblique_grid):
         testing.read_source(source, "image", "ann")
 
 
-def make_run(folder, dice, *, minutes=1.0, history=True):
-    """Write by hand what train.py leaves of one network."""
-    score = Score("", "spine", 0, 0.5, 2.0, 1.0, 0.5, 0.5, 1.0, 1.0, 0.0, "")
-    folder.mkdir(parents=True)
-    write_scores(
-        folder / "scores.csv",
-        [replace(score, case_id=name, dice=value) for name, value in dice.items()],
-    )
-    write_json(folder / "summary.json", {"costs": {"training_minutes": minutes}})
-    if history:
-        write_history(
-            folder / "history.csv", [dict.fromkeys(HISTORY_COLUMNS, 0.5) | {"epoch": 1}]
-        )
-
-
 def test_two_runs_are_compared_case_by_case(tmp_path):
-    make_run(tmp_path / "unet2d", {"ann": 0.5, "ben": 0.7}, minutes=2.0)
-    make_run(tmp_path / "unet3d", {"ben": 0.9, "ann": 0.8}, minutes=3.0)
+    runs = [tmp_path / model for model in MODELS]
+    for run, model, dice, minutes in (
+        (runs[0], "unet2d", {"ann": 0.5, "ben": 0.7}, 2.0),
+        (runs[1], "unet3d", {"ben": 0.9, "ann": 0.8}, 3.0),
+    ):
+        costs = {"training_minutes": minutes}
+        leave_run(run, dice, model=model, costs=costs, history=True)
 
-    table = compare_runs(tmp_path, MODELS)
+    table = compare_runs(runs, tmp_path)
 
     comparison = read_json(tmp_path / "comparison.json")
     assert comparison["names"] == ["UNet-2D", "UNet-3D"]
@@ -169,23 +156,36 @@ def test_two_runs_are_compared_case_by_case(tmp_path):
     assert dice["difference"]["mean"] == pytest.approx(0.25)
     (minutes,) = (e for e in comparison["costs"] if e["key"] == "training_minutes")
     assert minutes["networks"] == {"UNet-2D": 2.0, "UNet-3D": 3.0}
-    assert "UNet-3D scored higher by 0.250 Dice" in table
-    assert "| Dice" in (tmp_path / "comparison.md").read_text()
+    assert table.startswith("UNet-3D scored higher by 0.250 Dice")
+    page = (tmp_path / "comparison.md").read_text()
+    assert "| Dice" in page
+    assert "](curves.png)" in page
     assert (tmp_path / "curves.png").stat().st_size > 1000
 
 
 def test_runs_without_history_are_compared_without_curves(tmp_path):
-    for model in MODELS:
-        make_run(tmp_path / model, {"ann": 0.5, "ben": 0.7}, history=False)
+    runs = [tmp_path / model for model in MODELS]
+    for run in runs:
+        leave_run(run, {"ann": 0.5, "ben": 0.7}, model=run.name)
 
-    compare_runs(tmp_path, MODELS)
+    compare_runs(runs, tmp_path)
 
     assert not (tmp_path / "curves.png").exists()
 
 
+def test_runs_without_a_test_case_leave_nothing_to_compare(tmp_path):
+    runs = [tmp_path / model for model in MODELS]
+    for run in runs:
+        leave_run(run, {}, model=run.name, history=True)
+
+    assert "nothing to compare" in compare_runs(runs, tmp_path)
+    assert (tmp_path / "curves.png").exists()
+
+
 def test_runs_over_other_cases_are_not_compared(tmp_path):
-    make_run(tmp_path / "unet2d", {"ann": 0.5, "ben": 0.7})
-    make_run(tmp_path / "unet3d", {"ann": 0.5, "cid": 0.7})
+    runs = [tmp_path / model for model in MODELS]
+    leave_run(runs[0], {"ann": 0.5, "ben": 0.7}, model="unet2d")
+    leave_run(runs[1], {"ann": 0.5, "cid": 0.7}, model="unet3d")
 
     with pytest.raises(DataError, match="only in UNet-2D: ben; only in UNet-3D: cid"):
-        compare_runs(tmp_path, MODELS)
+        compare_runs(runs, tmp_path)

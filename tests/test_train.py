@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hand_made_run
 import numpy as np
 import pytest
 import SimpleITK
@@ -14,6 +15,7 @@ from hand_made_run import CASES, TINY
 import train
 from models.trained import load_trained
 from models.training import HISTORY_COLUMNS
+from volumes.cube import Cube
 from volumes.files import read_label_map
 
 SCRIPT = Path(train.__file__)
@@ -37,7 +39,7 @@ def test_run_folder_holds_what_it_should(small_run):
     assert names_in(small_run) == [
         *("architecture.png", "checkpoint", "config.json", "curves.png"),
         *("history.csv", "model.keras", "overlays", "predictions"),
-        *("scores.csv", "summary.json", "tensorboard"),
+        *("scores.csv", "splits.json", "summary.json", "tensorboard"),
     ]
     assert names_in(small_run / "predictions") == [f"{n}.seg.nrrd" for n in TESTED]
     assert names_in(small_run / "overlays") == [f"{name}.png" for name in TESTED]
@@ -174,6 +176,10 @@ def test_weights_of_another_network_end_with_two(
         (["--dropout", "1"], "--dropout must be in [0, 1)"),
         (["--epochs", "-1"], "--epochs 0 or more"),
         (["--norm", "group", "--filters", "4"], "--filters must be a multiple of 8"),
+        (["--folds", "5"], "with a --fold from 0 to one below it, not 5 and None"),
+        (["--fold", "3", "--folds", "3"], "not 3 and 3"),
+        (["--fold", "0", "--folds", "2"], "--folds must be 3 or more"),
+        (["--fold", "5"], "not 5 and 5"),
         (["--model", "both", "--patch-size", "8", "8"], "name it by --model"),
         (["--res"], "unrecognized arguments: --res"),
     ],
@@ -219,7 +225,7 @@ def test_both_resumes_only_what_was_begun(small_cube, tmp_path, monkeypatch):
             return 0
 
     monkeypatch.setattr(train.subprocess, "Popen", Child)
-    monkeypatch.setattr("runs.comparing.compare_runs", lambda run, models: "")
+    monkeypatch.setattr("runs.comparing.compare_runs", lambda runs, output: "")
 
     given = [str(small_cube), "--output", str(tmp_path)]
     code = train.main([*given, "--resume"])
@@ -228,6 +234,57 @@ def test_both_resumes_only_what_was_begun(small_cube, tmp_path, monkeypatch):
     assert code == 0
     # Nothing of the second was checkpointed: it begins anew.
     assert calls == [[*given, "--resume", *own[0]], [*given, "--force", *own[1]]]
+
+
+@pytest.fixture(scope="module")
+def folded_cube(tmp_path_factory):
+    """Four scans to train on, with a copy each."""
+    folder = tmp_path_factory.mktemp("folded")
+    return hand_made_run.write_cube(folder, dict.fromkeys(CASES, "train"))
+
+
+def test_fold_is_tested_and_no_copy_of_a_held_out_case_is_read(
+    folded_cube, tmp_path, monkeypatch, capsys
+):
+    read = []
+    found = Cube._read
+
+    def spy(cube, name, row, box):
+        read.append((cube.case_ids[row], cube.copies[row]))
+        return found(cube, name, row, box)
+
+    monkeypatch.setattr(Cube, "_read", spy)
+    flags = ["--epochs", "2", *TINY, "--fold", "1", "--folds", "3"]
+
+    assert call(folded_cube, tmp_path / "run", *flags) == 0
+
+    splits = json.loads((tmp_path / "run" / "splits.json").read_text())
+    members = {split: set() for split in ("train", "validation", "test")}
+    for case in splits["cases"]:
+        members[case["split"]].add(case["case_id"])
+    assert sorted(map(len, members.values())) == [1, 1, 2]
+    held_out = members["validation"] | members["test"]
+    assert {copy for case_id, copy in read if case_id in held_out} == {0}
+    assert {case_id for case_id, _ in read} <= members["train"] | members["validation"]
+    # It is not for want of reading copies at all.
+    assert {copy for case_id, copy in read if case_id in members["train"]} == {0, 1}
+    scores = read_rows(tmp_path / "run" / "scores.csv")
+    assert {row["case_id"] for row in scores} == members["test"]
+    assert "Fold 1 of 3, by subject\n  train       " in capsys.readouterr().out
+
+    weights = ["--epochs", "0", "--weights", str(tmp_path / "run" / "model.keras")]
+    other = ["--fold", "2", "--folds", "3"]
+    assert call(folded_cube, tmp_path / "other", *weights, *other) == 2
+    assert "trained on this cube in (1, 3)" in capsys.readouterr().err
+    assert call(folded_cube, tmp_path / "run", *flags[:-3], *other[1:], "--resume") == 1
+    assert "with the same fold" in capsys.readouterr().err
+
+
+def test_more_folds_than_subjects_end_with_two(folded_cube, tmp_path, capsys):
+    flags = ["--epochs", "1", *TINY, "--fold", "0"]
+
+    assert call(folded_cube, tmp_path / "run", *flags) == 2
+    assert "5 folds need a subject each" in capsys.readouterr().err
 
 
 def test_help_does_not_wait_for_tensorflow():
@@ -255,5 +312,6 @@ def test_script_trains_both_and_leaves_the_terminal_clean(small_cube, tmp_path):
     assert found.stderr == ""
     assert "UNet-3D minus UNet-2D" in found.stdout
     assert names_in(run) == [
-        *("comparison.json", "comparison.md", "curves.png", "unet2d", "unet3d")
+        *("cases.png", "comparison.json", "comparison.md", "curves.png"),
+        *("unet2d", "unet3d"),
     ]

@@ -1,0 +1,76 @@
+"""Compare two networks over one or several runs; gather a cross-validation.
+
+Each network in the runs is one side. With --against, the runs before it are one
+side and those after it the other: two losses of one network, say. All runs must
+be of one cube, and each side must test the same cases, each case once.
+
+Example:
+    python compareRuns.py cv/fold0 cv/fold1 cv/fold2 --output cv/comparison
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from volumes.errors import DataError
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "runs",
+        type=Path,
+        nargs="+",
+        metavar="RUN",
+        help="run folders of train.py, of one network or of both",
+    )
+    parser.add_argument(
+        "--against",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="RUN",
+        help="run folders of the second side",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder for the page, its tables and pictures",
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="write over an earlier page"
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Gather the runs, compare them, and write the page."""
+    args = parse_args(argv)
+    # Late, so that --help and a wrong flag answer at once.
+    from runs.comparing import compare_runs
+    from runs.folder import prepare_page
+
+    try:
+        prepare_page(args.output, force=args.force)
+        print(compare_runs(args.runs, args.output, args.against))
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("Interrupted.")
