@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import argparse
 import math
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from runs.apart import run_apart
+from runs.folder import (
+    CONFIG_NAME,
+    TITLES,
+    begun_arguments,
+    prepared_run,
+    write_json,
+)
 from volumes.errors import DataError
 
-NETWORKS = ("unet2d", "unet3d")
+NETWORKS = tuple(TITLES)
 POSITIVE = (
     *("filters", "depth", "steps", "batch_size", "minutes", "learning_rate"),
     "patience",
@@ -27,25 +34,35 @@ POSITIVE = (
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
-    parser.add_argument("cube", type=Path, help="cube of makeCube.py")
+    parser.add_argument("cube", type=Path, nargs="?", help="cube of makeCube.py; --resume knows it")
     parser.add_argument("--output", type=Path, required=True, help="run folder to write")
     parser.add_argument("--force", action="store_true", help="write into a run folder that is not empty")
-    parser.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
+    parser.add_argument("--resume", action="store_true", help="go on with what is in the run folder, by the flags it was begun with")
     add = parser.add_argument_group("cross-validation").add_argument
     add("--fold", type=int, metavar="K", help="test fold K, from 0, validate on the next and train on the others, in place of the cube's splits; its test cases stay out")
     add("--folds", type=int, metavar="N", help="folds, by subject, of the cube's training and validation cases (default 5)")
     add = parser.add_argument_group("network").add_argument
     add("--model", choices=(*NETWORKS, "both"), default="both", help="(default both, one after the other)")
     add("--filters", type=int, metavar="N", help="of the first level, doubled at each (default 8)")
-    add("--depth", type=int, default=4, metavar="N", help="how many times the input is halved (default 4)")
-    add("--norm", choices=("instance", "group", "batch", "none"), default="instance", help="(default instance)")
-    add("--dropout", type=float, default=0.0, metavar="SHARE", help="of features, after each block (default 0)")
+    add("--depth", type=int, metavar="N", help="how many times the input is halved (default 4)")
+    add("--norm", choices=("instance", "group", "batch", "none"), help="(default instance)")
+    add("--dropout", type=float, metavar="SHARE", help="of features, after each block (default 0)")
     add("--weights", type=Path, metavar="MODEL", help="start from this model.keras and its architecture; with --epochs 0 only test it")
+    add("--freeze", choices=("encoder",), help="of --weights: train only what comes after the bottom")
     add_training_flags(parser.add_argument_group("training"))
     add = parser.add_argument_group("device").add_argument
     add("--mixed-precision", action="store_true", help="compute in float16, for GPUs")
     add("--require-gpu", action="store_true", help="stop if there is no GPU")
     args = parser.parse_args(argv)
+    if args.resume:
+        try:
+            begun = begun_arguments(args.output)
+        except DataError as error:
+            parser.error(str(error))
+        parser.set_defaults(**begun)
+        args = parser.parse_args(argv)
+        if args.epochs == 0 != begun.get("epochs"):
+            parser.error("--epochs 0 only tests: it cannot resume a training")
     check_args(parser, args)
     return args
 
@@ -72,13 +89,20 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Non
         value = getattr(args, flag)
         if value is not None and not value > 0:  # nor NaN
             parser.error(f"--{flag.replace('_', '-')} must be positive, not {value}")
-    if not 0 <= args.dropout < 1 or args.seed < 0 or (args.epochs or 0) < 0:
+    if not 0 <= (args.dropout or 0) < 1 or args.seed < 0 or (args.epochs or 0) < 0:
         parser.error("--dropout must be in [0, 1), --seed and --epochs 0 or more")
-    if args.epochs == 0 and (args.weights is None or args.resume):
-        parser.error("--epochs 0 only tests: it needs --weights, and no --resume")
+    if args.cube is None:
+        parser.error("the cube must be named, unless --resume finds a run")
+    if args.weights is None and (args.epochs == 0 or args.freeze):
+        parser.error("--epochs 0 and --freeze need --weights")
+    if args.epochs == 0 and args.freeze:
+        parser.error("--epochs 0 trains nothing, so --freeze has no meaning")
+    inside = args.weights and args.output.resolve() in args.weights.resolve().parents
+    if inside and args.force:
+        parser.error("--weights must not lie in --output, which --force empties")
     if args.seed > 2**32 - 1 or (args.minutes is not None and args.minutes == math.inf):
         parser.error("--seed must be below 4294967296, and --minutes finite")
-    if args.depth > 7:
+    if (args.depth or 0) > 7:
         parser.error(f"--depth must be at most 7, not {args.depth}")
     if args.norm == "group" and (args.filters or 8) % 8:
         parser.error("--filters must be a multiple of 8 for --norm group")
@@ -99,54 +123,48 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Non
 
 def train_one(args: argparse.Namespace) -> None:
     """Train and test the one network that was asked for."""
+    asked = vars(args)
+    if not args.resume:  # first of all, so that whatever was begun can be resumed
+        write_json(args.output / CONFIG_NAME, {"arguments": asked})
     # Late, so that --help and a wrong flag answer at once.
-    from models.fitting import Request
+    from models.request import Request
     from runs.network import run_network
 
-    asked = vars(args)
     request = Request(**{field.name: asked[field.name] for field in fields(Request)})
     run_network(request, args.cube, args.output, asked, require_gpu=args.require_gpu)
 
 
-def train_both(args: argparse.Namespace, argv: Sequence[str]) -> None:
+def train_both(args: argparse.Namespace) -> None:
     """Run each network in a process of its own, so that memory is its own too."""
     from runs.comparing import compare_runs
 
-    for model in NETWORKS:
-        run = args.output / model
-        own = ["--model", model, "--output", str(run)]
-        # A run cut before its first checkpoint begins anew.
-        anew = args.resume and not (run / "checkpoint").is_dir()
-        words = ["--force" if anew and word == "--resume" else word for word in argv]
-        child = subprocess.Popen([sys.executable, __file__, *words, *own])
-        try:
-            code = child.wait()
-        except KeyboardInterrupt:
-            child.wait()  # it was interrupted too, and tidies up
-            raise
+    runs = {model: args.output / model for model in NETWORKS}
+    for run in () if args.resume else runs.values():
+        with prepared_run(run, force=True, resume=False):
+            pass  # nothing older is left to be resumed
+    for model, run in runs.items():
+        begun = args.resume and (run / CONFIG_NAME).is_file()
+        own = {"model": model, "output": run, "resume": begun, "force": not begun}
+        code = run_apart(start, argparse.Namespace(**{**vars(args), **own}))
         if code < 0:
             raise DataError(
                 f"{model} was ended by signal {-code}; out of memory, if by 9."
             )
         if code:
-            sys.exit(code)  # the child said why
-    print(compare_runs([args.output / model for model in NETWORKS], args.output))
+            sys.exit(code)  # the other process said why
+    print(compare_runs(list(runs.values()), args.output))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Train, predict the test cases, score, and compare."""
-    argv = sys.argv[1:] if argv is None else list(argv)
-    args = parse_args(argv)
-    from runs.folder import prepare_run
+def start(args: argparse.Namespace) -> int:
+    """Make the run folder, train, and turn what goes wrong into an exit code."""
     from volumes.cube import Cube
 
     try:
         Cube(args.cube).close()
-        prepare_run(args.output, force=args.force, resume=args.resume)
-        if args.model == "both":
-            train_both(args, argv)
-        else:
-            train_one(args)
+        if args.weights is not None and not args.weights.is_file():
+            raise DataError(f"{args.weights}: no such model.")
+        with prepared_run(args.output, force=args.force, resume=args.resume):
+            (train_both if args.model == "both" else train_one)(args)
     except DataError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -154,6 +172,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("Interrupted.", file=sys.stderr)
         return 130
     return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train, predict the test cases, score, and compare."""
+    return start(parse_args(argv))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from volumes.atomic import replacing
 from volumes.errors import DataError
 
 STATE_NAME = "state.npz"
+MAY_DIFFER = ("epochs", "minutes", "patience")  # how long to train
 
 
 def _variables(model: keras.Model) -> dict[str, list[keras.Variable]]:
@@ -44,7 +47,7 @@ def save_checkpoint(
         average: Of its weights.
         progress: How far the training is.
         identity: What must be the same when it goes on, JSON-safe: the cube's
-            checksum, the architecture, the sampling.
+            checksum, the architecture, the flags.
     """
     arrays = {
         f"{name}_{index}": np.asarray(value)
@@ -60,8 +63,30 @@ def save_checkpoint(
         np.savez(partial, notes=json.dumps(notes), **arrays)
 
 
+def has_checkpoint(folder: Path) -> bool:
+    """Say whether a training got as far as its first checkpoint."""
+    return (folder / STATE_NAME).is_file()
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator:
+    """Open a checkpoint; whatever is wrong with it becomes a DataError."""
+    try:
+        with open(path, "rb") as stream, np.load(stream) as state:
+            yield state
+    except (
+        OSError,
+        EOFError,
+        LookupError,
+        TypeError,
+        ValueError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise DataError(f"{path} cannot be read as a checkpoint: {error}") from error
+
+
 def load_checkpoint(
-    folder: Path, model: keras.Model, average: WeightAverage, identity: dict
+    folder: Path, model: keras.Model, average: WeightAverage
 ) -> Progress:
     """Put the state of an earlier run back, in place.
 
@@ -69,15 +94,10 @@ def load_checkpoint(
         How far that run came.
 
     Raises:
-        DataError: If there is no checkpoint, or the cube, the architecture or
-            the sampling changed; both values are named.
+        DataError: If there is no checkpoint, or not one of this network.
     """
-    path = folder / STATE_NAME
-    if not path.is_file():
-        raise DataError(f"{path}: no checkpoint to resume from.")
-    with np.load(path) as state:
+    with _reading(folder / STATE_NAME) as state:
         notes = json.loads(str(state["notes"]))
-        _check_identity(notes["identity"], json.loads(json.dumps(identity)), path)
         model.optimizer.build(model.trainable_variables)
         for name, variables in _variables(model).items():
             values = _take(state, name, variables)
@@ -85,7 +105,7 @@ def load_checkpoint(
                 variable.assign(value)
         average.values = _take(state, "average", average.values)
         average.num_updates = notes["updates"]
-    return Progress(**notes["progress"])
+        return Progress(**notes["progress"])
 
 
 def _take(state, name: str, like: Sequence) -> list[np.ndarray]:
@@ -100,12 +120,25 @@ def _flat(nested: dict) -> dict:
     return entries
 
 
-def _check_identity(before: dict, now: dict, path: Path) -> None:
-    """Refuse to go on with something else than what was begun."""
-    before, now = _flat(before), _flat(now)
+def check_identity(folder: Path, identity: dict) -> None:
+    """Refuse to go on with something else than what was begun.
+
+    How long to train may differ; it is said then, as the learning rate follows.
+
+    Raises:
+        DataError: If the cube, the architecture or a flag changed; both values
+            are named.
+    """
+    path = folder / STATE_NAME
+    with _reading(path) as state:
+        before = _flat(json.loads(str(state["notes"]))["identity"])
+    now = _flat(json.loads(json.dumps(identity)))
     for name in sorted(set(before) | set(now)):
-        if before.get(name) != now.get(name):
+        was, received = before.get(name), now.get(name)
+        if was != received and name in MAY_DIFFER:
+            print(f"{name}: {received}, but the run was begun with {was}")
+        elif was != received:
             raise DataError(
                 f"{path} can only be resumed with the same {name}. Received: "
-                f"{now.get(name)}, but it was begun with {before.get(name)}"
+                f"{received}, but it was begun with {was}"
             )

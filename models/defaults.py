@@ -11,6 +11,7 @@ from volumes.planning import pooling_sizes
 
 MODELS = ("unet2d", "unet3d")
 FILTERS = {"unet2d": 8, "unet3d": 8}
+ARCHITECTURE = {"depth": 4, "norm": "instance", "dropout": 0.0}
 LEARNING_RATES = {"unet2d": 2e-3, "unet3d": 2e-3}
 # A slice of 256 x 256 voxels; a patch of 48 x 96 x 96.
 PATCH_VOXELS = {"unet2d": 65_536, "unet3d": 442_368}

@@ -148,19 +148,26 @@ class Training:
     def run(
         self,
         validate: Callable[[], float] | None,
-        on_epoch: Callable[[bool], None],
         checkpoint: Callable[[], None],
+        publish: Callable[[bool], None],
     ) -> None:
         """Train to the end.
+
+        The checkpoint comes first and is all that a resumed training reads, so
+        that what is published never runs ahead of it. A run may be cut between
+        the two; resumed, it publishes that epoch once more.
 
         Args:
             validate: Gives the validation Dice of the averaged weights, which
                 are in place when it is called. None without validation cases.
-            on_epoch: Called after each epoch, the averaged weights in place,
-                with whether they are the best so far; without validation the
-                latest are.
-            checkpoint: Called after that, the training's own weights in place.
+            checkpoint: Called after each epoch, the training's own weights in
+                place.
+            publish: Called after that, the averaged weights in place, with
+                whether they are the best so far; without validation the latest
+                are.
         """
+        if self.progress.epoch:
+            self._publish(publish)
         batches = prefetch(self.sampler, self.progress.step)
         while not self.is_over:
             row = self._run_epoch(batches)
@@ -168,13 +175,17 @@ class Training:
                 score = math.nan if validate is None else validate()
                 self._tick()
                 row["val_dice"], row["minutes"] = score, self.progress.seconds / 60
-                self.progress.history.append(row)
-                is_best = self._is_best(score)
-                if validate is not None:
-                    print(f"val_dice: {score:.4f}{', the best so far' * is_best}")
-                on_epoch(is_best)
+            self.progress.history.append(row)
+            is_best = self._is_best(score)
+            if validate is not None:
+                print(f"val_dice: {score:.4f}{', the best so far' * is_best}")
             checkpoint()
+            self._publish(publish)
         batches.close()
+
+    def _publish(self, publish: Callable[[bool], None]) -> None:
+        with self.average.in_place():
+            publish(self.progress.best_epoch == self.progress.epoch)
 
     def _is_best(self, score: float) -> bool:
         """Compare a validation Dice with the best; NaN, without any, is best."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from volumes.atomic import replacing
+from volumes.atomic import is_temporary, remove_temporary, replacing
 from volumes.errors import DataError, UsageError
 
 TITLES = {"unet2d": "UNet-2D", "unet3d": "UNet-3D"}
-
+CONFIG_NAME = "config.json"
 
 # All that a run leaves in its folder; --force removes these and nothing else.
 FILES = (
-    *("config.json", "splits.json", "history.csv", "model.keras", "scores.csv"),
+    *(CONFIG_NAME, "splits.json", "history.csv", "model.keras", "scores.csv"),
     *("summary.json", "curves.png", "architecture.png", "cases.png"),
     *("comparison.json", "comparison.md"),
 )
@@ -27,8 +30,9 @@ PAGE = (
 )
 
 
-def prepare_run(run: Path, *, force: bool, resume: bool) -> None:
-    """Make the run folder, unless it would mix two runs.
+@contextmanager
+def prepared_run(run: Path, *, force: bool, resume: bool) -> Iterator[None]:
+    """Make the run folder and hold it, so that two runs are not mixed in it.
 
     Args:
         run: The folder.
@@ -36,17 +40,49 @@ def prepare_run(run: Path, *, force: bool, resume: bool) -> None:
         resume: Whether to go on with what is in it.
 
     Raises:
-        UsageError: If it is not empty and neither is asked for, or it cannot be
-            made.
+        UsageError: If it is not empty and neither is asked for, if another
+            process holds it, or if it cannot be made.
     """
-    if run.is_dir() and any(run.iterdir()) and not (force or resume):
+    found = run.iterdir() if run.is_dir() else ()
+    if not (force or resume or all(map(is_temporary, found))):
         raise UsageError(
             f"{run} must be empty. --resume goes on with what is in it, --force "
             "writes over it."
         )
-    _empty(run, FILES if force and not resume else ())
-    for name in FOLDERS if force and not resume else ():
-        shutil.rmtree(run / name, ignore_errors=True)
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        folder = os.open(run, os.O_RDONLY)
+    except OSError as error:
+        raise UsageError(f"{run} cannot be made a folder: {error}") from error
+    try:
+        _lock(folder, run)
+        _clean(run, everything=force and not resume)
+        yield
+    finally:
+        os.close(folder)  # and with it the lock; so does a killed process
+
+
+def _lock(folder: int, run: Path) -> None:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UsageError(f"{run} is in use by another train.py.") from None
+    except OSError:  # some network folders know no locks
+        pass
+
+
+def _clean(run: Path, *, everything: bool) -> None:
+    """Remove what killed writes left, and if asked for all of an earlier run."""
+    try:
+        for folder in (run, *(run / name for name in FOLDERS)):
+            remove_temporary(folder)
+        if everything:
+            for name in FILES:
+                (run / name).unlink(missing_ok=True)
+            for name in FOLDERS:
+                shutil.rmtree(run / name, ignore_errors=True)
+    except OSError as error:
+        raise UsageError(f"{run} cannot be written over: {error}") from error
 
 
 def prepare_page(folder: Path, *, force: bool) -> None:
@@ -60,21 +96,39 @@ def prepare_page(folder: Path, *, force: bool) -> None:
         UsageError: If it is a network's run folder, is not empty and `force` is
             off, or cannot be made.
     """
-    if (folder / "config.json").exists():
+    if (folder / CONFIG_NAME).exists():
         raise UsageError(f"{folder} must not be a run folder. Name another --output.")
     if folder.is_dir() and any(folder.iterdir()) and not force:
         raise UsageError(f"{folder} must be empty. --force writes over it.")
-    _empty(folder, PAGE)
-
-
-def _empty(folder: Path, names: Sequence[str]) -> None:
-    """Make a folder, without the named files."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in names:
+        for name in PAGE:
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"{folder} cannot be made a folder: {error}") from error
+
+
+def begun_arguments(run: Path) -> dict:
+    """Give the command line that a run was begun with, to go on by it.
+
+    Args:
+        run: The folder of one network's run, or of both networks'.
+
+    Raises:
+        DataError: If there is none.
+    """
+    first = run / next(iter(TITLES))  # of both networks, begun first
+    if (run / CONFIG_NAME).is_file():
+        found = read_json(run / CONFIG_NAME)["arguments"]
+    elif (first / CONFIG_NAME).is_file():
+        found = {**read_json(first / CONFIG_NAME)["arguments"], "model": "both"}
+    else:
+        raise DataError(f"{run} holds no {CONFIG_NAME}, so no run to resume.")
+    return {
+        name: value
+        for name, value in found.items()
+        if name not in ("output", "force", "resume")
+    }
 
 
 def write_json(path: Path, content: dict) -> None:

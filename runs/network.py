@@ -10,8 +10,9 @@ from evaluation.curves import draw_curves
 from evaluation.score_file import write_scores
 from evaluation.tables import format_summary, summarize
 from models.device import find_device
-from models.fitting import Request, fit, obtain_network
-from runs.folder import TITLES, write_json
+from models.fitting import check_resumed, fit
+from models.request import Request, obtain_network
+from runs.folder import CONFIG_NAME, TITLES, write_json
 from runs.testing import check_sources, predict_test_cases
 from volumes.folds import describe_splits, open_cube, record_splits
 
@@ -40,6 +41,7 @@ def run_network(
             print(describe_splits(splits), flush=True)
         network, traits = obtain_network(request, cube)
         check_sources(cube)
+        check_resumed(request, traits, run)
         about = {
             "arguments": arguments,
             "device": device,
@@ -47,7 +49,7 @@ def run_network(
             "commit": commit(),
             "cube_checksum": cube.checksum,
         }
-        write_json(run / "config.json", about)
+        write_json(run / CONFIG_NAME, about)
         write_json(run / "splits.json", splits)
         fitted = fit(request, cube, run, network, traits)
         draw_architecture(fitted.layout, title, run / "architecture.png")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from models.averaging import WeightAverage
-from models.checkpoint import load_checkpoint, save_checkpoint
+from models.checkpoint import check_identity, load_checkpoint, save_checkpoint
 from models.losses import DiceLoss
 from models.metrics import DiceCoefficient
 from models.training import Progress, Settings, Training
@@ -49,7 +49,7 @@ def run_checkpointed(folder, *, resume=False, cut_after=None):
     """Train four epochs of three steps, cut off after some, or resumed."""
     model = small_model()
     average = WeightAverage(model, 0.9)
-    progress = load_checkpoint(folder, model, average, IDENTITY) if resume else None
+    progress = load_checkpoint(folder, model, average) if resume else None
     found = Training(
         model,
         Drawn(),
@@ -64,7 +64,7 @@ def run_checkpointed(folder, *, resume=False, cut_after=None):
         if found.progress.epoch == cut_after:
             raise KeyboardInterrupt("cut")
 
-    found.run(lambda: next(scores), lambda _: None, checkpoint)
+    found.run(lambda: next(scores), checkpoint, lambda _: None)
     return found
 
 
@@ -119,14 +119,41 @@ def checkpoint(tmp_path):
     ],
 )
 def test_changed_cube_or_architecture_is_refused_with_both(checkpoint, traits, shown):
-    folder, model, average = checkpoint
-
     with pytest.raises(DataError, match=shown):
-        load_checkpoint(folder, model, average, {"traits": traits})
+        check_identity(checkpoint[0], {"traits": traits})
+
+
+def test_longer_training_is_no_other_and_is_said(checkpoint, capsys):
+    check_identity(checkpoint[0], {**IDENTITY, "epochs": 9})
+
+    assert capsys.readouterr().out == "epochs: 9, but the run was begun with None\n"
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_checkpoint_that_was_cut_off_is_refused(checkpoint, share):
+    folder, model, average = checkpoint
+    path = folder / "state.npz"
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+
+    for read in (
+        lambda: check_identity(folder, IDENTITY),
+        lambda: load_checkpoint(folder, model, average),
+    ):
+        with pytest.raises(DataError, match=r"state\.npz cannot be read as a check"):
+            read()
+
+
+def test_checkpoint_of_another_network_is_refused(checkpoint):
+    folder, *_ = checkpoint
+    other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    other.compile("adam", "mse")
+
+    with pytest.raises(DataError, match=r"state\.npz cannot be read as a checkpoint"):
+        load_checkpoint(folder, other, WeightAverage(other, 0.9))
 
 
 def test_absent_checkpoint_is_refused(checkpoint, tmp_path):
     _, model, average = checkpoint
 
-    with pytest.raises(DataError, match=r"state\.npz: no checkpoint to resume from"):
-        load_checkpoint(tmp_path / "empty", model, average, IDENTITY)
+    with pytest.raises(DataError, match=r"state\.npz cannot be read as a checkpoint"):
+        load_checkpoint(tmp_path / "empty", model, average)

@@ -6,7 +6,7 @@ from hand_made_run import leave_run
 
 from runs import testing
 from runs.comparing import compare_runs
-from runs.folder import prepare_run, read_json, write_json
+from runs.folder import prepared_run, read_json, write_json
 from runs.labelling import plan_labels
 from volumes.errors import DataError, UsageError
 from volumes.files import checksum, write_image
@@ -15,9 +15,8 @@ MODELS = ("unet2d", "unet3d")
 
 
 def test_run_folder_is_made_with_its_parents(tmp_path):
-    prepare_run(tmp_path / "a" / "b", force=False, resume=False)
-
-    assert (tmp_path / "a" / "b").is_dir()
+    with prepared_run(tmp_path / "a" / "b", force=False, resume=False):
+        assert (tmp_path / "a" / "b").is_dir()
 
 
 def test_run_folder_that_holds_files_is_refused_unless_allowed(tmp_path):
@@ -26,20 +25,51 @@ def test_run_folder_that_holds_files_is_refused_unless_allowed(tmp_path):
     (tmp_path / "notes.txt").touch()
 
     with pytest.raises(UsageError, match=r"must be empty.*--resume.*--force"):
-        prepare_run(tmp_path, force=False, resume=False)
-    prepare_run(tmp_path, force=False, resume=True)
-    assert (tmp_path / "history.csv").exists()
-    prepare_run(tmp_path, force=True, resume=False)
+        prepared_run(tmp_path, force=False, resume=False).__enter__()
+    with prepared_run(tmp_path, force=False, resume=True):
+        assert (tmp_path / "history.csv").exists()
 
-    # What a run leaves is removed; what somebody else put there is not.
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    with prepared_run(tmp_path, force=True, resume=False):
+        # What a run leaves is removed; what somebody else put there is not.
+        assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_what_killed_writes_left_in_a_run_folder_is_nothing_and_goes(tmp_path):
+    (tmp_path / "checkpoint").mkdir()
+    left = (".0123abcd-config.json", "checkpoint/.0123abcd-state.npz")
+    (tmp_path / left[0]).touch()
+    (tmp_path / left[1]).touch()
+    (tmp_path / ".notes").touch()
+
+    with prepared_run(tmp_path, force=False, resume=True):
+        names = sorted(path.name for path in tmp_path.rglob("*"))
+    assert names == [".notes", "checkpoint"]
+
+    (tmp_path / ".notes").unlink()
+    (tmp_path / "checkpoint").rmdir()
+    (tmp_path / left[0]).touch()
+    with prepared_run(tmp_path, force=False, resume=False):
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_run_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
 
     with pytest.raises(UsageError, match=r"file.run cannot be made a folder"):
-        prepare_run(tmp_path / "file" / "run", force=True, resume=False)
+        prepared_run(tmp_path / "file" / "run", force=True, resume=False).__enter__()
+
+
+def test_run_folder_is_held_by_one_process_at_a_time(tmp_path):
+    again = prepared_run(tmp_path, force=True, resume=False)
+
+    with prepared_run(tmp_path, force=False, resume=False):
+        (tmp_path / "history.csv").touch()
+        with pytest.raises(UsageError, match=r"is in use by another train\.py"):
+            again.__enter__()
+        assert (tmp_path / "history.csv").exists()
+
+    with prepared_run(tmp_path, force=False, resume=True):
+        pass
 
 
 def test_json_is_read_as_it_was_written(tmp_path):

@@ -64,7 +64,7 @@ def train(model, settings, scores=None, **options):
     found = Training(model, Batches(), settings, **options)
     scores = iter(scores) if scores else None
     validate = None if scores is None else lambda: next(scores)
-    found.run(validate, verdicts.append, lambda: None)
+    found.run(validate, lambda: None, verdicts.append)
     return found, verdicts
 
 
@@ -154,6 +154,35 @@ def test_training_stops_within_an_epoch_when_the_minutes_are_up(monkeypatch):
     assert found.model.rates == pytest.approx(rates, rel=1e-9)
 
 
+def test_resumed_training_counts_the_minutes_used_before(monkeypatch):
+    clock = SimpleNamespace(now=100.0)
+    clock.perf_counter = lambda: clock.now
+    monkeypatch.setattr(training, "time", clock)
+    history = [dict.fromkeys(HISTORY_COLUMNS, 0.0)]
+    before = Progress(epoch=1, step=4, seconds=40.0, best_epoch=1, history=history)
+
+    # A step takes 10 s: 2 more in the minute.
+    found, _ = train(Figure(clock=clock), Settings(None, 1.0, 4, RATE), progress=before)
+
+    assert (found.progress.step, found.progress.seconds) == (6, 60)
+    rates = [learning_rate_at(step / 6, RATE) for step in (4, 5)]
+    assert found.model.rates == pytest.approx(rates, rel=1e-9)
+
+
+@pytest.mark.parametrize(("best_epoch", "is_best"), [(2, True), (1, False)])
+def test_resumed_training_first_publishes_the_epoch_it_was_cut_after(
+    best_epoch, is_best
+):
+    events = []
+    before = Progress(epoch=2, step=2, best=0.9, best_epoch=best_epoch)
+
+    Training(Figure(), Batches(), Settings(3, None, 1, RATE), progress=before).run(
+        lambda: 0.5, lambda: events.append("checkpoint"), events.append
+    )
+
+    assert events == [is_best, "checkpoint", False]
+
+
 def test_epochs_and_minutes_bound_the_training_together():
     assert Progress(step=6, seconds=30).share(Settings(3, 2.0, 4, RATE)) == 0.5
     assert Progress(step=1, seconds=90).share(Settings(3, 2.0, 4, RATE)) == 0.75
@@ -167,7 +196,7 @@ def test_validation_sees_the_average_and_the_checkpoint_the_weights():
         seen.append(float(model.weights[0][0]))
         return 0.5
 
-    Training(model, Batches(), Settings(1, None, 2, RATE)).run(see, lambda _: None, see)
+    Training(model, Batches(), Settings(1, None, 2, RATE)).run(see, see, lambda _: None)
 
     # Weights 1 and 2, kept shares 2 / 11 and 3 / 12 of the average:
     # 9 / 11, then .25 * 9 / 11 + .75 * 2.
@@ -213,7 +242,7 @@ def test_unet_of_two_filters_overfits_two_patches(spacing):
     settings = Settings(1, None, 80, 0.02)
 
     Training(model, Batches(images, labels), settings).run(
-        None, lambda _: None, lambda: None
+        None, lambda: None, lambda _: None
     )
 
     metric = DiceCoefficient()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from volumes.errors import DataError
+
+TEMPORARY = re.compile(r"\.[0-9a-f]{8}-.")
 
 
 @contextmanager
@@ -46,3 +49,22 @@ def replacing(path: str | Path, *, force: bool = True) -> Iterator[Path]:
     finally:
         if temporary.is_file():
             temporary.unlink()
+
+
+def is_temporary(path: Path) -> bool:
+    """Say whether a path is one that `replacing` yields."""
+    return TEMPORARY.match(path.name) is not None
+
+
+def remove_temporary(folder: Path) -> None:
+    """Remove what killed writers left in a folder; nobody may be writing to it.
+
+    Args:
+        folder: Itself, not those within it; nothing if it is absent.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    for path in list(folder.glob(".*")):
+        if is_temporary(path) and path.is_file():
+            path.unlink()
