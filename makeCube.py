@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from volumes.errors import DataError, UsageError
+from volumes.limits import MAX_VOXELS
 
 if TYPE_CHECKING:
     from augment.compose import Compose
@@ -54,6 +55,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument_group("running").add_argument
     add("--seed", type=int, default=0, help="of splits and augmentation (default 0)")
     add("--workers", type=int, default=os.cpu_count(), metavar="N", help="processes (default: one a core)")
+    add("--max-voxels", type=int, default=MAX_VOXELS, metavar="N", help="refuse a scan whose header promises more (default 2147483648)")
     add("--force", action="store_true", help="replace an existing cube")
     args = parser.parse_args(argv)
     check_args(parser, args)
@@ -112,6 +114,8 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Non
         parser.error("--shape and --side must be positive")
     if args.copies < 0 or args.seed < 0 or args.workers < 1:
         parser.error("--copies and --seed must be 0 or more, --workers 1 or more")
+    if args.max_voxels < 1:
+        parser.error("--max-voxels must be 1 or more")
     if (args.flip or 0) > 1 or not (0 <= args.validation <= 1 and 0 <= args.test <= 1):
         parser.error("--flip must be at most 1, --validation and --test in [0, 1]")
     args.intensity = parse_intensity(parser, args.intensity)
@@ -153,7 +157,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         building.check_output(output, force=args["force"])
         compose = choose_augmentation(args)
-        facts = building.survey_cases(read_pairs(args["pairs"]), args["workers"])
+        pairs = read_pairs(args["pairs"])
+        facts = building.survey_cases(pairs, args["workers"], args["max_voxels"])
         plan = building.plan_cube(facts, args, compose, output)
         print(building.describe_plan(plan, output))
         content = {name: args[name] for name in DECIDE_CONTENT}

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from volumes.errors import DataError
+from volumes.limits import MAX_VOXELS
 
 
 # fmt: off
@@ -24,9 +25,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add("--output", type=Path, required=True, help="folder for the label maps")
     add("--format", choices=("seg.nrrd", "input"), default="seg.nrrd", help="for 3D Slicer, or as the scan's file (default seg.nrrd)")
     add("--keep-largest", action="store_true", help="keep only the largest connected component of each class")
+    add("--max-voxels", type=int, default=MAX_VOXELS, metavar="N", help="refuse a scan whose header promises more (default 2147483648)")
     add("--require-gpu", action="store_true", help="stop if there is no GPU")
     add("--force", action="store_true", help="replace existing label maps")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.max_voxels < 1:
+        parser.error("--max-voxels must be 1 or more")
+    return args
 
 
 # fmt: on
@@ -52,7 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for scan, label in bar:
             bar.set_description(scan.name)
             try:
-                bar.write(label_scan(network, traits, scan, label, args.keep_largest))
+                options = (args.keep_largest, args.max_voxels)
+                bar.write(label_scan(network, traits, scan, label, *options))
             except DataError as error:
                 bar.write(str(error), file=sys.stderr)
                 failed += 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -16,6 +18,7 @@ from volumes.classes import Classes, choose_classes
 from volumes.cube import CubeWriter, Sample
 from volumes.errors import DataError, UsageError
 from volumes.files import read_finite_volume, read_label_map
+from volumes.limits import MAX_VOXELS
 from volumes.pairs import Pair
 from volumes.parallel import map_in_order, worker_pool
 from volumes.planning import (
@@ -72,14 +75,16 @@ class Job:
     recipe: Recipe
 
 
-def _survey_or_fault(pair: Pair) -> Facts | DataError:
+def _survey_or_fault(pair: Pair, max_voxels: int) -> Facts | DataError:
     try:
-        return survey(pair)
+        return survey(pair, max_voxels)
     except DataError as error:
         return error
 
 
-def survey_cases(pairs: Sequence[Pair], workers: int) -> tuple[Facts, ...]:
+def survey_cases(
+    pairs: Sequence[Pair], workers: int, max_voxels: int = MAX_VOXELS
+) -> tuple[Facts, ...]:
     """Look at every case before any is made, so that no hour is lost to line 40.
 
     Raises:
@@ -87,7 +92,8 @@ def survey_cases(pairs: Sequence[Pair], workers: int) -> tuple[Facts, ...]:
     """
     # A pool of processes takes seconds to start; few cases are read sooner.
     with worker_pool(min(workers, len(pairs) // 8)) as pool:
-        found = list(map_in_order(pool, _survey_or_fault, pairs, 2 * workers))
+        look = partial(_survey_or_fault, max_voxels=max_voxels)
+        found = list(map_in_order(pool, look, pairs, 2 * workers))
     faults = [str(fact) for fact in found if isinstance(fact, DataError)]
     if faults:
         raise DataError("\n".join(faults))
@@ -178,7 +184,9 @@ def make_case(job: Job) -> tuple[list[Sample], float]:
     """
     start = time.perf_counter()
     pair = job.fact.pair
-    image, label_map = read_finite_volume(pair.image), read_label_map(pair.label)
+    voxels = math.prod(job.fact.grid.shape)  # no more than when it was surveyed
+    image = read_finite_volume(pair.image, voxels)
+    label_map = read_label_map(pair.label, voxels)
     scan = Scan(image.array, label_map.array, image.grid, job.recipe)
     source = {**_source(job.fact), "intensity": scan.intensity.to_dict()}
     rows = [

@@ -14,13 +14,10 @@ from models.defaults import (
     choose_patch_size,
 )
 from models.device import seed_everything
-from models.trained import Traits, check_unseen, load_trained
+from models.trained import Traits, build_network, check_unseen, load_trained
 from models.transfer import carry_over, check_transfer, freeze_encoder
-from models.unet import unet_2d, unet_3d
 from volumes.cube import Cube
 from volumes.errors import DataError
-
-BUILDERS = {"unet2d": unet_2d, "unet3d": unet_3d}
 
 
 @dataclass(frozen=True)
@@ -135,9 +132,7 @@ def obtain_network(request: Request, cube: Cube) -> tuple[keras.Model, Traits]:
         if request.epochs == 0:
             return trained, _tiled(before, request.patch_size)
     traits = describe_network(request, cube)
-    network = BUILDERS[request.model](
-        cube.spacing, len(cube.class_names), **traits.architecture
-    )
+    network = build_network(traits)
     if trained is not None:
         carry_over(trained, network)
     if request.freeze is not None:

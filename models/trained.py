@@ -7,23 +7,43 @@ weights.
 
 from __future__ import annotations
 
+import io
 import json
+import math
+import struct
+import warnings
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import h5py
 import keras
 
-import models.norm  # noqa: F401  a layer that Keras finds by its name
 from models.device import jit_compile
+from models.unet import BUILDERS, MAX_DEPTH
 from volumes.atomic import replacing
 from volumes.cube import Cube
+from volumes.cube_layout import is_names, is_spacing, is_values
 from volumes.errors import DataError, UsageError
+from volumes.hdf5 import own_datasets
+from volumes.intensity import is_mode
+from volumes.text import shorten
 from volumes.vertebrae import label_color
 from volumes.volume import Segment
 
 TRAITS_NAME = "traits.json"
+# Of Keras' own files in the archive.
+CONFIG_NAME = "config.json"
+WEIGHTS_NAME = "model.weights.h5"
+MAX_MEMBER_BYTES = 2**24
+MAX_PATCH_VOXELS = 2**26
 ORIENTATION = "RAS"
+ARCHITECTURE = {"filters", "depth", "norm", "dropout", "dtype"}
+_UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, RecursionError),
+    *(ValueError, TypeError, AttributeError, struct.error, UserWarning),
+)
 
 
 @dataclass(frozen=True)
@@ -82,34 +102,122 @@ def save_trained(path: Path, model: keras.Model, traits: Traits) -> None:
 def load_trained(path: Path) -> tuple[keras.Model, Traits]:
     """Read a network and its traits; the network is ready to predict.
 
+    Nothing in the file is turned into code, not even as far as Keras' safe mode
+    would: the network is built from its traits, and takes numbers alone from the
+    file. What names any other kind of object is refused.
+
     Raises:
-        DataError: If the file is missing, is no model, or has no traits.
+        DataError: If the file is missing, is no model, has no traits, or holds
+            more than a network of train.py.
     """
     if not Path(path).is_file():
         raise DataError(f"{path}: no such model.")
     try:
         with zipfile.ZipFile(path) as archive:
-            traits = _parse_traits(json.loads(archive.read(TRAITS_NAME)))
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+            traits = parse_traits(json.loads(_read_member(archive, TRAITS_NAME)))
+            config = json.loads(_read_member(archive, CONFIG_NAME))
+            config.pop("compile_config", None)  # of a training, which is over
+            _check_weights(archive, path)
+        network = build_network(traits)
+        own = kinds_in(keras.saving.serialize_keras_object(network))
+        foreign = kinds_in(config) - own
+        if foreign:
+            raise DataError(
+                f"{path} must hold nothing but the layers of train.py's networks. "
+                f"Received: {shorten(', '.join(sorted(foreign)))}"
+            )
+        with warnings.catch_warnings():
+            # Keras warns of weights that are missing, and leaves them at random.
+            warnings.simplefilter("error", UserWarning)
+            network.load_weights(path)
     except KeyError as error:
         raise DataError(
             f"{path} must hold {TRAITS_NAME}, as models of train.py do: without it "
             f"the spacing and classes that it was trained for are unknown. {error}"
         ) from error
-    except (zipfile.BadZipFile, ValueError, OSError, TypeError) as error:
-        raise DataError(f"{path} cannot be loaded as a model: {error}") from error
-    model.compile(jit_compile=jit_compile())
-    return model, traits
+    except _UNREADABLE as error:
+        reason = shorten(" ".join(str(error).split()))
+        raise DataError(f"{path} cannot be loaded as a model: {reason}") from error
+    network.compile(jit_compile=jit_compile())
+    return network, traits
 
 
-def _parse_traits(found: dict) -> Traits:
-    """Turn the lists of JSON back into tuples."""
+def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Read a small file of the archive, unless it unpacks to a large one."""
+    size = archive.getinfo(name).file_size
+    if size > MAX_MEMBER_BYTES:
+        raise ValueError(f"{name} has {size} bytes, more than {MAX_MEMBER_BYTES}")
+    return archive.read(name)
+
+
+def _check_weights(archive: zipfile.ZipFile, path: Path) -> None:
+    """See that the weights are the file's own, and no more than it holds."""
+    size, held = archive.getinfo(WEIGHTS_NAME).file_size, Path(path).stat().st_size
+    if size > held:
+        raise ValueError(f"{WEIGHTS_NAME} unpacks to {size} bytes from {held}")
+    with h5py.File(io.BytesIO(archive.read(WEIGHTS_NAME))) as weights:
+        stored = sum(dataset.nbytes for dataset in own_datasets(weights, path))
+    if stored > size:
+        raise ValueError(f"{WEIGHTS_NAME} promises {stored} bytes in {size}")
+
+
+def kinds_in(config: object) -> set[str]:
+    """Gather the kinds of object that a Keras configuration names, at any depth."""
+    if isinstance(config, list | tuple):
+        return set().union(*map(kinds_in, config))
+    if not isinstance(config, dict):
+        return set()
+    kinds = set().union(*map(kinds_in, config.values()))
+    if "class_name" in config:
+        kinds.add(f"{config.get('module')}.{config['class_name']}")
+    return kinds
+
+
+def build_network(traits: Traits) -> keras.Model:
+    """Build the network that traits describe, with fresh weights."""
+    return BUILDERS[traits.model](
+        traits.spacing, len(traits.class_names), **traits.architecture
+    )
+
+
+def parse_traits(found: dict) -> Traits:
+    """Turn what JSON gives into traits that can be relied upon.
+
+    Raises:
+        KeyError: If an entry is missing.
+        TypeError: If there are others.
+        ValueError: If an entry is not what it must be.
+    """
     for name in ("spacing", "patch_size", "class_names", "intensity"):
         found[name] = tuple(found[name])
     found["label_values"] = tuple(tuple(values) for values in found["label_values"])
     if found.get("fold"):
         found["fold"] = tuple(found["fold"])
-    return Traits(**found)
+    traits = Traits(**found)
+    architecture = traits.architecture
+    valid = {
+        "model": traits.model in BUILDERS,
+        "spacing": is_spacing(traits.spacing),
+        "patch_size": _is_patch_size(traits.patch_size),
+        "class_names": is_names(traits.class_names),
+        "label_values": is_values(traits.label_values)
+        and len(traits.label_values) == len(traits.class_names),
+        "intensity": is_mode(traits.intensity),
+        "architecture": set(architecture) <= ARCHITECTURE
+        and architecture["depth"] in range(MAX_DEPTH + 1),
+        "orientation": traits.orientation == ORIENTATION,
+    }
+    for name, is_valid in valid.items():
+        if not is_valid:
+            raise ValueError(
+                f"{TRAITS_NAME} must hold a valid '{name}', not {getattr(traits, name)}"
+            )
+    return traits
+
+
+def _is_patch_size(sides: tuple) -> bool:
+    is_whole = len(sides) == 3 and all(isinstance(n, int) and n > 0 for n in sides)
+    return is_whole and math.prod(sides) <= MAX_PATCH_VOXELS
 
 
 def check_unseen(

@@ -13,6 +13,7 @@ from volumes.planning import pooling_sizes
 
 NORMS = ("instance", "group", "batch", "none")
 MAX_FILTERS = 320
+MAX_DEPTH = 7
 
 
 def _norm(kind: str, name: str, **options) -> keras.Layer | None:
@@ -138,6 +139,9 @@ def unet_3d(spacing: Sequence[float], num_classes: int, **options) -> keras.Mode
         **options: As of `build_unet`.
     """
     return build_unet(spacing=spacing, num_classes=num_classes, **options)
+
+
+BUILDERS = {"unet2d": unet_2d, "unet3d": unet_3d}
 
 
 def describe_blocks(

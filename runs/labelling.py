@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +13,10 @@ import numpy as np
 from models.device import memory_told
 from models.prediction import keep_largest, label_values, predict_scan
 from models.trained import Traits
-from volumes.errors import UsageError
+from volumes.errors import DataError, UsageError
 from volumes.files import read_finite_volume, stem_of, suffix_of, write_label_map
+from volumes.geometry import canonical_grid
+from volumes.limits import MAX_VOXELS
 
 
 def plan_labels(
@@ -68,6 +71,7 @@ def label_scan(
     scan: Path,
     label: Path,
     largest_only: bool = False,
+    max_voxels: int = MAX_VOXELS,
 ) -> str:
     """Predict one scan and write its label map.
 
@@ -77,6 +81,8 @@ def label_scan(
         scan: File to read.
         label: File to write.
         largest_only: Whether to keep only the largest piece of each class.
+        max_voxels: How many the scan's header may promise, and how many the
+            network's grid may lay over it.
 
     Returns:
         A line that says what was found, millilitres of each class, and seconds,
@@ -87,7 +93,14 @@ def label_scan(
             the label map cannot be written.
     """
     start = time.perf_counter()
-    image = read_finite_volume(scan)
+    image = read_finite_volume(scan, max_voxels)
+    voxels = math.prod(canonical_grid(image.grid, traits.spacing).shape)
+    if voxels > max_voxels:
+        raise DataError(
+            f"{scan} must take at most {max_voxels} voxels of the network's "
+            f"{traits.spacing} mm, which --max-voxels raises. Received: {voxels}, "
+            f"from {image.grid}"
+        )
     with memory_told(scan):
         classes = predict_scan(network, traits, image.array, image.grid)
     if largest_only:

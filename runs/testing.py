@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from volumes.drawing import draw_prediction
 from volumes.errors import DataError
 from volumes.files import checksum, read_label_map, read_volume, write_label_map
 from volumes.geometry import canonical_spacing, canonical_view
+from volumes.sheets import file_names
 from volumes.vertebrae import vertebra_classes
 from volumes.volume import Volume
 
@@ -47,7 +49,8 @@ def read_source(source: dict, kind: str, case_id: str) -> Volume:
         DataError: If the file is gone, or is no longer the one in the cube.
     """
     path = _source_path(source, kind, case_id)
-    return read_volume(path) if kind == "image" else read_label_map(path)
+    read = read_volume if kind == "image" else read_label_map
+    return read(path, math.prod(source["shape"]))
 
 
 def check_sources(cube: Cube) -> None:
@@ -63,8 +66,8 @@ def check_sources(cube: Cube) -> None:
 
 def _source_path(source: dict, kind: str, case_id: str) -> Path:
     """Find a file that a row of the cube was made from, and see it is the same."""
-    path = Path(source[kind])
-    if checksum(path) != source[f"{kind}_checksum"]:
+    path = Path(str(source.get(kind, "")))
+    if checksum(path) != source.get(f"{kind}_checksum"):
         raise DataError(
             f"{path} must be the {kind} that case '{case_id}' was made from, but it "
             "changed after the cube was built. Build the cube again."
@@ -89,6 +92,7 @@ def predict_test_cases(
     scores, seconds = [], []
     # The cube's own values: those of the data that the network learned from may differ.
     lookup = Classes(cube.class_names, cube.label_values).lookup()
+    names = file_names(cube.case_ids)  # a cube may name a case "../../x"
     bar = tqdm(cube.rows("test", copy=0), unit="scan", disable=None)
     for row in bar:
         case_id, source = cube.case_ids[row], cube.sources[row]
@@ -109,12 +113,12 @@ def predict_test_cases(
             subject=cube.subjects[row],
         )
         write_label_map(
-            run / "predictions" / f"{case_id}.seg.nrrd",
+            run / "predictions" / f"{names[case_id]}.seg.nrrd",
             label_values(prediction, traits.segments()),
             like=image,
             segments=traits.segments(),
         )
-        overlay = run / "overlays" / f"{case_id}.png"
+        overlay = run / "overlays" / f"{names[case_id]}.png"
         write_overlay(overlay, case_id, image, reference, prediction)
     return Tested(scores, float(np.mean(seconds)) if seconds else None)
 

@@ -89,8 +89,10 @@ def test_checksum_is_that_of_the_bytes(tmp_path):
     expected = hashlib.sha256(b"abc" * 1_000_000).hexdigest()
 
     assert checksum(tmp_path / "x") == expected
-    with pytest.raises(DataError, match="could not be read"):
+    with pytest.raises(DataError, match="must be a file that exists"):
         checksum(tmp_path / "none")
+    with pytest.raises(DataError, match="Received: not a regular file"):
+        checksum("/dev/zero")
 
 
 def test_content_checksum_sees_through_format_type_and_order_of_axes(

@@ -64,8 +64,12 @@ def test_corners_are_the_centres_of_the_outermost_voxels():
     [
         ((2, 0, 4), np.eye(4), "at least one voxel"),
         ((2, 3), np.eye(4), "three sides"),
-        ((2, 3, 4), np.diag([1, 0, 1, 1]), "no zero column"),
+        ((2, 3, 4), np.diag([1, 0, 1, 1]), "columns of 1e-06 to 1e"),
+        ((2, 3, 4), np.diag([1, 1e-7, 1, 1]), "columns of 1e-06 to 1e"),
+        ((2, 3, 4), np.diag([1, 2e6, 1, 1]), "columns of 1e-06 to 1e"),
         ((2, 3, 4), np.diag([1, np.nan, 1, 1]), "must be finite"),
+        ((2, 3, 4), np.diag([1, 1e200, 1, 1]), "must be finite, below 1e"),
+        ((2, 3001, 4), np.diag([1, 1e6, 1, 1]), r"sides must be at most 1e\+09 mm"),
         ((2, 3, 4), np.eye(4)[[0, 0, 2, 3]] + np.eye(4), "one plane"),
     ],
 )

@@ -163,7 +163,7 @@ def test_source_is_read_while_it_is_the_one_in_the_cube(tmp_path, oblique_grid):
     with pytest.raises(DataError, match=r"scan\.nrrd must be the image.*'ann'.*chang"):
         testing.read_source(source, "image", "ann")
     path.unlink()
-    with pytest.raises(DataError, match=r"scan\.nrrd: could not be read"):
+    with pytest.raises(DataError, match=r"scan\.nrrd: must be a file that exists"):
         testing.read_source(source, "image", "ann")
 
 

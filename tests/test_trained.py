@@ -1,7 +1,10 @@
+import io
 import json
 import zipfile
 from dataclasses import asdict, replace
+from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -85,6 +88,168 @@ def test_archive_of_other_content_is_refused(traits, shown, tmp_path):
     path = tmp_path / "model.keras"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(TRAITS_NAME, traits)
+
+    with pytest.raises(DataError, match=shown):
+        load_trained(path)
+
+
+class Doubled(keras.layers.Layer):
+    """A layer of somebody's own."""
+
+    def call(self, x):
+        return 2 * x
+
+
+def write_lambda(path, marker):
+    """Save a network whose Lambda layer would leave a file behind if it ran."""
+    marker = str(marker)
+    inputs = keras.Input((4, 4, 4, 1))
+    outputs = keras.layers.Lambda(lambda x: (open(marker, "w").close(), x)[1])(inputs)
+    save_trained(path, keras.Model(inputs, outputs), TRAITS)
+    Path(marker).unlink()  # building the model ran the layer once
+
+
+def test_lambda_is_refused_and_not_run(tmp_path):
+    write_lambda(tmp_path / "model.keras", tmp_path / "ran")
+
+    with pytest.raises(DataError, match=r"nothing but the layers .*layers\.Lambda"):
+        load_trained(tmp_path / "model.keras")
+
+    assert not (tmp_path / "ran").exists()
+
+
+def test_layer_of_somebodys_own_is_refused_even_if_it_is_known_here(tmp_path):
+    keras.saving.register_keras_serializable()(Doubled)
+    inputs = keras.Input((4, 4, 4, 1))
+    save_trained(
+        tmp_path / "model.keras", keras.Model(inputs, Doubled()(inputs)), TRAITS
+    )
+
+    with pytest.raises(DataError, match=r"nothing but the layers .*Doubled"):
+        load_trained(tmp_path / "model.keras")
+
+
+def change_archive(path, changes, packing=zipfile.ZIP_STORED):
+    """Replace files in an archive."""
+    with zipfile.ZipFile(path) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", packing) as archive:
+        for name, data in {**content, **changes}.items():
+            archive.writestr(name, data)
+
+
+def test_function_named_inside_a_known_layer_is_refused(network, tmp_path):
+    path = tmp_path / "model.keras"
+    save_trained(path, network, TRAITS)
+    with zipfile.ZipFile(path) as archive:
+        config = json.loads(archive.read("config.json"))
+    config["config"]["layers"][1]["config"]["kernel_initializer"] = {
+        "module": "os",
+        "class_name": "function",
+        "config": "system",
+        "registered_name": "function",
+    }
+    change_archive(path, {"config.json": json.dumps(config)})
+
+    with pytest.raises(DataError, match=r"Received: os\.function$"):
+        load_trained(path)
+
+
+def test_optimizer_left_by_a_training_is_no_harm(network, tmp_path):
+    network.compile(optimizer="rmsprop", loss="mse")
+    save_trained(tmp_path / "model.keras", network, TRAITS)
+
+    assert load_trained(tmp_path / "model.keras")[1] == TRAITS
+
+
+@pytest.mark.parametrize(
+    ("traits", "shown"),
+    [
+        ({"model": "resnet"}, "'model', not resnet"),
+        ({"spacing": (2.0, -1.0, 0.5)}, "'spacing'"),
+        ({"spacing": (2.0, float("nan"), 0.5)}, "'spacing'"),
+        ({"patch_size": (100000, 100000, 100000)}, "'patch_size'"),
+        ({"patch_size": (0, 8, 16)}, "'patch_size'"),
+        ({"class_names": ("background",)}, "'class_names'"),
+        ({"label_values": ((), (20,))}, "'label_values'"),
+        ({"label_values": ((), (20,), (21,), (2**31,))}, "'label_values'"),
+        ({"intensity": ("window", 3, -3)}, "'intensity'"),
+        ({"architecture": {"depth": 99}}, "'architecture'"),
+        ({"architecture": {"depth": 1, "layers": "x"}}, "'architecture'"),
+        ({"orientation": "LPS"}, "'orientation', not LPS"),
+        ({"spacing": None}, "'NoneType'"),
+    ],
+)
+def test_traits_that_cannot_be_are_refused(network, tmp_path, traits, shown):
+    path = tmp_path / "model.keras"
+    save_trained(path, network, TRAITS)
+    change_archive(path, {TRAITS_NAME: json.dumps(asdict(TRAITS) | traits)})
+
+    with pytest.raises(DataError, match=f"cannot be loaded as a model: .*{shown}"):
+        load_trained(path)
+
+
+def test_weights_of_another_network_are_refused_in_one_sentence(network, tmp_path):
+    wider = replace(TRAITS, architecture={**TRAITS.architecture, "filters": 4})
+    save_trained(tmp_path / "model.keras", network, wider)
+
+    with pytest.raises(DataError, match="cannot be loaded as a model") as caught:
+        load_trained(tmp_path / "model.keras")
+
+    assert "\n" not in str(caught.value)
+
+
+def rewritten_weights(path, change):
+    """Change the HDF5 file of the weights."""
+    with zipfile.ZipFile(path) as archive:
+        content = io.BytesIO(archive.read("model.weights.h5"))
+    with h5py.File(content, "r+") as weights:
+        change(weights)
+    return content.getvalue()
+
+
+def add_link(weights):
+    weights["layers/other"] = h5py.ExternalLink("/etc/passwd", "/")
+
+
+def add_external(weights):
+    storage = [("/etc/passwd", 0, 8)]
+    weights.create_dataset("layers/other", (8,), "u1", external=storage)
+
+
+def add_zeros(weights):
+    chunks = (2**20,)
+    weights.create_dataset("other", (2**40,), "u1", chunks=chunks, compression="gzip")
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        (add_link, "must hold 'other' itself. Received: a link to '/' of /etc/passwd"),
+        (add_external, "must hold 'other' itself. Received: bytes in another file"),
+        (add_zeros, r"model\.weights\.h5 promises 1\d+ bytes"),
+    ],
+)
+def test_weights_that_are_not_in_the_file_are_refused(network, tmp_path, change, shown):
+    path = tmp_path / "model.keras"
+    save_trained(path, network, TRAITS)
+    change_archive(path, {"model.weights.h5": rewritten_weights(path, change)})
+
+    with pytest.raises(DataError, match=shown):
+        load_trained(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (TRAITS_NAME, r"traits\.json has 33554432 bytes, more than 16777216"),
+        ("model.weights.h5", r"model\.weights\.h5 unpacks to 33554432 bytes from"),
+    ],
+)
+def test_archive_that_unpacks_to_much_more_is_refused(network, tmp_path, name, shown):
+    path = tmp_path / "model.keras"
+    save_trained(path, network, TRAITS)
+    change_archive(path, {name: bytes(2**25)}, zipfile.ZIP_DEFLATED)
 
     with pytest.raises(DataError, match=shown):
         load_trained(path)

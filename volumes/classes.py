@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from volumes.errors import DataError, UsageError
+from volumes.limits import MAX_LABEL
 
 MAX_CLASSES = 256  # the cube keeps a class in a byte
-MAX_LABEL = 65535
 
 
 @dataclass(frozen=True)

@@ -19,27 +19,20 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from volumes.cube_layout import (
+    ATTRIBUTES,
+    COLUMNS,
+    FORMAT_VERSION,
+    TEXT,
+    read_dicts,
+    read_layout,
+    read_numbers,
+    read_texts,
+)
 from volumes.errors import DataError
 from volumes.geometry import Grid
 from volumes.splits import SPLITS
 
-FORMAT_VERSION = 1
-TEXT = h5py.string_dtype()
-# Row-wise datasets besides image and label: name, shape of a row, dtype.
-COLUMNS = (
-    ("case_id", (), TEXT),
-    ("subject", (), TEXT),
-    ("copy", (), np.int64),
-    ("split", (), TEXT),
-    ("extent", (3, 2), np.int64),
-    ("affine", (4, 4), np.float64),
-    ("drawn", (), TEXT),
-    ("source", (), TEXT),
-)
-ATTRIBUTES = (
-    *("spacing", "class_names", "label_values", "intensity", "arguments"),
-    "versions",
-)
 MADE_WITH = ("numpy", "scipy", "numba", "h5py", "pynrrd", "nibabel")
 BYTES_PER_VOXEL = np.dtype(np.float16).itemsize + np.dtype(np.uint8).itemsize
 
@@ -155,27 +148,13 @@ class Cube:
         except OSError as error:
             raise DataError(f"{path} cannot be opened as HDF5: {error}") from error
         try:
-            self._check()
+            self._attributes, self._datasets = read_layout(self._file, self.path)
+        except (OSError, RuntimeError, KeyError) as error:
+            self._file.close()
+            raise DataError(f"{path} is damaged: {error}") from error
         except DataError:
             self._file.close()
             raise
-
-    def _check(self) -> None:
-        found = self._file.attrs.get("format_version")
-        if found is None:
-            raise DataError(f"{self.path} is HDF5 but no cube of makeCube.py.")
-        if found != FORMAT_VERSION:
-            raise DataError(
-                f"{self.path} must have format version {FORMAT_VERSION}. "
-                f"Received: {found}. Build it again with makeCube.py."
-            )
-        names = {"image", "label", *(name for name, _, _ in COLUMNS)}
-        missing = sorted(names - set(self._file))
-        missing += sorted({*ATTRIBUTES, "complete"} - set(self._file.attrs))
-        if missing:
-            raise DataError(f"{self.path} lacks {', '.join(missing)}.")
-        if not self._file.attrs["complete"]:
-            raise DataError(f"{self.path} was not finished. Build it again.")
 
     def __enter__(self) -> Cube:
         return self
@@ -188,13 +167,10 @@ class Cube:
         self._file.close()
 
     def __len__(self) -> int:
-        return self._file["image"].shape[0]
-
-    def _attribute(self, name: str) -> object:
-        return json.loads(self._file.attrs[name])
+        return self._datasets["image"].shape[0]
 
     def _column(self, name: str) -> list[str]:
-        return list(self._file[name].asstr()[:])
+        return read_texts(self._datasets[name], self.path)
 
     @cached_property
     def checksum(self) -> str:
@@ -209,37 +185,37 @@ class Cube:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Grid of every row, (I, J, K)."""
-        return self._file["image"].shape[1:]
+        return self._datasets["image"].shape[1:]
 
     @cached_property
     def spacing(self) -> tuple[float, float, float]:
         """Distance in mm between voxel centres along I, J, K."""
-        return tuple(self._attribute("spacing"))
+        return tuple(self._attributes["spacing"])
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
         """Name of each class; the first is the background."""
-        return tuple(self._attribute("class_names"))
+        return tuple(self._attributes["class_names"])
 
     @cached_property
     def label_values(self) -> tuple[tuple[int, ...], ...]:
         """Values of the label maps behind each class; none for the background."""
-        return tuple(tuple(values) for values in self._attribute("label_values"))
+        return tuple(tuple(values) for values in self._attributes["label_values"])
 
     @cached_property
     def intensity(self) -> list:
         """The mode that normalised every scan; see `measure_intensity`."""
-        return self._attribute("intensity")
+        return self._attributes["intensity"]
 
     @cached_property
     def arguments(self) -> dict:
         """What makeCube.py was asked for, as far as it decides the content."""
-        return self._attribute("arguments")
+        return self._attributes["arguments"]
 
     @cached_property
     def versions(self) -> dict[str, str]:
         """Versions of the packages that made the cube."""
-        return self._attribute("versions")
+        return self._attributes["versions"]
 
     @property
     def seed(self) -> int:
@@ -259,7 +235,7 @@ class Cube:
     @cached_property
     def copies(self) -> list[int]:
         """0 for the scan itself, 1, 2, ... for augmented copies, by row."""
-        return self._file["copy"][:].tolist()
+        return read_numbers(self._datasets["copy"], self.path).tolist()
 
     @cached_property
     def splits(self) -> list[str]:
@@ -269,22 +245,29 @@ class Cube:
     @cached_property
     def drawn(self) -> list[dict]:
         """Drawn augmentation parameters, by row."""
-        return [json.loads(text) for text in self._column("drawn")]
+        return read_dicts(self._datasets["drawn"], self.path)
 
     @cached_property
     def sources(self) -> list[dict]:
         """Paths, checksums, and the scan's grid and orientation, by row."""
-        return [json.loads(text) for text in self._column("source")]
+        return read_dicts(self._datasets["source"], self.path)
 
     @cached_property
     def extents(self) -> npt.NDArray[np.int64]:
         """Box of the grid that the scan fills, by row, shape (N, 3, 2)."""
-        return self._file["extent"][:]
+        extents = read_numbers(self._datasets["extent"], self.path)
+        first, last = extents[..., 0], extents[..., 1]
+        if (first < 0).any() or (first > last).any() or (last > self.shape).any():
+            raise DataError(
+                f"{self.path} must hold in `extent` boxes inside its grid. Received: "
+                f"{extents.min()} to {extents.max()} for {self.shape}"
+            )
+        return extents
 
     @cached_property
     def affines(self) -> npt.NDArray[np.float64]:
         """Cube voxel to the scan's world in mm, by row, shape (N, 4, 4)."""
-        return self._file["affine"][:]
+        return read_numbers(self._datasets["affine"], self.path)
 
     def rows(self, split: str | None = None, copy: int | None = None) -> list[int]:
         """List the rows of a split, or of one copy number, or of both."""
@@ -298,7 +281,12 @@ class Cube:
 
     def grid(self, row: int) -> Grid:
         """Give the grid of a row in the world of its scan."""
-        return Grid(self.shape, self.affines[row])
+        try:
+            return Grid(self.shape, self.affines[row])
+        except ValueError as error:
+            raise DataError(
+                f"{self.path} must hold a grid in `affine` of row {row}: {error}"
+            ) from error
 
     def image(
         self, row: int, box: tuple[slice, slice, slice] | None = None
@@ -314,8 +302,10 @@ class Cube:
 
     def _read(self, name: str, row: int, box: tuple | None) -> np.ndarray:
         try:
-            return self._file[name][(row, *(box or (slice(None),) * 3))]
+            return self._datasets[name][(row, *(box or (slice(None),) * 3))]
         except OSError as error:
             raise DataError(
                 f"{self.path} is damaged in `{name}` of row {row}: {error}"
             ) from error
+        except MemoryError as error:
+            raise DataError(f"{self.path} needs more memory than there is.") from error

@@ -10,17 +10,17 @@ import numpy as np
 
 from volumes.errors import DataError
 from volumes.geometry import Grid, canonical_axes
+from volumes.limits import MAX_INTENSITY, MAX_LABEL, MAX_VOXELS
 from volumes.nifti_format import read_nifti, read_nifti_grid, write_nifti
 from volumes.nrrd_format import kept_fields, read_nrrd, read_nrrd_grid, write_nrrd
 from volumes.nrrd_grid import geometry_fields
-from volumes.nrrd_header import DEFAULT_SPACE
+from volumes.nrrd_header import DEFAULT_SPACE, check_is_file
 from volumes.segments import format_segments
 from volumes.volume import Segment, Volume
 
 # Longest first, so that a stem loses the whole ending.
 SUFFIXES = (".seg.nrrd", ".seg.nhdr", ".nii.gz", ".nrrd", ".nhdr", ".nii")
 WRITTEN_SUFFIXES = (".seg.nrrd", ".nrrd", ".nii.gz", ".nii")
-MAX_LABEL = 65535
 _CHUNK_BYTES = 2**20
 _SHOWN_VALUES = 5
 # Two programs write one grid alike to about a thousandth of a millimetre.
@@ -39,18 +39,24 @@ def stem_of(path: str | Path) -> str:
     return name[: len(name) - len(suffix_of(path))]
 
 
-def read_volume(path: str | Path) -> Volume:
+def read_volume(path: str | Path, max_voxels: int = MAX_VOXELS) -> Volume:
     """Read an NRRD or NIfTI file as a volume in RAS+ mm.
 
     Args:
         path: A file that ends in one of `SUFFIXES`.
+        max_voxels: How many voxels its header may promise.
 
     Raises:
         DataError: If the file is missing, of another format, not a scalar 3-D
-            volume, cut off, or its header describes no grid.
+            volume, shorter or longer than its header says, too large for the
+            memory, or its header describes no grid.
     """
     path = Path(path)
-    return read_nifti(path) if _is_nifti(path) else read_nrrd(path)
+    read = read_nifti if _is_nifti(path) else read_nrrd
+    try:
+        return read(path, max_voxels)
+    except MemoryError as error:
+        raise DataError(f"{path} needs more memory than there is.") from error
 
 
 def read_grid(path: str | Path) -> Grid:
@@ -70,10 +76,14 @@ def _is_nifti(path: Path) -> bool:
     return suffix in (".nii", ".nii.gz")
 
 
-def read_label_map(path: str | Path) -> Volume:
+def read_label_map(path: str | Path, max_voxels: int = MAX_VOXELS) -> Volume:
     """Read a volume whose values are labels.
 
     Floats are fine as long as they hold whole numbers.
+
+    Args:
+        path: As of `read_volume`.
+        max_voxels: As of `read_volume`.
 
     Returns:
         The volume with an array of uint16.
@@ -82,14 +92,14 @@ def read_label_map(path: str | Path) -> Volume:
         DataError: If a value is not an integer from 0 to 65535, with up to five
             of those values; and whatever `read_volume` raises.
     """
-    volume = read_volume(path)
+    volume = read_volume(path, max_voxels)
     array = volume.array
     is_label = (array >= 0) & (array <= MAX_LABEL)  # False where not a number
     if array.dtype.kind == "f":
         is_label &= array == np.trunc(array)
     if not is_label.all():
         wrong = np.unique(array[~is_label])
-        shown = ", ".join(f"{value:g}" for value in wrong[:_SHOWN_VALUES].tolist())
+        shown = ", ".join(f"{value:.15g}" for value in wrong[:_SHOWN_VALUES].tolist())
         more = f" and {wrong.size - _SHOWN_VALUES} others" * (
             wrong.size > _SHOWN_VALUES
         )
@@ -200,8 +210,9 @@ def checksum(path: str | Path) -> str:
     """Give the SHA-256 of a file's bytes, in hexadecimal.
 
     Raises:
-        DataError: If the file cannot be read.
+        DataError: If the file is none, or cannot be read.
     """
+    check_is_file(Path(path))  # a device would never end
     digest = hashlib.sha256()
     try:
         with open(path, "rb") as stream:
@@ -235,16 +246,28 @@ def content_checksum(volume: Volume) -> str:
     return digest.hexdigest()
 
 
-def read_finite_volume(path: str | Path) -> Volume:
-    """Read a scan whose every voxel is a figure.
+def read_finite_volume(path: str | Path, max_voxels: int = MAX_VOXELS) -> Volume:
+    """Read a scan whose every voxel is a figure that can be reckoned with.
+
+    Args:
+        path: As of `read_volume`.
+        max_voxels: As of `read_volume`.
 
     Raises:
-        DataError: As `read_volume`, and if a voxel is NaN or infinite.
+        DataError: As `read_volume`, and if a voxel is NaN, infinite, or beyond
+            `MAX_INTENSITY`, so that no mean and deviation could be measured.
     """
-    volume = read_volume(path)
-    if volume.array.dtype.kind == "f" and not np.isfinite(volume.array).all():
-        count = np.count_nonzero(~np.isfinite(volume.array))
+    volume = read_volume(path, max_voxels)
+    array = volume.array
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        count = np.count_nonzero(~np.isfinite(array))
         raise DataError(
             f"{path} must hold finite values. Received: {count} NaN or infinite voxels"
+        )
+    low, high = array.min(), array.max()
+    if low < -MAX_INTENSITY or high > MAX_INTENSITY:
+        raise DataError(
+            f"{path} must hold values from {-MAX_INTENSITY:g} to {MAX_INTENSITY:g}. "
+            f"Received: {low:g} to {high:g}"
         )
     return volume

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from nibabel.orientations import aff2axcodes, io_orientation
 
+from volumes.limits import MAX_LENGTH, SPACING_RANGE
+
 # Two grids are one if no corner of theirs is further apart than this share of a
 # voxel: rounded headers pass, real shifts do not.
 SHARED_GRID_TOLERANCE = 0.02
@@ -60,7 +62,8 @@ class Grid:
         affine: Voxel index to world mm, shape (4, 4), not singular.
 
     Raises:
-        ValueError: If a side is empty, or the affine is not finite or singular.
+        ValueError: If a side is empty, the affine is not finite or singular, or a
+            length is none that a scan can have.
     """
 
     shape: tuple[int, int, int]
@@ -76,11 +79,18 @@ class Grid:
                 "A grid needs three sides of at least one voxel. "
                 f"Received: shape={self.shape}"
             )
-        lengths = np.linalg.norm(affine[:3, :3], axis=0)
-        if not (np.isfinite(affine).all() and (lengths > 0).all()):
+        is_finite = (np.abs(affine) < MAX_LENGTH).all()  # False where not a number
+        lengths = np.linalg.norm(affine[:3, :3] if is_finite else np.eye(3), axis=0)
+        low, high = SPACING_RANGE
+        if not (is_finite and (lengths >= low).all() and (lengths <= high).all()):
             raise ValueError(
-                "The affine must be finite with no zero column. "
-                f"Received: affine={affine.tolist()}"
+                f"The affine must be finite, below {MAX_LENGTH:g} mm, with columns of "
+                f"{low:g} to {high:g} mm. Received: affine={affine.tolist()}"
+            )
+        if (lengths * self.shape).max() > MAX_LENGTH:
+            raise ValueError(
+                f"A grid's sides must be at most {MAX_LENGTH:g} mm long. Received: "
+                f"shape={self.shape}, spacing={lengths.tolist()}"
             )
         if abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-3:
             raise ValueError(

@@ -79,3 +79,14 @@ def measure_intensity(image: np.ndarray, mode: Sequence[str | float]) -> Intensi
     # Rounding gives a constant scan a spread that is almost, not quite, 0.
     scale = float(clipped.std()) if low < high else 1.0
     return Intensity("zscore", low, high, float(clipped.mean()), scale)
+
+
+def is_mode(mode: Sequence) -> bool:
+    """Tell whether a file names a mode that `measure_intensity` takes."""
+    if len(mode) == 1:
+        return mode[0] in ("auto", "zscore")
+    return (
+        len(mode) == 3
+        and mode[0] == "window"
+        and -np.inf < float(mode[1]) < float(mode[2]) < np.inf
+    )

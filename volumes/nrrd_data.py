@@ -11,17 +11,20 @@ import gzip
 import math
 import os
 import zlib
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
 
 from volumes.errors import DataError
 from volumes.nrrd_header import NrrdHeader
+from volumes.packed import SURPLUS_BYTES, CutOffError, read_up_to
+from volumes.text import shorten
 
-# How much may be decoded beyond the promised bytes: before the voxels, where
-# `byte skip` says so, and after them, to say by how much a file is too long.
+# How much may stand before the voxels, where the header says so.
 MAX_SKIPPED_BYTES = 2**24
-_SURPLUS_BYTES = 2**16
+MAX_SKIPPED_LINES = 2**16
+_SURPLUS_WORDS = 2**16
 _CHUNK_BYTES = 2**20
 _MAX_DIGITS = 64
 
@@ -38,21 +41,28 @@ def read_voxels(header: NrrdHeader) -> np.ndarray:
             the encoding that the header names.
     """
     byte_skip = header.fields.get("byte skip", 0)
-    if header.fields.get("line skip", 0) < 0:
-        raise header.fault("line skip", "must not be negative")
+    line_skip = header.fields.get("line skip", 0)
+    if not 0 <= line_skip <= MAX_SKIPPED_LINES:
+        raise header.fault("line skip", f"must be from 0 to {MAX_SKIPPED_LINES}")
     if byte_skip < -1:
         raise header.fault("byte skip", "must be -1 or more")
     try:
         with header.data_path.open("rb") as stream:
             stream.seek(header.data_offset)
-            for _ in range(header.fields.get("line skip", 0)):
-                if not stream.readline():
-                    break
+            _skip_lines(stream, line_skip)
             flat = _read_flat(stream, header, byte_skip)
     except OSError as error:
         raise DataError(f"{header.data_path}: could not be read: {error}") from error
     flat = flat.astype(header.dtype.newbyteorder("="), copy=False)
     return flat.reshape(header.shape, order="F")
+
+
+def _skip_lines(stream: BinaryIO, count: int) -> None:
+    """Pass over lines of any length, or to the end of the file."""
+    for _ in range(count):
+        while part := stream.readline(_CHUNK_BYTES):
+            if part.endswith(b"\n"):
+                break
 
 
 def _read_flat(stream: BinaryIO, header: NrrdHeader, byte_skip: int) -> np.ndarray:
@@ -105,38 +115,32 @@ def _read_packed(stream: BinaryIO, header: NrrdHeader, byte_skip: int) -> bytear
     if byte_skip > MAX_SKIPPED_BYTES:
         raise header.fault("byte skip", f"must be at most {MAX_SKIPPED_BYTES}")
     skip = MAX_SKIPPED_BYTES if byte_skip == -1 else byte_skip
-    content = _unpack(stream, header, promised + skip + _SURPLUS_BYTES)
+    content = _unpack(stream, header, promised + skip + SURPLUS_BYTES)
     if byte_skip == -1:
         skip = max(len(content) - promised, 0)
     received = max(len(content) - skip, 0)
     if received != promised:
-        at_least = "at least " if received >= promised + _SURPLUS_BYTES else ""
+        at_least = "at least " if received >= promised + SURPLUS_BYTES else ""
         raise _length_fault(header, f"{promised} bytes", f"{at_least}{received} bytes")
     del content[:skip]
     return content
 
 
 def _unpack(stream: BinaryIO, header: NrrdHeader, limit: int) -> bytearray:
-    """Unpack up to `limit` bytes; less where the stream is cut off."""
-    content = bytearray()
+    """Unpack up to `limit` bytes."""
     try:
         with _DECODERS[header.encoding](stream, "rb") as unpacked:
-            while len(content) < limit:
-                chunk = unpacked.read1(min(_CHUNK_BYTES, limit - len(content)))
-                if not chunk:
-                    break
-                content += chunk
-    except EOFError as error:
+            return read_up_to(unpacked, limit)
+    except CutOffError as error:
         raise _length_fault(
             header,
             f"{_promised_bytes(header)} bytes",
-            f"{len(content)} bytes, then the {header.encoding} stream is cut off",
+            f"{error.received} bytes, then the {header.encoding} stream is cut off",
         ) from error
     except (OSError, zlib.error) as error:
         raise header.fault(
-            "encoding", f"must be the one the data are in ({error})"
+            "encoding", f"must be the one the data are in ({shorten(str(error))})"
         ) from error
-    return content
 
 
 def _read_text(stream: BinaryIO, header: NrrdHeader, byte_skip: int) -> np.ndarray:
@@ -145,15 +149,42 @@ def _read_text(stream: BinaryIO, header: NrrdHeader, byte_skip: int) -> np.ndarr
         raise header.fault("byte skip", "must not be -1 where the encoding is text")
     stream.seek(byte_skip, os.SEEK_CUR)
     promised = math.prod(header.shape)
-    words = stream.read(promised * _MAX_DIGITS + _SURPLUS_BYTES)
-    words = words.replace(b",", b" ").split()
-    if len(words) != promised:
-        raise _length_fault(header, f"{promised} numbers", f"{len(words)} numbers")
-    is_integer = header.dtype.kind in "iu"
+    parts, received = [np.empty(0, header.dtype)], 0
+    for words in _words(stream, header):
+        parts.append(_numbers(words, header))
+        received += len(words)
+        if received >= promised + _SURPLUS_WORDS:
+            break
+    if received != promised:
+        at_least = "at least " if received >= promised + _SURPLUS_WORDS else ""
+        raise _length_fault(
+            header, f"{promised} numbers", f"{at_least}{received} numbers"
+        )
+    return np.concatenate(parts)
+
+
+def _words(stream: BinaryIO, header: NrrdHeader) -> Iterator[list[bytes]]:
+    """Split what is left of a file at blanks and commas, a piece at a time."""
+    begun = b""
+    while chunk := stream.read(_CHUNK_BYTES):
+        text = begun + chunk.replace(b",", b" ")
+        words = text.split()
+        # The last word may go on in the next piece.
+        begun = b"" if text[-1:].isspace() else words.pop()
+        if len(begun) > _MAX_DIGITS or b"_" in text:  # Python's 1_000 is no number here
+            raise header.fault("type", "must be that of numbers, but the data are not")
+        yield words
+    if begun:
+        yield [begun]
+
+
+def _numbers(words: list[bytes], header: NrrdHeader) -> np.ndarray:
+    """Turn words into voxels; refuse those that the type cannot hold."""
+    number = int if header.dtype.kind in "iu" else float
     try:
-        numbers = [int(word) if is_integer else float(word) for word in words]
-        return np.array(numbers, dtype=header.dtype)
-    except (ValueError, OverflowError) as error:
+        with np.errstate(over="raise"):
+            return np.array([number(word) for word in words], dtype=header.dtype)
+    except (ValueError, ArithmeticError) as error:
         raise header.fault(
-            "type", f"must fit every number of the data ({error})"
-        ) from (error)
+            "type", f"must fit every number of the data ({shorten(str(error))})"
+        ) from error

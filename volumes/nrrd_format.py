@@ -10,6 +10,7 @@ import numpy as np
 
 from volumes.atomic import replacing
 from volumes.geometry import Grid
+from volumes.limits import MAX_VOXELS
 from volumes.nrrd_data import read_voxels
 from volumes.nrrd_grid import geometry_fields, grid_of
 from volumes.nrrd_header import DEFAULT_SPACE, SPACE_NAMES, read_header
@@ -26,13 +27,14 @@ _TYPE_NAMES = {
 _COMPRESSION_LEVEL = 6
 
 
-def read_nrrd(path: Path) -> Volume:
+def read_nrrd(path: Path, max_voxels: int = MAX_VOXELS) -> Volume:
     """Read a scalar 3-D NRRD file, attached or detached.
 
     Raises:
-        DataError: If it is not one, or not what its header says.
+        DataError: If it is not one, or not what its header says, or says more
+            than `max_voxels`.
     """
-    header = read_header(path)
+    header = read_header(path, max_voxels)
     grid, notes = grid_of(header)
     return Volume(
         array=read_voxels(header),

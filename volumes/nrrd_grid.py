@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from volumes.geometry import Grid, affine_from
+from volumes.limits import MAX_LENGTH
 from volumes.nrrd_header import (
     DEFAULT_SPACE,
     SPACE_NAMES,
@@ -14,8 +15,6 @@ from volumes.nrrd_header import (
     NrrdHeader,
 )
 
-# A thousand kilometres: beyond it stands a slip, or no number at all.
-_MAX_LENGTH = 1e9
 _MILLIMETRES = ("mm", "millimeter", "millimeters", "millimetre", "millimetres", "")
 
 
@@ -50,8 +49,9 @@ def grid_of(header: NrrdHeader) -> tuple[Grid, tuple[str, ...]]:
     try:
         return Grid(header.shape, affine + 0.0), tuple(notes)  # + 0: no minus zero
     except ValueError as error:
+        field = "spacings" if _directions(header) is None else "space directions"
         raise header.fault(
-            "space directions", "must hold three vectors that span space"
+            field, "must span space, by voxels of 1e-6 to 1e6 mm and up to 1e9 mm"
         ) from error
 
 
@@ -92,7 +92,7 @@ def _directions(header: NrrdHeader) -> npt.NDArray[np.float64] | None:
     if any(missing) or len(rows) != 3 or any(len(row) != 3 for row in rows):
         raise header.fault("space directions", "must hold three vectors of three")
     columns = np.array(rows, dtype=np.float64).T
-    if not (np.abs(columns) < _MAX_LENGTH).all():
+    if not (np.abs(columns) < MAX_LENGTH).all():
         raise header.fault("space directions", "must hold finite numbers, in mm")
     return columns
 
@@ -102,7 +102,7 @@ def _spacings(header: NrrdHeader) -> tuple[float, ...] | None:
     spacings = header.fields.get("spacings")
     if spacings is None:
         return None
-    if len(spacings) != 3 or not ((spacings > 0) & (spacings < _MAX_LENGTH)).all():
+    if len(spacings) != 3 or not ((spacings > 0) & (spacings < MAX_LENGTH)).all():
         raise header.fault("spacings", "must hold three positive numbers")
     return tuple(spacings.tolist())
 
@@ -113,7 +113,7 @@ def _origin(header: NrrdHeader, notes: list[str]) -> npt.NDArray[np.float64]:
     if origin is None:
         notes.append("The header gives no space origin: taken as (0, 0, 0).")
         return np.zeros(3)
-    if len(origin) != 3 or not (np.abs(origin) < _MAX_LENGTH).all():
+    if len(origin) != 3 or not (np.abs(origin) < MAX_LENGTH).all():
         raise header.fault("space origin", "must hold three finite numbers, in mm")
     return np.asarray(origin, dtype=np.float64)
 

@@ -1,9 +1,4 @@
-"""The header of an NRRD file: its lines, its checks, and the grid it describes.
-
-pynrrd parses the values, one field at a time, so that an error can name its
-field. The lines are gathered here, because pynrrd takes a key/value pair such
-as `byte skip:= -1` for a field, drops letters beyond ASCII, and stumbles over
-lists of data files.
+"""The header of an NRRD file, checked: what a scalar 3-D volume must say of itself.
 
 Reference:
     [NRRD format](https://teem.sourceforge.net/nrrd/format.html).
@@ -13,18 +8,16 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import nrrd
 import numpy as np
 
 from volumes.errors import DataError
-
-MAX_VOXELS = 2**31
-MAX_HEADER_BYTES = 2**24
+from volumes.limits import MAX_VOXELS
+from volumes.nrrd_lines import FIELDS, parse_field, read_lines
+from volumes.text import shorten, shown
 
 # What a file's x, y, z are multiplied by to become right, anterior, superior.
 SPACE_SIGNS = {
@@ -41,20 +34,8 @@ SPACE_NAMES = {
 DEFAULT_SPACE = "left-posterior-superior"
 UNPLACED_SPACES = ("scanner-xyz", "3d-right-handed", "3d-left-handed")
 
-_FIELDS = (
-    *("type", "dimension", "sizes", "encoding", "endian", "kinds", "data file"),
-    *("line skip", "byte skip", "space", "space dimension", "space directions"),
-    *("space origin", "space units", "spacings", "measurement frame"),
-)
-# The format allows some names without their space, and either case.
-_FIELD_NAMES = {
-    **{name.replace(" ", ""): name for name in _FIELDS},
-    **{name: name for name in _FIELDS},
-}
 _REQUIRED = ("type", "dimension", "sizes", "encoding")
-_INTEGERS = ("dimension", "sizes", "line skip", "byte skip", "space dimension")
 _SCALAR_KINDS = ("domain", "space", "none", "???")
-_MULTIPLE_FILES = re.compile(r"LIST( \d+)?|.*%.*(\s+-?\d+){3,4}")
 
 _TYPES = {
     "i1": "signed char|int8|int8_t",
@@ -79,8 +60,7 @@ class NrrdHeader:
 
     Args:
         path: The file it stands in.
-        text: Fields by their full lower-case names, and key/value pairs; where
-            a pair bears the name of a field, the field.
+        text: Fields by their full lower-case names, and key/value pairs.
         fields: The fields that matter here, parsed.
         data_path: The file the voxels stand in, `path` itself if attached.
         data_offset: Where in `data_path` to begin, before lines and bytes are
@@ -118,7 +98,7 @@ class NrrdHeader:
 
     def fault(self, field: str, demand: str) -> DataError:
         """Build the error that names a field and what it holds."""
-        received = repr(self.text[field]) if field in self.text else "no such field"
+        received = shown(self.text[field]) if field in self.text else "no such field"
         return DataError(f"{self.path}: field '{field}' {demand}. Received: {received}")
 
 
@@ -133,8 +113,12 @@ def check_is_file(path: Path) -> None:
         raise DataError(f"{path}: must be a file that exists. Received: {kind}")
 
 
-def read_header(path: Path) -> NrrdHeader:
+def read_header(path: Path, max_voxels: int = MAX_VOXELS) -> NrrdHeader:
     """Read and check the header of a scalar 3-D NRRD file.
+
+    Args:
+        path: The file.
+        max_voxels: How many its sizes may promise.
 
     Raises:
         DataError: If the file is no NRRD file, not scalar and 3-D, or asks for
@@ -143,7 +127,7 @@ def read_header(path: Path) -> NrrdHeader:
     check_is_file(path)
     try:
         with path.open("rb") as stream:
-            fields, pairs = _read_lines(stream, path)
+            fields, pairs = read_lines(stream, path)
             offset = stream.tell()
     except OSError as error:
         raise DataError(f"{path}: could not be read: {error}") from error
@@ -152,87 +136,13 @@ def read_header(path: Path) -> NrrdHeader:
         if name not in fields:
             raise DataError(f"{path}: field '{name}' must be given. Received: none")
     parsed = {
-        name: _parse(name, fields[name], path) for name in _FIELDS if name in fields
+        name: parse_field(name, fields[name], path) for name in FIELDS if name in fields
     }
     header = NrrdHeader(path, text, parsed, path, offset)
     if "data file" in parsed:
         header = NrrdHeader(path, text, parsed, _data_path(header), 0)
-    _check_scalar_volume(header)
+    _check_scalar_volume(header, max_voxels)
     return header
-
-
-def _read_lines(stream: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Gather fields and key/value pairs up to the first empty line."""
-    magic = stream.readline(80)
-    if not re.fullmatch(rb"NRRD000[1-5]", magic.rstrip()):
-        raise DataError(
-            f"{path}: an NRRD file must begin with NRRD0001 to NRRD0005. "
-            f"Received: {magic[:16]!r}"
-        )
-    fields: dict[str, str] = {}
-    pairs: dict[str, str] = {}
-    while line := stream.readline(MAX_HEADER_BYTES).rstrip():
-        if stream.tell() > MAX_HEADER_BYTES:
-            raise DataError(
-                f"{path}: the header must end with an empty line within "
-                f"{MAX_HEADER_BYTES} bytes. Received: none"
-            )
-        if line.startswith(b"#"):
-            continue
-        match = re.fullmatch(r"([^:]+):(=?)(.*)", line.decode("utf-8", "replace"))
-        if match is None:
-            raise DataError(
-                f'{path}: each header line must read "field: value" or '
-                f'"key:=value". Received: {line[:60]!r}'
-            )
-        name, is_pair, value = match[1].strip(), match[2], match[3].strip()
-        if is_pair:
-            pairs[name] = re.sub(r"\\([\\n])", _unescape, value)
-            continue
-        name = _FIELD_NAMES.get(name.lower(), name)
-        if name in fields:
-            raise DataError(
-                f"{path}: field '{name}' must be given once. "
-                f"Received: {fields[name]!r} and {value!r}"
-            )
-        fields[name] = value
-        if name == "data file" and _MULTIPLE_FILES.fullmatch(value):
-            raise DataError(
-                f"{path}: field 'data file' must name one file; data spread over "
-                f"several files (LIST or a numbered pattern) are not read. "
-                f"Received: {value!r}"
-            )
-    return fields, pairs
-
-
-def _unescape(match: re.Match[str]) -> str:
-    return "\n" if match[1] == "n" else match[1]
-
-
-def _parse(name: str, value: str, path: Path) -> Any:
-    """Parse one field: whole numbers here, the rest by pynrrd."""
-    if name in _INTEGERS:
-        words = value.split()
-        if not words or not all(re.fullmatch(r"[-+]?\d{1,18}", word) for word in words):
-            raise DataError(
-                f"{path}: field '{name}' must hold integers. Received: {value!r}"
-            )
-        numbers = [int(word) for word in words]
-        if name == "sizes":
-            return numbers
-        if len(numbers) > 1:
-            raise DataError(
-                f"{path}: field '{name}' must hold one integer. Received: {value!r}"
-            )
-        return numbers[0]
-    # A writer may put blanks inside the parentheses of a vector; pynrrd may not.
-    tight = re.sub(r"\s*,\s*|(?<=\()\s+|\s+(?=\))", lambda m: m[0].strip(), value)
-    try:
-        return nrrd.read_header(["NRRD0005", f"{name}: {tight}"])[name]
-    except (nrrd.NRRDError, ValueError, OverflowError, TypeError) as error:
-        raise DataError(
-            f"{path}: field '{name}' could not be parsed ({error}). Received: {value!r}"
-        ) from error
 
 
 def _data_path(header: NrrdHeader) -> Path:
@@ -256,7 +166,7 @@ def _data_path(header: NrrdHeader) -> Path:
     return target
 
 
-def _check_scalar_volume(header: NrrdHeader) -> None:
+def _check_scalar_volume(header: NrrdHeader, max_voxels: int) -> None:
     """Refuse what is not a scalar 3-D volume of a readable size and type."""
     sides = header.fields["sizes"]
     kinds = [kind.lower() for kind in header.fields.get("kinds", [])]
@@ -279,10 +189,12 @@ def _check_scalar_volume(header: NrrdHeader) -> None:
     if dimension != 3 or not set(kinds) <= set(_SCALAR_KINDS):
         raise DataError(
             f"{header.path}: must be a scalar 3-D volume (fields 'dimension', 'kinds')."
-            f" Received: {what}"
+            f" Received: {shorten(what)}"
         )
-    if min(sides) < 1 or math.prod(sides) > MAX_VOXELS:
+    if min(sides) < 1 or math.prod(sides) > max_voxels:
         raise header.fault(
-            "sizes", f"must be positive and at most {MAX_VOXELS} voxels together"
+            "sizes",
+            f"must be positive and at most {max_voxels} voxels together, which "
+            "--max-voxels raises",
         )
     header.dtype  # noqa: B018 - refuses an unknown type or byte order

@@ -18,8 +18,14 @@ from pathlib import Path
 from volumes.errors import DataError
 from volumes.files import SUFFIXES, stem_of, suffix_of
 from volumes.splits import SPLITS
+from volumes.text import shown
 
-_SHOWN_CHARACTERS = 120
+# The largest collections of spines have some thousands of scans; a list of a million
+# lines is a slip, and to look for its files would take minutes.
+MAX_LINES = 20_000
+MAX_BYTES = 2**23
+MAX_LINE_CHARACTERS = 20_000
+_SHOWN_FAULTS = 50
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,10 @@ def read_pairs(path: str | Path) -> list[Pair]:
     path = Path(path)
     lines, faults = _parse(_read_text(path), path.parent)
     faults += _path_faults(lines)
-    case_ids = _case_ids([line.image for line in lines])
+    # Names are sought only where every file is there, and once.
+    case_ids = [f"line {line.number}" for line in lines]
+    if not faults:
+        case_ids = _case_ids([line.image for line in lines])
     pairs = [
         Pair(
             image=line.image,
@@ -89,19 +98,34 @@ def read_pairs(path: str | Path) -> list[Pair]:
             "Received: none"
         )
     if faults:
-        count = f"{len(faults)} fault" + "s" * (len(faults) > 1)
-        raise DataError(
-            "\n".join(
-                [f"{path}: {count} in the pair list."]
-                + [f"  line {number}: {fault}" for number, fault in sorted(faults)]
-            )
-        )
+        raise DataError(_describe_faults(path, sorted(faults)))
     return pairs
 
 
+def _describe_faults(path: Path, faults: Sequence[tuple[int, str]]) -> str:
+    """Say how many faults there are, and the first of them a line each."""
+    count = f"{len(faults)} fault" + "s" * (len(faults) > 1)
+    text = [f"{path}: {count} in the pair list."]
+    text += [f"  line {number}: {fault}" for number, fault in faults[:_SHOWN_FAULTS]]
+    if len(faults) > _SHOWN_FAULTS:
+        text.append(f"  and {len(faults) - _SHOWN_FAULTS} more")
+    return "\n".join(text)
+
+
 def _read_text(path: Path) -> str:
+    """Read the list, unless it is longer than any list can be."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+        bare = content.rstrip(b"\r\n")
+        lines = 1 + max(bare.count(b"\n"), bare.count(b"\r"))
+        if len(content) > MAX_BYTES or lines > MAX_LINES:
+            raise DataError(
+                f"{path}: a pair list must have at most {MAX_LINES} lines and "
+                f"{MAX_BYTES} bytes. Received: {lines} lines in "
+                f"{'the first ' * (len(content) > MAX_BYTES)}{len(content)} bytes"
+            )
+        return content.decode("utf-8-sig")
     except OSError as error:
         raise DataError(f"{path}: could not be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -148,20 +172,23 @@ def _parse(text: str, folder: Path) -> tuple[list[_Line], list[tuple[int, str]]]
 
 def _columns(content: str) -> tuple[list[str], str]:
     """Split a line at commas outside double quotes; return columns or a fault."""
-    shown = repr(content[:_SHOWN_CHARACTERS])
-    if "\0" in content:
-        return [], f"a line must be plain text. Received: {shown}"
+    received = shown(content)
+    if "\0" in content or len(content) > MAX_LINE_CHARACTERS:
+        return [], (
+            f"a line must be plain text of at most {MAX_LINE_CHARACTERS} characters. "
+            f"Received: {received}"
+        )
     if content.count('"') % 2:
-        return [], f"double quotes must come in pairs. Received: {shown}"
+        return [], f"double quotes must come in pairs. Received: {received}"
     parts = re.findall(r'(?:^|,)((?:"[^"]*"|[^",])*)', content)
     columns = [_bare(part) for part in parts]
     if not 2 <= len(columns) <= 4:
         return [], (
             "a line must read image,label or image,label,subject,split. "
-            f"Received: {len(columns)} column{'s' * (len(columns) != 1)}, {shown}"
+            f"Received: {len(columns)} column{'s' * (len(columns) != 1)}, {received}"
         )
     if not columns[0] or not columns[1]:
-        return [], f"the image and the label must both be named. Received: {shown}"
+        return [], f"the image and the label must both be named. Received: {received}"
     return columns, ""
 
 

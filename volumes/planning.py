@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from volumes.geometry import (
     largest_corner_distance,
     share_a_grid,
 )
+from volumes.limits import MAX_VOXELS
 from volumes.pairs import Pair
 
 # A scan in work: its voxels as read, smoothed, and a warped copy with scratch; a
@@ -59,14 +61,19 @@ class Facts:
     notes: tuple[str, ...]
 
 
-def survey(pair: Pair) -> Facts:
+def survey(pair: Pair, max_voxels: int = MAX_VOXELS) -> Facts:
     """Read an image and its label map, and see that they belong together.
+
+    Args:
+        pair: Of the pair list.
+        max_voxels: How many a file's header may promise.
 
     Raises:
         DataError: If either cannot be used, or their grids differ; both are
             named.
     """
-    image, label_map = read_finite_volume(pair.image), read_label_map(pair.label)
+    image = read_finite_volume(pair.image, max_voxels)
+    label_map = read_label_map(pair.label, max_voxels)
     grid = image.grid
     if not share_a_grid(grid, label_map.grid):
         distance = largest_corner_distance(grid, label_map.grid)
@@ -205,10 +212,11 @@ def foresee(facts: Sequence[Facts], rows: Sequence[int], shape: Sequence[int]) -
         rows: How many rows each case becomes.
         shape: Of the cube.
     """
-    padded = int(np.prod(shape))
+    # In Python's integers: a scan with a slip in its spacing overflows numpy's.
+    padded = math.prod(shape)
     cube = padded * sum(rows) * np.dtype(np.float16).itemsize
     memory = max(
-        int(np.prod(fact.grid.shape)) * BYTES_PER_SCAN_VOXEL
+        math.prod(fact.grid.shape) * BYTES_PER_SCAN_VOXEL
         + padded * (BYTES_PER_WARPED_VOXEL + 2 * count * BYTES_PER_VOXEL)
         for fact, count in zip(facts, rows, strict=True)
     )

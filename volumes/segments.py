@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from volumes.errors import DataError
+from volumes.limits import MAX_LABEL
+from volumes.text import shown
 from volumes.vertebrae import label_color, vertebra_name
 from volumes.volume import Segment
 
@@ -36,12 +38,12 @@ def parse_segments(header: Mapping[str, str], path: Path) -> tuple[Segment, ...]
     unreadable colour to the label's default.
 
     Raises:
-        DataError: If a label value is not an integer of at least 1.
+        DataError: If a label value is not an integer from 1 to 65535.
     """
     numbers = {
         int(match[1])
         for key in header
-        if (match := re.fullmatch(r"Segment(\d+)_(ID|Name|LabelValue)", key))
+        if (match := re.fullmatch(r"Segment(\d{1,9})_(ID|Name|LabelValue)", key))
     }
     return tuple(_parse_segment(header, number, path) for number in sorted(numbers))
 
@@ -49,10 +51,10 @@ def parse_segments(header: Mapping[str, str], path: Path) -> tuple[Segment, ...]
 def _parse_segment(header: Mapping[str, str], number: int, path: Path) -> Segment:
     prefix = f"Segment{number}_"
     text = header.get(prefix + "LabelValue", "1")
-    if not re.fullmatch(r"[1-9]\d*", text):
+    if not re.fullmatch(r"[1-9]\d{0,4}", text) or int(text) > MAX_LABEL:
         raise DataError(
-            f"{path}: {prefix}LabelValue must be an integer of at least 1. "
-            f"Received: {text!r}"
+            f"{path}: {prefix}LabelValue must be an integer from 1 to {MAX_LABEL}. "
+            f"Received: {shown(text)}"
         )
     value = int(text)
     name = header.get(prefix + "Name") or header.get(prefix + "ID") or f"label {value}"

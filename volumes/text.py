@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+_SHOWN_CHARACTERS = 120
+
+
+def shorten(text: str) -> str:
+    """Cut a text that a file may make as long as it likes, and say how long it is."""
+    if len(text) <= _SHOWN_CHARACTERS:
+        return text
+    return f"{text[:_SHOWN_CHARACTERS]}... ({len(text)} characters)"
+
+
+def shown(value: object) -> str:
+    """Write what was received as a message shows it: on one line, not too long."""
+    return shorten(repr(value))
+
 
 def format_figure(value: float | None, decimals: int, *, sign: bool = False) -> str:
     """Write a figure, or "n/a" where there is none; no "-0.00"."""
