@@ -57,6 +57,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add("--workers", type=int, default=os.cpu_count(), metavar="N", help="processes (default: one a core)")
     add("--max-voxels", type=int, default=MAX_VOXELS, metavar="N", help="refuse a scan whose header promises more (default 2147483648)")
     add("--force", action="store_true", help="replace an existing cube")
+    add("--resume", action="store_true", help="go on with a build that was cut short")
+    add("--on-error", choices=("stop", "skip"), default="stop", help="what a scan that cannot be used means: no cube (stop, default), or a cube without it (skip)")
     args = parser.parse_args(argv)
     check_args(parser, args)
     return args
@@ -150,28 +152,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Survey every case, plan the cube, make it, and say what is in it."""
     args = vars(parse_args(argv))
     # Late, so that --help and a wrong flag answer at once.
-    from augment import building
+    from augment import building, making
     from volumes.pairs import read_pairs
 
-    output = args["output"]
+    output, skip = args["output"], args["on_error"] == "skip"
+    way = {"force": args["force"], "resume": args["resume"]}
     try:
-        building.check_output(output, force=args["force"])
+        building.check_output(output, **way)
         compose = choose_augmentation(args)
-        pairs = read_pairs(args["pairs"])
-        facts = building.survey_cases(pairs, args["workers"], args["max_voxels"])
-        plan = building.plan_cube(facts, args, compose, output)
+        pairs = read_pairs(args["pairs"], may_be_missing=skip)
+        facts, left_out = building.survey_cases(
+            pairs, args["workers"], args["max_voxels"], skip=skip
+        )
+        for fault in left_out.values():
+            print(f"left out  {fault}", file=sys.stderr)
+        plan = building.plan_cube(facts, args, compose, output, left_out)
         print(building.describe_plan(plan, output))
         content = {name: args[name] for name in DECIDE_CONTENT}
-        made = building.write_cube(output, plan, content)
+        made = making.write_cube(output, plan, content, **way, skip=skip)
     except DataError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    print(building.describe_cube(plan, output, made))
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+    print(making.describe_cube(plan, output, made))
     return 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit("Interrupted.")
+    sys.exit(main())

@@ -1,26 +1,22 @@
-"""From a pair list to a finished cube: survey, plan, make every case, write."""
+"""Before and after a cube is made: survey the cases, plan, say what is in it."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 
-from tqdm import tqdm
-
 from augment.compose import Compose
-from augment.samples import Recipe, Scan, make_sample
-from volumes.atomic import replacing
+from augment.samples import Recipe
+from volumes.atomic import require_folder
 from volumes.classes import Classes, choose_classes
-from volumes.cube import CubeWriter, Sample
 from volumes.errors import DataError, UsageError
-from volumes.files import read_finite_volume, read_label_map
 from volumes.limits import MAX_VOXELS
 from volumes.pairs import Pair
-from volumes.parallel import map_in_order, worker_pool
+from volumes.parallel import map_cases
+from volumes.parts import Parts
 from volumes.planning import (
     Facts,
     Needs,
@@ -34,7 +30,6 @@ from volumes.planning import (
     survey,
 )
 from volumes.splits import assign_splits
-from volumes.text import format_table
 
 
 @dataclass(frozen=True)
@@ -49,6 +44,7 @@ class Plan:
         classes: The networks' classes.
         needs: Foreseen size and memory.
         workers: Processes, as many as the memory allows.
+        left_out: Why cases of the list are not in it, by case.
     """
 
     facts: tuple[Facts, ...]
@@ -58,21 +54,12 @@ class Plan:
     classes: Classes
     needs: Needs
     workers: int
+    left_out: dict[str, str] = field(default_factory=dict)
 
     @property
     def num_rows(self) -> int:
         """Scans and copies together."""
         return len(self.facts) + sum(self.copies)
-
-
-@dataclass(frozen=True)
-class Job:
-    """One case for a worker: read it, make its rows."""
-
-    fact: Facts
-    split: str
-    copies: int
-    recipe: Recipe
 
 
 def _survey_or_fault(pair: Pair, max_voxels: int) -> Facts | DataError:
@@ -83,25 +70,46 @@ def _survey_or_fault(pair: Pair, max_voxels: int) -> Facts | DataError:
 
 
 def survey_cases(
-    pairs: Sequence[Pair], workers: int, max_voxels: int = MAX_VOXELS
-) -> tuple[Facts, ...]:
+    pairs: Sequence[Pair],
+    workers: int,
+    max_voxels: int = MAX_VOXELS,
+    *,
+    skip: bool = False,
+) -> tuple[tuple[Facts, ...], dict[str, str]]:
     """Look at every case before any is made, so that no hour is lost to line 40.
 
+    Args:
+        pairs: The pair list.
+        workers: Processes, at most.
+        max_voxels: What a header may promise.
+        skip: Whether to leave out cases that cannot be used.
+
+    Returns:
+        What is known of each case, and why the others were left out.
+
     Raises:
-        DataError: If any case cannot be used; all are named.
+        DataError: If any case cannot be used, or none can; all are named.
     """
     # A pool of processes takes seconds to start; few cases are read sooner.
-    with worker_pool(min(workers, len(pairs) // 8)) as pool:
-        look = partial(_survey_or_fault, max_voxels=max_voxels)
-        found = list(map_in_order(pool, look, pairs, 2 * workers))
-    faults = [str(fact) for fact in found if isinstance(fact, DataError)]
-    if faults:
-        raise DataError("\n".join(faults))
-    return tuple(found)
+    workers = min(workers, len(pairs) // 8)
+    look = partial(_survey_or_fault, max_voxels=max_voxels)
+    found = list(map_cases(look, pairs, workers, name=attrgetter("case_id")))
+    faults = {
+        pair.case_id: str(fact)
+        for pair, fact in zip(pairs, found, strict=True)
+        if isinstance(fact, DataError)
+    }
+    if faults and (not skip or len(faults) == len(pairs)):
+        raise DataError("\n".join(faults.values()))
+    return tuple(fact for fact in found if isinstance(fact, Facts)), faults
 
 
 def plan_cube(
-    facts: Sequence[Facts], args: dict, compose: Compose, output: Path
+    facts: Sequence[Facts],
+    args: dict,
+    compose: Compose,
+    output: Path,
+    left_out: dict[str, str] | None = None,
 ) -> Plan:
     """Decide the grid, the classes, the splits, and see that it all fits.
 
@@ -110,6 +118,7 @@ def plan_cube(
         args: makeCube.py's flags by name.
         compose: The augmentation.
         output: Where the cube will lie.
+        left_out: Why cases of the list are not among them, by case.
 
     Raises:
         DataError: If a scan is listed twice.
@@ -134,11 +143,16 @@ def plan_cube(
     )
     copies = tuple(args["copies"] if split == "train" else 0 for split in splits)
     needs = foresee(facts, [1 + count for count in copies], shape)
-    workers = check_needs(needs, output, min(args["workers"], len(facts)))
+    workers = check_needs(
+        *(needs, output, min(args["workers"], len(facts))), Parts(output).size
+    )
     recipe = Recipe(
         spacing, shape, classes.lookup(), args["intensity"], compose, args["seed"]
     )
-    return Plan(tuple(facts), tuple(splits), copies, recipe, classes, needs, workers)
+    return Plan(
+        *(tuple(facts), tuple(splits), copies, recipe, classes, needs, workers),
+        left_out or {},
+    )
 
 
 def segment_names(facts: Sequence[Facts]) -> dict[int, str]:
@@ -161,108 +175,25 @@ def segment_names(facts: Sequence[Facts]) -> dict[int, str]:
     return {value: name for value, (_, name) in names.items()}
 
 
-def _source(fact: Facts) -> dict:
-    """Say where a row came from; paths are absolute."""
-    return {
-        "image": str(fact.pair.image.resolve()),
-        "label": str(fact.pair.label.resolve()),
-        "image_checksum": fact.image_checksum,
-        "label_checksum": fact.label_checksum,
-        "content_checksum": fact.content_checksum,
-        "shape": list(fact.grid.shape),
-        "spacing": list(fact.grid.spacing),
-        "orientation": fact.grid.orientation,
-        "notes": list(fact.notes),
-    }
-
-
-def make_case(job: Job) -> tuple[list[Sample], float]:
-    """Read one scan and make its row and those of its copies.
-
-    Returns:
-        The rows, and the seconds they took.
-    """
-    start = time.perf_counter()
-    pair = job.fact.pair
-    voxels = math.prod(job.fact.grid.shape)  # no more than when it was surveyed
-    image = read_finite_volume(pair.image, voxels)
-    label_map = read_label_map(pair.label, voxels)
-    scan = Scan(image.array, label_map.array, image.grid, job.recipe)
-    source = {**_source(job.fact), "intensity": scan.intensity.to_dict()}
-    rows = [
-        make_sample(
-            scan,
-            case_id=pair.case_id,
-            subject=pair.subject,
-            split=job.split,
-            source=source,
-            copy=copy,
-        )
-        for copy in range(1 + job.copies)
-    ]
-    return rows, time.perf_counter() - start
-
-
-def make_cases(plan: Plan) -> Iterator[tuple[list[Sample], float]]:
-    """Make every case of a plan, in order, in as many processes as it says."""
-    jobs = (
-        Job(fact, split, copies, plan.recipe)
-        for fact, split, copies in zip(
-            plan.facts, plan.splits, plan.copies, strict=True
-        )
-    )
-    with worker_pool(plan.workers) as pool:
-        ahead = plan.workers if plan.workers > 1 else 0
-        yield from map_in_order(pool, make_case, jobs, ahead)
-
-
-def write_cube(output: Path, plan: Plan, arguments: dict) -> list[tuple[str, float]]:
-    """Make every case and write the cube, renamed into place when complete.
-
-    Args:
-        output: The cube's file.
-        plan: What goes into it.
-        arguments: The flags that decide the content, JSON-safe.
-
-    Returns:
-        How each case was normalised, and the seconds it took.
-    """
-    attributes = {
-        "spacing": plan.recipe.spacing,
-        "class_names": plan.classes.names,
-        "label_values": plan.classes.values,
-        "intensity": plan.recipe.intensity,
-        "arguments": arguments,
-    }
-    made = []
-    with (
-        replacing(output) as partial,
-        CubeWriter(
-            partial,
-            shape=plan.recipe.shape,
-            num_rows=plan.num_rows,
-            attributes=attributes,
-        ) as cube,
-        tqdm(total=len(plan.facts), unit="case", disable=None) as bar,
-    ):
-        for rows, took in make_cases(plan):
-            for sample in rows:
-                cube.add(sample)
-            made.append((rows[0].source["intensity"]["kind"], took))
-            bar.set_description(rows[0].case_id)
-            bar.update()
-    return made
-
-
-def check_output(output: Path, *, force: bool) -> None:
-    """Refuse to write over an existing file unless told to.
+def check_output(output: Path, *, force: bool, resume: bool) -> None:
+    """Refuse to write where nothing can be written, or over what is there.
 
     Raises:
-        UsageError: If the file exists and `force` is off, or it is a folder.
+        UsageError: If it is a folder or its folder takes no files; or if the file
+            exists, or finished cases of a build that was cut short lie beside it,
+            and neither `force` nor `resume` is on.
     """
-    if output.is_dir() or (output.exists() and not force):
-        kind = "is a folder" if output.is_dir() else "exists; --force replaces it"
-        raise UsageError(f"{output} {kind}.")
+    parts = Parts(output)
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder.")
+    require_folder(output.parent)
+    if parts.count and not (force or resume):
+        raise UsageError(
+            f"{parts.folder} holds {parts.count} finished cases of a build that was "
+            "cut short: --resume goes on with them, --force begins anew."
+        )
+    if output.exists() and not (force or resume):
+        raise UsageError(f"{output} exists; --force replaces it.")
 
 
 def describe_plan(plan: Plan, output: Path) -> str:
@@ -287,17 +218,3 @@ def describe_plan(plan: Plan, output: Path) -> str:
     for note, cases in notes.items():
         lines.append(f"note      {note} ({len(cases)} cases, {cases[0]} the first)")
     return "\n".join(lines)
-
-
-def describe_cube(plan: Plan, output: Path, made: Sequence[tuple[str, float]]) -> str:
-    """Say, after the work, which cases lie in the cube and how long each took."""
-    rows = [
-        (fact.pair.case_id, fact.pair.subject, split, str(copies), kind, f"{took:.1f}")
-        for fact, split, copies, (kind, took) in zip(
-            plan.facts, plan.splits, plan.copies, made, strict=True
-        )
-    ]
-    table = format_table(
-        ("case", "subject", "split", "copies", "intensity", "seconds"), rows
-    )
-    return f"{table}\n{output}: {output.stat().st_size / 1e6:.1f} MB"

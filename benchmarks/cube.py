@@ -32,7 +32,7 @@ import numba
 import numpy as np
 
 import makeCube
-from augment import building
+from augment import building, making
 from augment.compose import apply_grey, coordinate_map
 from augment.samples import Scan, draw_copy, make_sample
 from benchmarks import ancestor, storage, timing
@@ -73,7 +73,7 @@ def plan_for(pairs: Path, output: Path, *, copies: int, flags=FLAGS) -> building
             [str(pairs), "--output", str(output), "--copies", str(copies), *flags]
         )
     )
-    facts = building.survey_cases(read_pairs(pairs), 1)
+    facts, _ = building.survey_cases(read_pairs(pairs), 1)
     compose = makeCube.choose_augmentation(args)
     return replace(building.plan_cube(facts, args, compose, output), workers=1)
 
@@ -258,7 +258,7 @@ def worker_rows(plan: building.Plan, folder: Path, turns: int, least: int) -> li
         for workers, times in found.items():
             work = replace(plan, workers=workers)
             output = folder / f"workers{workers}.h5"
-            build = partial(timing.quietly, building.write_cube, output, work, {})
+            build = partial(timing.quietly, making.write_cube, output, work, {})
             numba.set_num_threads(1)  # of one worker, which is this process
             times.append(timing.timed(build))
             numba.set_num_threads(threads)

@@ -43,6 +43,11 @@ def ways() -> list[Storage]:
         Storage("none", {}),
         Storage("none, float32", {}, np.float32),
         Storage("none, labels lzf", {}, label={"compression": "lzf"}),
+        Storage(
+            "none, labels gzip 1",
+            {},
+            label={"compression": "gzip", "compression_opts": 1},
+        ),
         Storage("lzf", {"compression": "lzf"}),
         Storage("lzf, shuffled", {"compression": "lzf", "shuffle": True}),
         Storage(
@@ -70,7 +75,8 @@ def ways() -> list[Storage]:
         options = dict(hdf5plugin.Zstd(clevel=1))
         found.append(Storage("zstd 1, shuffled", {**options, "shuffle": True}))
     block = (8, 64, 64)
-    found.append(Storage("lzf, shuffled, blocks", found[3].options, chunk=block))
+    shuffled = {"compression": "lzf", "shuffle": True}
+    found.append(Storage("lzf, shuffled, blocks", shuffled, chunk=block))
     return found
 
 

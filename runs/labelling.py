@@ -13,6 +13,7 @@ import numpy as np
 from models.device import memory_told
 from models.prediction import keep_largest, label_values, predict_scan
 from models.trained import Traits
+from volumes.atomic import require_folder
 from volumes.errors import DataError, UsageError
 from volumes.files import read_finite_volume, stem_of, suffix_of, write_label_map
 from volumes.geometry import canonical_grid
@@ -34,8 +35,9 @@ def plan_labels(
 
     Raises:
         UsageError: If two label maps would have one name, one exists already,
-            or one would replace a scan.
+            or one would replace a scan; or the folder takes no files.
     """
+    require_folder(folder)
     stems = [stem_of(scan) for scan in scans]
     labels: dict[Path, Path] = {}
     for scan, stem in zip(scans, stems, strict=True):

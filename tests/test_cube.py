@@ -1,5 +1,11 @@
+import errno
+import fcntl
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -14,7 +20,7 @@ from hand_made_cubes import (
     write_cube,
 )
 
-from volumes.cube import ATTRIBUTES, Cube, CubeWriter
+from volumes.cube import ATTRIBUTES, COLUMNS, Cube, CubeWriter
 from volumes.errors import DataError
 
 
@@ -161,6 +167,51 @@ def test_cube_that_is_cut_off_is_refused(path):
         Cube(path)
 
 
+OTHER_PROCESS = """
+from volumes.cube import Cube
+with Cube({path!r}) as cube:
+    print(cube.label(2).sum())
+"""
+
+
+def test_cube_is_read_by_two_processes_at_once(path):
+    code = OTHER_PROCESS.format(path=str(path))
+    with Cube(path) as cube:
+        ran = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+        assert (ran.returncode, ran.stderr) == (0, "")
+        assert int(ran.stdout) == cube.label(2).sum()
+
+
+LOCKS = os.environ.get("HDF5_USE_FILE_LOCKING", "TRUE").upper() not in ("FALSE", "0")
+
+
+@pytest.mark.skipif(not LOCKS, reason="HDF5 is told to use no locks")
+def test_lock_of_a_writing_program_is_told_in_words(path):
+    with open(path, "rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+
+        with pytest.raises(DataError, match="cannot be locked for reading: Resource"):
+            Cube(path)
+
+
+def test_disk_without_locks_is_told_in_words(path, monkeypatch):
+    def no_locks(*_):
+        number = errno.ENOLCK
+        raise OSError(number, f"Unable to open file (unable to lock file, {number})")
+
+    monkeypatch.setattr(h5py, "File", no_locks)
+
+    with pytest.raises(DataError, match=r"No locks.*HDF5_USE_FILE_LOCKING=FALSE"):
+        Cube(path)
+
+
 def test_hdf5_file_of_another_program_is_refused(tmp_path):
     with h5py.File(tmp_path / "cube.h5", "w") as file:
         file["image"] = np.zeros((2, 3, 4))
@@ -219,6 +270,44 @@ def test_cube_whose_making_failed_counts_as_unfinished(tmp_path):
 
     with pytest.raises(DataError, match="was not finished"):
         Cube(tmp_path / "cube.h5")
+
+
+def test_rows_taken_over_as_they_are_packed_are_the_same(tmp_path, path):
+    samples = clean_samples()
+    halves = [tmp_path / "first.h5", tmp_path / "second.h5"]
+    write_cube(halves[0], samples[:1])
+    write_cube(halves[1], samples[1:])
+    attributes = {name: [] for name in ATTRIBUTES}
+
+    gathered = tmp_path / "gathered.h5"
+    with CubeWriter(gathered, shape=SHAPE, num_rows=4, attributes=attributes) as writer:
+        for half in halves:
+            with Cube(half) as cube:
+                writer.add_rows(cube)
+
+    with Cube(gathered) as found, Cube(path) as expected:
+        for row in range(4):
+            np.testing.assert_array_equal(found.image(row), expected.image(row))
+            np.testing.assert_array_equal(found.label(row), expected.label(row))
+        for name, _, _ in COLUMNS:
+            np.testing.assert_array_equal(found.dataset(name), expected.dataset(name))
+
+
+def test_rows_that_are_stored_otherwise_are_not_taken_over(tmp_path, path):
+    with h5py.File(path, "r+") as file:
+        label = file["label"][:]
+        del file["label"]
+        file.create_dataset("label", data=label, chunks=(1, 1, 8, 10))
+    attributes = {name: [] for name in ATTRIBUTES}
+
+    with (
+        CubeWriter(
+            tmp_path / "new.h5", shape=SHAPE, num_rows=4, attributes=attributes
+        ) as writer,
+        Cube(path) as cube,
+        pytest.raises(DataError, match="must store its rows as this version does"),
+    ):
+        writer.add_rows(cube)
 
 
 def test_text_in_the_file_is_json_that_others_can_read(path):

@@ -211,6 +211,23 @@ def test_none_leaves_a_transform_out(scans):
     assert set(drawn) == {"flip", "rescaling", "rotation", "blur", "noise"}
 
 
+def test_cube_that_is_being_read_may_be_built_anew(scans):
+    build(scans, "--copies", 1)
+    with Cube(scans / "cube.h5") as reader:
+        first = reader.image(0)
+
+        code = build(scans, "--copies", 1, "--intensity", "window", 0, 1000, "--force")
+
+        assert code == 0
+        # The reader goes on with the file that it opened, to its last row.
+        np.testing.assert_array_equal(reader.image(0), first)
+        assert all(reader.label(row).any() for row in range(len(reader)))
+        assert reader.intensity == ["auto"]
+    with Cube(scans / "cube.h5") as cube:
+        assert cube.intensity == ["window", 0, 1000]
+        assert (cube.image(0) != first).any()
+
+
 def test_script_runs_from_the_shell(scans):
     flags = ["pairs.txt", "--output", "new/cube.h5", "--copies", "0", "--workers", "1"]
 

@@ -1,29 +1,36 @@
 import os
+import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Event
 
 import pytest
 
 from volumes.errors import DataError
-from volumes.parallel import InProcess, map_in_order, worker_pool
+from volumes.parallel import WorkerPool, map_cases, map_in_order
+
+ROOT = Path(__file__).parents[1]
 
 
 def double(number):
     return 2 * number
 
 
-def end_the_worker(number):
-    os._exit(1)
-
-
 def refuse(number):
     raise DataError(f"case {number} cannot be used")
 
 
-def test_one_worker_needs_no_pool():
-    with worker_pool(1) as pool:
-        assert isinstance(pool, InProcess)
-        assert list(map_in_order(pool, double, [3, 1, 2], ahead=2)) == [6, 2, 4]
+def kill_own_process(job):
+    """End without a word: always for case 2, the first time for case 5."""
+    number, folder = job
+    first = folder / str(number)
+    if number == 2 or (number == 5 and not first.exists()):
+        first.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 2 * number
 
 
 def test_results_come_in_order_though_the_first_is_the_last_to_end():
@@ -42,9 +49,10 @@ def test_results_come_in_order_though_the_first_is_the_last_to_end():
 
 def test_no_more_results_wait_than_asked_for():
     begun = []
-    results = map_in_order(InProcess(), begun.append, iter(range(9)), ahead=2)
+    with ThreadPoolExecutor(1) as pool:
+        results = map_in_order(pool, begun.append, iter(range(9)), ahead=2)
 
-    next(results)
+        next(results)
 
     # One is handed over, two wait.
     assert begun == [0, 1, 2]
@@ -52,18 +60,106 @@ def test_no_more_results_wait_than_asked_for():
 
 @pytest.mark.parametrize("items", [[], [5]])
 def test_fewer_items_than_may_wait(items):
-    assert list(map_in_order(InProcess(), double, items, ahead=4)) == [10] * len(items)
+    with ThreadPoolExecutor(1) as pool:
+        found = list(map_in_order(pool, double, items, ahead=4))
+
+    assert found == [10] * len(items)
 
 
 def test_error_of_a_case_comes_out_as_it_is():
+    with (
+        ThreadPoolExecutor(1) as pool,
+        pytest.raises(DataError, match="case 7 cannot be used"),
+    ):
+        list(map_in_order(pool, refuse, [7], ahead=2))
+
+
+def test_one_worker_needs_no_other_process():
+    def process(case):
+        return case, os.getpid()
+
+    assert list(map_cases(process, [3, 1], 1)) == [(3, os.getpid()), (1, os.getpid())]
+
+
+def test_processes_give_results_in_order_and_raise_what_a_case_raises():
+    assert list(map_cases(double, range(9), 2)) == list(range(0, 18, 2))
     with pytest.raises(DataError, match="case 7 cannot be used"):
-        list(map_in_order(InProcess(), refuse, [7], ahead=2))
+        list(map_cases(refuse, [7], 2))
 
 
-def test_processes_give_results_in_order_and_a_killed_one_is_reported():
-    with worker_pool(2) as pool:
-        assert list(map_in_order(pool, double, range(5), ahead=2)) == [0, 2, 4, 6, 8]
-        with pytest.raises(DataError, match="case 7 cannot be used"):
-            list(map_in_order(pool, refuse, [7], ahead=2))
-        with pytest.raises(DataError, match="most likely for want of memory"):
-            list(map_in_order(pool, end_the_worker, [1], ahead=2))
+def test_killed_process_costs_its_own_case_alone_and_that_at_the_second_time(
+    tmp_path, capsys
+):
+    jobs = [(number, tmp_path) for number in range(7)]
+
+    *found, last = map_cases(kill_own_process, jobs, 2, name=lambda job: f"c{job[0]}")
+
+    assert isinstance(found[2], DataError)
+    assert "Case 'c2': its process was killed twice" in str(found.pop(2))
+    # Case 5 was killed once, and made again.
+    assert [*found, last] == [0, 2, 6, 8, 10, 12]
+    told = capsys.readouterr().err
+    assert "c2" in told
+    assert "c5" in told
+    assert "c6" not in told.split("made again")[0]
+
+
+PARENT = """
+import os, sys, time
+sys.path[:0] = [{root!r}, {tests!r}]
+from test_parallel import sleep_and_tell
+from volumes.parallel import map_cases
+for _ in map_cases(sleep_and_tell, [{folder!r}] * 2, 2): pass
+"""
+
+
+def sleep_and_tell(folder):
+    (Path(folder) / str(os.getpid())).touch()
+    time.sleep(60)
+
+
+def is_running(process):
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rsplit(")")[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc here")
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_workers_end_with_the_process_that_began_them(tmp_path, sent):
+    code = PARENT.format(
+        root=str(ROOT), tests=str(ROOT / "tests"), folder=str(tmp_path)
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
+    while len(list(tmp_path.iterdir())) < 2:
+        assert parent.poll() is None
+        time.sleep(0.05)
+
+    parent.send_signal(sent)
+    told = parent.communicate(timeout=60)[1].decode()
+
+    workers = [int(path.name) for path in tmp_path.iterdir()]
+    deadline = time.monotonic() + 30
+    while any(map(is_running, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(is_running, workers))
+    # Of Ctrl-C this process alone tells, once; nobody else has heard it.
+    assert told.count("KeyboardInterrupt") == (sent == signal.SIGINT)
+
+
+def test_terminated_pool_does_not_wait_for_the_case_in_work(tmp_path):
+    start = time.monotonic()
+
+    def interrupt():
+        with WorkerPool(1) as pool:
+            pool.submit(sleep_and_tell, str(tmp_path))
+            while not list(tmp_path.iterdir()):
+                time.sleep(0.05)
+            raise KeyboardInterrupt("now")
+
+    with pytest.raises(KeyboardInterrupt, match="now"):
+        interrupt()
+
+    assert time.monotonic() - start < 50

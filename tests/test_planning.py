@@ -174,8 +174,8 @@ def test_needs_are_foreseen_by_hand():
 
     # Four rows of images, two bytes a voxel.
     assert needs.cube == 4 * 8192 * 2
-    # 12 bytes a voxel of the scan, 16 of the cube, and twice 3 for each row.
-    assert needs.memory_per_worker == 400 * 12 + 8192 * (16 + 2 * 3 * 3)
+    # 12 bytes a voxel of the larger scan; 16 of the cube, and 3 for a row.
+    assert needs.memory_per_worker == 1600 * 12 + 8192 * (16 + 3)
 
 
 def machine(monkeypatch, *, disk, memory):
@@ -194,9 +194,13 @@ def test_workers_are_lowered_to_what_the_memory_holds(monkeypatch, tmp_path):
 def test_cube_larger_than_the_disk_is_refused(monkeypatch, tmp_path):
     machine(monkeypatch, disk=10**9, memory=10**12)
 
-    check_needs(Needs(10**9, 1), tmp_path / "new" / "cube.h5", 1)
-    with pytest.raises(UsageError, match=r"needs about 1.4 GB, but .* has 1.0 GB"):
-        check_needs(Needs(14 * 10**8, 1), tmp_path / "new" / "cube.h5", 1)
+    # The cube and, until it is complete, its cases beside it.
+    output = tmp_path / "new" / "cube.h5"
+    check_needs(Needs(5 * 10**8, 1), output, 1)
+    with pytest.raises(UsageError, match=r"about 0.7 GB, and .* has 1.0 GB free"):
+        check_needs(Needs(7 * 10**8, 1), output, 1)
+    # Of its cases, 400 MB are there already.
+    check_needs(Needs(7 * 10**8, 1), output, 1, finished=4 * 10**8)
 
 
 def test_case_larger_than_the_memory_is_refused(monkeypatch, tmp_path):

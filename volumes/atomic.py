@@ -6,49 +6,86 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from volumes.errors import DataError
+from volumes.errors import DataError, OutputError, UsageError
 
 TEMPORARY = re.compile(r"\.[0-9a-f]{8}-.")
 
 
 @contextmanager
-def replacing(path: str | Path, *, force: bool = True) -> Iterator[Path]:
+def naming(path: Path) -> Iterator[None]:
+    """Turn an error of the disk into one sentence that names what was written.
+
+    Raises:
+        OutputError: In the place of an OSError, whose own text names temporary
+            files, which are nobody's concern.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(f"{path}: could not be written: {reason}") from error
+
+
+@contextmanager
+def replacing(
+    path: str | Path, *, force: bool = True, folder: Path | None = None
+) -> Iterator[Path]:
     """Yield a temporary path that takes the place of `path` on success.
 
-    The temporary file lies in the same folder, so that the final rename is one
+    The temporary file lies on the same disk, so that the final rename is one
     step. If the block raises, it is removed and `path` stays as it was.
 
     Args:
         path: The file to write. Missing parent folders are created.
         force: Whether a file that is already there may be replaced.
+        folder: Where the temporary file lies. Defaults to the folder of `path`.
 
     Yields:
-        A hidden path in the same folder, ending in the name of `path`.
+        A hidden path in that folder, ending in the name of `path`.
 
     Raises:
-        DataError: If `path` is a folder, exists though `force` is off, or
-            cannot be written.
+        DataError: If `path` is a folder, or exists though `force` is off.
+        OutputError: If it cannot be written: a full disk, no right to write.
     """
     path = Path(path)
     if path.is_dir():
         raise DataError(f"{path}: must be a file to write. Received: a folder")
     if not force and path.exists():
         raise DataError(f"{path}: must not exist yet. Received: an existing file")
-    temporary = path.with_name(f".{secrets.token_hex(4)}-{path.name}")
+    temporary = (folder or path.parent) / f".{secrets.token_hex(4)}-{path.name}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with open(temporary, "r+b") as stream:
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise DataError(f"{path}: could not be written: {error}") from error
+        with naming(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            with open(temporary, "r+b") as stream:
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
     finally:
-        if temporary.is_file():
+        with suppress(OSError):
             temporary.unlink()
+
+
+def require_folder(folder: Path) -> None:
+    """See, before any work, that files can be written to a folder.
+
+    Args:
+        folder: It need not exist, if it can be made.
+
+    Raises:
+        UsageError: If it, or what it would be made in, is no folder or takes no
+            files.
+    """
+    whole = folder.absolute()
+    above = next(path for path in (whole, *whole.parents) if path.exists())
+    if not above.is_dir():
+        raise UsageError(f"{folder} must be a folder. Received: {above} is a file.")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise UsageError(
+            f"{folder} must take new files. Received: no right to write in {above}."
+        )
 
 
 def is_temporary(path: Path) -> bool:

@@ -11,8 +11,10 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 
 import h5py
@@ -31,6 +33,7 @@ from volumes.cube_layout import (
 )
 from volumes.errors import DataError
 from volumes.geometry import Grid
+from volumes.hdf5 import NewFile, why_not_opened
 from volumes.splits import SPLITS
 
 MADE_WITH = ("numpy", "scipy", "numba", "h5py", "pynrrd", "nibabel")
@@ -86,7 +89,8 @@ class CubeWriter:
     def __init__(
         self, path: Path, *, shape: Sequence[int], num_rows: int, attributes: dict
     ):
-        self._file = h5py.File(path, "w", track_order=False)
+        self._disk = NewFile(path)
+        self._file = h5py.File(self._disk, "w", track_order=False)
         self._num_rows, self._next = num_rows, 0
         self._file.attrs["format_version"] = FORMAT_VERSION
         self._file.attrs["complete"] = False
@@ -95,12 +99,18 @@ class CubeWriter:
             self._file.attrs[name] = _json(value)
         # A chunk is a sagittal slice: UNet-2D reads one, UNet-3D a few. Noise hardly
         # packs, and unpacking it costs every training step; a label map packs to
-        # a hundredth, in no time (benchmarks/cube.py).
+        # a hundredth, in no time (benchmarks/cube.py). Not by LZF: that reads memory
+        # that nobody set, and the same rows differ by a few bytes now and then.
         chunks = (1, 1, *shape[1:])
         size = (num_rows, *shape)
         self._file.create_dataset("image", size, np.float16, chunks=chunks)
         self._file.create_dataset(
-            "label", size, np.uint8, chunks=chunks, compression="lzf"
+            "label",
+            size,
+            np.uint8,
+            chunks=chunks,
+            compression="gzip",
+            compression_opts=1,
         )
         for name, row, dtype in COLUMNS:
             self._file.create_dataset(name, (num_rows, *row), dtype)
@@ -108,13 +118,37 @@ class CubeWriter:
     def add(self, sample: Sample) -> None:
         """Write the next row."""
         row = self._next
-        self._file["image"][row] = sample.image
-        self._file["label"][row] = sample.label
-        for name, _, dtype in COLUMNS:
-            value = getattr(sample, name)
-            text = dtype is TEXT and not isinstance(value, str)
-            self._file[name][row] = _json(value) if text else value
+        with self._disk.telling():
+            self._file["image"][row] = sample.image
+            self._file["label"][row] = sample.label
+            for name, _, dtype in COLUMNS:
+                value = getattr(sample, name)
+                text = dtype is TEXT and not isinstance(value, str)
+                self._file[name][row] = _json(value) if text else value
         self._next += 1
+
+    def add_rows(self, cube: Cube) -> None:
+        """Take over every row of another cube, as it is packed.
+
+        Raises:
+            DataError: If its rows are of another shape or stored otherwise.
+        """
+        first, end = self._next, self._next + len(cube)
+        with self._disk.telling():
+            for name in ("image", "label"):
+                source, target = cube.dataset(name), self._file[name]
+                if _storage(source) != _storage(target):
+                    raise DataError(
+                        f"{cube.path} must store its rows as this version does. "
+                        f"Received: {_storage(source)} and not {_storage(target)}"
+                    )
+                sides = zip(source.shape, source.chunks, strict=True)
+                for row, *place in product(*(range(0, *side) for side in sides)):
+                    mask, packed = source.id.read_direct_chunk((row, *place))
+                    target.id.write_direct_chunk((first + row, *place), packed, mask)
+            for name, _, _ in COLUMNS:
+                self._file[name][first:end] = cube.dataset(name)[:]
+        self._next = end
 
     def __enter__(self) -> CubeWriter:
         return self
@@ -122,7 +156,16 @@ class CubeWriter:
     def __exit__(self, kind, error, trace) -> None:
         if kind is None and self._next == self._num_rows:
             self._file.attrs["complete"] = True
-        self._file.close()
+        with self._disk.telling() if kind is None else suppress(Exception):
+            self._file.close()
+        self._disk.close()
+
+
+def _storage(dataset: h5py.Dataset) -> tuple:
+    """Tell what must be the same for packed chunks to be taken over."""
+    filters = dataset.id.get_create_plist()
+    packing = [filters.get_filter(place) for place in range(filters.get_nfilters())]
+    return dataset.shape[1:], dataset.dtype, dataset.chunks, packing
 
 
 class Cube:
@@ -146,7 +189,7 @@ class Cube:
         try:
             self._file = h5py.File(self.path, "r")
         except OSError as error:
-            raise DataError(f"{path} cannot be opened as HDF5: {error}") from error
+            raise DataError(f"{path} {why_not_opened(error)}") from error
         try:
             self._attributes, self._datasets = read_layout(self._file, self.path)
         except (OSError, RuntimeError, KeyError) as error:
@@ -168,6 +211,10 @@ class Cube:
 
     def __len__(self) -> int:
         return self._datasets["image"].shape[0]
+
+    def dataset(self, name: str) -> h5py.Dataset:
+        """Give a dataset itself, for copying."""
+        return self._datasets[name]
 
     def _column(self, name: str) -> list[str]:
         return read_texts(self._datasets[name], self.path)
@@ -216,6 +263,16 @@ class Cube:
     def versions(self) -> dict[str, str]:
         """Versions of the packages that made the cube."""
         return self._attributes["versions"]
+
+    @cached_property
+    def left_out(self) -> dict[str, str]:
+        """Why cases of the pair list are not in the cube, by case."""
+        return json.loads(self._file.attrs.get("left_out", "{}"))
+
+    @property
+    def request(self) -> str | None:
+        """Checksum of all that was asked for, scans included; see `makeCube.py`."""
+        return json.loads(self._file.attrs.get("request", "null"))
 
     @property
     def seed(self) -> int:

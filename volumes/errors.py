@@ -14,3 +14,7 @@ class UsageError(DataError):
     """A request that cannot be carried out as it was put, whatever the data."""
 
     exit_code = 2
+
+
+class OutputError(DataError):
+    """A file that cannot be written: the disk's fault, and no scan's."""

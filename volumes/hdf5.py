@@ -1,4 +1,4 @@
-"""Reading datasets of an HDF5 file that nobody vouches for.
+"""Where HDF5 needs help: full disks, disks without locks, files from anywhere.
 
 HDF5 lets a name lead into another file: by an external or a soft link, by storage
 outside the file, by a virtual dataset. Such a cube or model would show whatever
@@ -7,7 +7,10 @@ its maker wanted from the disk of its user, so only the file's own bytes are rea
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -61,3 +64,56 @@ def _describe_link(link: object) -> str:
     if isinstance(link, h5py.SoftLink):
         return f"a link to '{link.path}'"
     return "a link of another kind"
+
+
+class NewFile(io.FileIO):
+    """A new file whose failures HDF5 never hears of.
+
+    HDF5 crashes the process, on closing or at its end, once a write has failed. So
+    a full disk is noted here instead, and whatever follows is dropped.
+    """
+
+    def __init__(self, path: Path):
+        super().__init__(path, "w+")
+        self.failure: OSError | None = None
+
+    def write(self, content: memoryview) -> int:
+        """Write all of it, or note why not."""
+        rest = memoryview(content)
+        try:
+            while rest and self.failure is None:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self.failure = error
+        return len(content)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Cut the file, or note why not."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.failure = self.failure or error
+            return size
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Raise the first failure at the end of a block, whatever HDF5 made of it."""
+        try:
+            yield
+        except Exception:
+            if self.failure is None:
+                raise
+        if self.failure is not None:
+            raise self.failure
+
+
+def why_not_opened(error: OSError) -> str:
+    """Say in words why HDF5 did not open a file, as the end of a sentence."""
+    if "unable to lock file" not in str(error):
+        return f"cannot be opened as HDF5: {error}"
+    reason = os.strerror(error.errno) if error.errno else "no reason given"
+    return (
+        f"cannot be locked for reading: {reason}. If no program is writing it, the "
+        "disk knows no locks, as some network disks do not: set the environment "
+        "variable HDF5_USE_FILE_LOCKING=FALSE"
+    )

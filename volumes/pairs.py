@@ -60,11 +60,12 @@ class _Line:
     split: str
 
 
-def read_pairs(path: str | Path) -> list[Pair]:
+def read_pairs(path: str | Path, *, may_be_missing: bool = False) -> list[Pair]:
     """Read a pair list and check it whole.
 
     Args:
         path: The list, UTF-8 text.
+        may_be_missing: Whether a file that does not exist is no fault of the list.
 
     Returns:
         The pairs in the order of the list, at least one.
@@ -75,7 +76,7 @@ def read_pairs(path: str | Path) -> list[Pair]:
     """
     path = Path(path)
     lines, faults = _parse(_read_text(path), path.parent)
-    faults += _path_faults(lines)
+    faults += _path_faults(lines, may_be_missing=may_be_missing)
     # Names are sought only where every file is there, and once.
     case_ids = [f"line {line.number}" for line in lines]
     if not faults:
@@ -210,7 +211,9 @@ def _locate(name: str, folder: Path) -> Path:
     return path
 
 
-def _path_faults(lines: Sequence[_Line]) -> Iterator[tuple[int, str]]:
+def _path_faults(
+    lines: Sequence[_Line], *, may_be_missing: bool
+) -> Iterator[tuple[int, str]]:
     """Find files that are missing, of another format, or named twice."""
     first_use: dict[str, tuple[int, str]] = {}
     for line in lines:
@@ -221,7 +224,7 @@ def _path_faults(lines: Sequence[_Line]) -> Iterator[tuple[int, str]]:
                     f"the {role} must end in one of {', '.join(SUFFIXES)}. "
                     f"Received: {path}",
                 )
-            elif not os.path.isfile(path):
+            elif not (may_be_missing or os.path.isfile(path)):
                 what = "is not a file" if os.path.exists(path) else "does not exist"
                 yield line.number, f"the {role} {path} {what}"
             place = os.path.realpath(path)

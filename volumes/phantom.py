@@ -26,7 +26,7 @@ from volumes.atomic import replacing
 from volumes.errors import DataError, UsageError
 from volumes.files import write_image
 from volumes.geometry import Grid, affine_from
-from volumes.parallel import map_in_order, worker_pool
+from volumes.parallel import map_cases
 from volumes.phantom_anatomy import Spine, make_spine
 from volumes.phantom_canvas import Canvas
 from volumes.phantom_tissues import paint_scene
@@ -233,9 +233,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         check_request(args)
         cases = [*range(1, args.cases + 1), UNSEEN]
-        with worker_pool(min(args.workers, len(cases))) as pool:
-            for line in map_in_order(pool, write, cases, ahead=len(cases)):
-                print(line, flush=True)
+        workers = min(args.workers, len(cases))
+        for line in map_cases(write, cases, workers, name=case_name):
+            if isinstance(line, DataError):
+                raise line
+            print(line, flush=True)
         write_pairs(args)
     except DataError as error:
         print(error, file=sys.stderr)

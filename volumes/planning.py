@@ -29,8 +29,8 @@ from volumes.geometry import (
 from volumes.limits import MAX_VOXELS
 from volumes.pairs import Pair
 
-# A scan in work: its voxels as read, smoothed, and a warped copy with scratch; a
-# case's rows lie in memory twice, made and waiting to be written.
+# A scan in work: its voxels as read, smoothed, and a warped copy with scratch; each
+# row is written when it is made.
 BYTES_PER_SCAN_VOXEL = 12
 CGROUP = Path("/sys/fs/cgroup")
 BYTES_PER_WARPED_VOXEL = 16
@@ -197,6 +197,7 @@ class Needs:
 
     Args:
         cube: The file. Images are not packed; label maps pack to almost nothing.
+            Until it is complete its cases lie beside it, so it is needed twice.
         memory_per_worker: While one case is in work.
     """
 
@@ -217,14 +218,20 @@ def foresee(facts: Sequence[Facts], rows: Sequence[int], shape: Sequence[int]) -
     cube = padded * sum(rows) * np.dtype(np.float16).itemsize
     memory = max(
         math.prod(fact.grid.shape) * BYTES_PER_SCAN_VOXEL
-        + padded * (BYTES_PER_WARPED_VOXEL + 2 * count * BYTES_PER_VOXEL)
-        for fact, count in zip(facts, rows, strict=True)
+        + padded * (BYTES_PER_WARPED_VOXEL + BYTES_PER_VOXEL)
+        for fact in facts
     )
     return Needs(cube, memory)
 
 
-def check_needs(needs: Needs, output: Path, workers: int) -> int:
+def check_needs(needs: Needs, output: Path, workers: int, finished: int = 0) -> int:
     """See that a cube fits on the disk and its making in memory.
+
+    Args:
+        needs: What it will take.
+        output: Where it will lie.
+        workers: Processes, at most.
+        finished: Bytes of its cases that lie on the disk already.
 
     Returns:
         The number of workers, lowered to what the memory allows.
@@ -234,10 +241,11 @@ def check_needs(needs: Needs, output: Path, workers: int) -> int:
     """
     folder, disk = free_disk(output)
     memory = available_memory()
-    if needs.cube > disk:
+    if 2 * needs.cube - finished > disk:
         raise UsageError(
-            f"The cube needs about {needs.cube / 1e9:.1f} GB, but {folder} has "
-            f"{disk / 1e9:.1f} GB free. A coarser --spacing or fewer --copies helps."
+            f"The cube needs about {needs.cube / 1e9:.1f} GB, and as much again while "
+            f"it is built, but {folder} has {disk / 1e9:.1f} GB free. A coarser "
+            "--spacing or fewer --copies helps."
         )
     if needs.memory_per_worker > memory:
         raise UsageError(
