@@ -17,8 +17,8 @@ import predict
 import train
 from evaluation.architecture import draw_architecture
 from evaluation.curves import draw_curves
+from evaluation.score_file import write_scores
 from evaluation.scores import Score
-from evaluation.tables import write_scores
 from models.averaging import WeightAverage
 from models.checkpoint import save_checkpoint
 from models.logs import TensorBoardLog
