@@ -53,8 +53,8 @@ def compare_runs(
     write_json(output / f"{name}.json", found)
     about = tell_runs(sides)
     with replacing(output / f"{name}.md") as partial:
-        parts = [f"# {' and '.join(side.name for side in sides)}", *about]
-        parts += [layout(found, markdown=True), CASES, *[CURVES] * has_curves]
+        parts = [f"# {' and '.join(side.name for side in sides)}", tell_where(sides)]
+        parts += [*about, layout(found, markdown=True), CASES, *[CURVES] * has_curves]
         partial.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return "\n\n".join([*about, layout(found)])
 
@@ -90,6 +90,14 @@ def _compare(sides: Sequence[Side]) -> dict:
 
 def _list_runs(side: Side) -> list[str]:
     return [str(run.path) for run in side.runs]
+
+
+def tell_where(sides: Sequence[Side]) -> str:
+    """Say of which cube the runs are, and on what they ran: minutes depend on it."""
+    configs = [run.config for side in sides for run in side.runs]
+    devices = dict.fromkeys(str(config.get("device")) for config in configs)
+    cube, checksum = configs[0]["arguments"]["cube"], configs[0]["cube_checksum"]
+    return f"Cube {cube} ({checksum[:12]}), on {' and on '.join(devices)}."
 
 
 def tell_runs(sides: Sequence[Side]) -> list[str]:

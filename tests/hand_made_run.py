@@ -77,7 +77,8 @@ def leave_run(
     ]
     folder.mkdir(parents=True)
     write_scores(folder / "scores.csv", scores)
-    config = {"arguments": asked, "cube_checksum": cube_checksum}
+    device = f"CPU {model}"
+    config = {"arguments": asked, "cube_checksum": cube_checksum, "device": device}
     write_json(folder / "config.json", config)
     costs = {"training_minutes": 1.0} if costs is None else costs
     write_json(folder / "summary.json", {"costs": costs})

@@ -27,6 +27,7 @@ def folds(tmp_path):
                 {case_id: value + more for case_id, value in dice.items()},
                 model=model,
                 fold=fold,
+                history=True,
             )
     return [str(tmp_path / f"fold{fold}") for fold in range(3)]
 
@@ -50,7 +51,8 @@ def test_folds_of_two_networks_give_a_page(folds, tmp_path, capsys):
     assert comparison["metrics"][0]["difference"]["p_value"] == 2 / 64
     assert comparison["runs"]["UNet-2D"] == [f"{fold}/unet2d" for fold in folds]
     text = (page / "comparison.md").read_text()
-    assert text.startswith("# UNet-2D and UNet-3D\n\nGathered from 3 runs")
+    where = "Cube c.h5 (000000000000), on CPU unet2d and on CPU unet3d."
+    assert text.startswith(f"# UNet-2D and UNet-3D\n\n{where}\n\nGathered from 3 runs")
     assert "](cases.png)" in text
     assert "](curves.png)" not in text
 
@@ -106,7 +108,7 @@ def test_run_folder_is_never_written_to(folds, capsys):
 
     assert compareRuns.main([*folds, "--output", run, "--force"]) == 2
     assert "must not be a run folder" in capsys.readouterr().err
-    assert names_in(Path(run)) == ["config.json", "scores.csv", "summary.json"]
+    assert "comparison.json" not in names_in(Path(run))
 
 
 def test_runs_that_do_not_compare_end_with_one(folds, tmp_path, capsys):

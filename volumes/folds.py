@@ -48,7 +48,11 @@ def assign_folds(subjects: Sequence[str], folds: int, seed: int) -> dict[str, in
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     shuffled = [names[index] for index in rng.permutation(len(names))]
     shuffled.sort(key=lambda name: -num_scans[name])
-    return {name: place % folds for place, name in enumerate(shuffled)}
+    # To and fro: who comes first in one lap comes last in the next.
+    to_and_fro = [*range(folds), *reversed(range(folds))]
+    return {
+        name: to_and_fro[place % len(to_and_fro)] for place, name in enumerate(shuffled)
+    }
 
 
 class FoldedCube(Cube):
