@@ -8,10 +8,11 @@ from itertools import product
 import keras
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import label
+from scipy.ndimage import find_objects, label
 
 from models.batches import patch_box
 from models.trained import Traits
+from volumes.classes import count_labels
 from volumes.geometry import Grid, canonical_grid
 from volumes.intensity import measure_intensity
 from volumes.resample import filled_extent, resample, smooth_for
@@ -119,7 +120,7 @@ def predict_image(
             waiting = []
     if waiting:
         add(waiting)
-    total /= np.maximum(weights, 1e-6)
+    total /= np.maximum(weights, 1e-6, out=weights)
     outside = np.ones(image.shape, bool)
     outside[tuple(slice(low, high) for low, high in extent.tolist())] = False
     total[:, outside] = 0  # a tile larger than the box reached beyond it
@@ -190,18 +191,25 @@ def predict_scan(
         Classes on the scanner's grid.
     """
     target = canonical_grid(grid, traits.spacing)
-    intensity = measure_intensity(image, traits.intensity)
-    smooth = smooth_for(image, grid, target)
-    background = intensity.background
-    found, _ = resample(smooth, None, grid, target, background=background)
     probabilities = predict_image(
         model,
-        intensity.normalise(found),
+        _bring_to(target, traits, image, grid),
         filled_extent(grid, target),
         traits.patch_size,
         num_classes=len(traits.class_names),
     )
     return carry_back(probabilities, target, grid)
+
+
+def _bring_to(
+    target: Grid, traits: Traits, image: npt.NDArray, grid: Grid
+) -> npt.NDArray[np.float32]:
+    """Resample and normalise a scan; apart, so that what it took is free again."""
+    intensity = measure_intensity(image, traits.intensity)
+    smooth = smooth_for(image, grid, target)
+    background = intensity.background
+    found, _ = resample(smooth, None, grid, target, background=background)
+    return intensity.normalise(found)
 
 
 def keep_largest(classes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -213,17 +221,18 @@ def keep_largest(classes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         classes: Shape (I, J, K); 0 is the background.
     """
     kept = np.zeros_like(classes)
-    for number in np.unique(classes[classes > 0]):
-        parts, _ = label(classes == number)
-        sizes = np.bincount(parts.ravel())
-        kept[parts == 1 + np.argmax(sizes[1:])] = number
+    for number, box in enumerate(find_objects(classes), start=1):
+        if box is not None:
+            parts, _ = label(classes[box] == number)
+            sizes = count_labels(parts)
+            kept[box][parts == 1 + np.argmax(sizes[1:])] = number
     return kept
 
 
 def label_values(
     classes: npt.NDArray[np.uint8], segments: Sequence[Segment]
-) -> npt.NDArray[np.uint16]:
+) -> npt.NDArray[np.unsignedinteger]:
     """Give each class the value that its segment has in a label map."""
-    table = np.zeros(len(segments) + 1, np.uint16)
-    table[1:] = [segment.value for segment in segments]
+    values = [0, *(segment.value for segment in segments)]
+    table = np.array(values, np.uint8 if max(values) <= 255 else np.uint16)
     return table[classes]

@@ -14,6 +14,7 @@ from models.device import memory_told
 from models.prediction import keep_largest, label_values, predict_scan
 from models.trained import Traits
 from volumes.atomic import require_folder
+from volumes.classes import count_labels
 from volumes.errors import DataError, UsageError
 from volumes.files import read_finite_volume, stem_of, suffix_of, write_label_map
 from volumes.geometry import canonical_grid
@@ -110,7 +111,7 @@ def label_scan(
     segments = traits.segments()
     values = label_values(classes, segments)
     write_label_map(label, values, like=image, segments=segments)
-    counts = np.bincount(classes.ravel(), minlength=len(traits.class_names))
+    counts = count_labels(classes, len(traits.class_names))
     voxel_ml = abs(np.linalg.det(image.grid.affine[:3, :3])) / 1000
     found = ", ".join(
         f"{name} {count * voxel_ml:.1f} ml"

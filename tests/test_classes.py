@@ -1,7 +1,10 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from volumes.classes import choose_classes, classify_labels
+from volumes import classes as classes_module
+from volumes.classes import choose_classes, classify_labels, count_labels
 from volumes.errors import DataError, UsageError
 
 FOUND = [24, 20, 21, 20]
@@ -113,3 +116,31 @@ def test_label_value_without_a_class_is_refused():
     with pytest.raises(ValueError, match=r"below 256. Received: 300"):
         classify_labels(label, np.arange(256, dtype=np.uint8))
     assert classify_labels(label[:0], np.zeros(1, np.uint8)).shape == (0, 3, 4)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("at_a_time", [1, 25, 10_000])
+def test_labels_are_counted_whatever_the_order(order, at_a_time, monkeypatch):
+    monkeypatch.setattr(classes_module, "COUNTED_VOXELS", at_a_time)
+    label = np.zeros((3, 4, 5), np.uint16, order=order)
+    label[1:, 2, :3] = 7
+    label[0, 0, 4] = 2
+
+    counts = count_labels(label)
+
+    # 2 * 3 voxels of 7, one of 2, and 60 - 7 of the background.
+    assert counts.tolist() == [53, 0, 1, 0, 0, 0, 0, 6]
+    assert count_labels(label[:1], at_least=4).tolist() == [19, 0, 1, 0]
+
+
+def test_counting_does_without_a_wide_copy(monkeypatch):
+    monkeypatch.setattr(classes_module, "COUNTED_VOXELS", 10_000)
+    label = np.ones((100, 100, 100), np.uint8)
+
+    tracemalloc.start()
+    count_labels(label)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    # numpy counts in integers of 8 bytes, so all at once would take 8 a voxel.
+    assert peak < label.size

@@ -1,3 +1,6 @@
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -17,6 +20,16 @@ from volumes.geometry import Grid, affine_from
 from volumes.volume import Segment
 
 GRAY = (0.5, 0.5, 0.5)
+TRAITS = Traits(
+    model="unet3d",
+    spacing=(3.0, 1.25, 0.5),
+    patch_size=(4, 4, 4),
+    class_names=("background", "L1", "L2"),
+    label_values=((), (20,), (21,)),
+    intensity=("window", -200, 200),  # 0 to 0, 200 to 1, 120 to .6
+    architecture={},
+    cube_checksum="",
+)
 
 
 class Copier:
@@ -189,18 +202,7 @@ def test_scan_is_labelled_where_its_voxels_lie():
     image = np.zeros(grid.shape, np.int16)
     image[1, 2:5, 3] = 200
     image[4, 5, 6] = 120
-    traits = Traits(
-        model="unet3d",
-        spacing=(3.0, 1.25, 0.5),
-        patch_size=(4, 4, 4),
-        class_names=("background", "L1", "L2"),
-        label_values=((), (20,), (21,)),
-        intensity=("window", -200, 200),  # 0 to 0, 200 to 1, 120 to .6
-        architecture={},
-        cube_checksum="",
-    )
-
-    found = predict_scan(Copier(), traits, image, grid)
+    found = predict_scan(Copier(), TRAITS, image, grid)
 
     # .75 x is more than 1 - x above 4 / 7: at both.
     np.testing.assert_array_equal(found, image > 0)
@@ -236,3 +238,31 @@ def test_classes_become_the_values_of_their_segments():
 
     assert values.dtype == np.uint16
     assert values.tolist() == [[0, 20, 300], [300, 0, 20]]
+
+
+def test_values_of_a_byte_are_stored_in_one():
+    values = label_values(np.ones((2, 1), np.uint8), [Segment(255, "L1", GRAY)])
+
+    assert values.dtype == np.uint8
+    assert values.tolist() == [[255], [255]]
+
+
+def test_what_resampling_took_is_free_while_predicting(monkeypatch):
+    monkeypatch.setattr(prediction, "VOXELS_PER_CALL", 8**3)
+    grid = Grid((120, 120, 100), affine_from((0.5, 0.5, 0.5)))
+    image = np.zeros(grid.shape, np.int16)
+    traits = replace(TRAITS, spacing=(2.0, 2.0, 2.0), patch_size=(8, 8, 8))
+    held = []
+
+    class Watcher(Copier):
+        def predict_on_batch(self, batch):
+            held.append(tracemalloc.get_traced_memory()[0])
+            return super().predict_on_batch(batch)
+
+    predict_scan(Copier(), traits, image, grid)  # compiles
+    tracemalloc.start()
+    predict_scan(Watcher(), traits, image, grid)
+    tracemalloc.stop()
+
+    # The grid is 64 times coarser; the smoothed scan has 4 bytes for each voxel.
+    assert max(held) < image.size

@@ -12,6 +12,7 @@ from volumes.errors import DataError, UsageError
 from volumes.limits import MAX_LABEL
 
 MAX_CLASSES = 256  # the cube keeps a class in a byte
+COUNTED_VOXELS = 4_000_000  # at a time: numpy counts in a copy of 8 bytes a voxel
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,26 @@ def classify_labels(
             f"Every label value must be below {len(table)}. Received: {label.max()}"
         )
     return table[label]
+
+
+def count_labels(label: np.ndarray, at_least: int = 0) -> npt.NDArray[np.int64]:
+    """Count the voxels of each value, a few planes at a time.
+
+    Args:
+        label: Non-negative integers, at least one, shape (I, J, K), in any order.
+        at_least: How many values to count from 0 on, even where none is so large.
+
+    Returns:
+        Voxels of the values 0, 1, ..., up to the largest.
+    """
+    # Planes that lie together in memory.
+    planes = label if label.strides[0] >= label.strides[-1] else label.T
+    counts = np.zeros(max(int(label.max()) + 1, at_least), np.int64)
+    thickness = max(1, COUNTED_VOXELS // planes[0].size)
+    for first in range(0, len(planes), thickness):
+        slab = planes[first : first + thickness].ravel(order="K")
+        counts += np.bincount(slab, minlength=len(counts))
+    return counts
 
 
 def _parse(word: str) -> tuple[str | None, tuple[int, ...]]:

@@ -175,7 +175,7 @@ def _narrow(array: np.ndarray, grid: Grid) -> np.ndarray:
             f"A label map must hold integers from 0 to {MAX_LABEL}. Received: "
             f"dtype={array.dtype}, values {array.min()} to {largest}"
         )
-    return array.astype(np.uint8 if largest <= 255 else np.uint16)
+    return array.astype(np.uint8 if largest <= 255 else np.uint16, copy=False)
 
 
 def write_image(

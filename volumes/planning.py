@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from volumes.classes import count_labels
 from volumes.cube import BYTES_PER_VOXEL
 from volumes.errors import DataError, UsageError
 from volumes.files import (
@@ -86,7 +87,7 @@ def survey(pair: Pair, max_voxels: int = MAX_VOXELS) -> Facts:
             f"Image and label map of case '{pair.case_id}' are on different grids, "
             f"{apart}.\n  {pair.image}: {grid}\n  {pair.label}: {label_map.grid}"
         )
-    values = np.flatnonzero(np.bincount(label_map.array.ravel(order="K")))
+    values = np.flatnonzero(count_labels(label_map.array))
     return Facts(
         pair,
         grid,

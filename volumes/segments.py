@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from volumes.classes import count_labels
 from volumes.errors import DataError
 from volumes.limits import MAX_LABEL
 from volumes.text import shown
@@ -83,7 +84,7 @@ def format_segments(
         segments: The named structures, kept even where no voxel has them.
     """
     known = {segment.value for segment in segments}
-    present = np.flatnonzero(np.bincount(array.ravel(order="K")))
+    present = np.flatnonzero(count_labels(array))
     others = default_segments(set(present.tolist()) - known)
     # The whole grid, as all segments lie in one layer and share its extent.
     extent = " ".join(f"0 {side - 1}" for side in array.shape)
