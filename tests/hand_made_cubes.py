@@ -7,6 +7,13 @@ from volumes.cube import CubeWriter, Sample
 SHAPE = (6, 8, 10)
 SPACING = (2.0, 1.0, 0.5)
 CLASS_NAMES = ("background", "L1", "L2")
+CUBE_ATTRIBUTES = {
+    "spacing": SPACING,
+    "class_names": CLASS_NAMES,
+    "label_values": [[], [20], [21]],
+    "intensity": ["zscore"],
+    "arguments": {"seed": 0},
+}
 
 
 def make_label():
@@ -46,15 +53,8 @@ def clean_samples():
 
 
 def write_cube(path, samples):
-    attributes = {
-        "spacing": SPACING,
-        "class_names": CLASS_NAMES,
-        "label_values": [[], [20], [21]],
-        "intensity": ["zscore"],
-        "arguments": {"seed": 0},
-    }
     with CubeWriter(
-        path, shape=SHAPE, num_rows=len(samples), attributes=attributes
+        path, shape=SHAPE, num_rows=len(samples), attributes=CUBE_ATTRIBUTES
     ) as cube:
         for sample in samples:
             cube.add(sample)

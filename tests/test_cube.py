@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hand_made_cubes import (
     CLASS_NAMES,
+    CUBE_ATTRIBUTES,
     SHAPE,
     SPACING,
     clean_samples,
@@ -277,10 +278,11 @@ def test_rows_taken_over_as_they_are_packed_are_the_same(tmp_path, path):
     halves = [tmp_path / "first.h5", tmp_path / "second.h5"]
     write_cube(halves[0], samples[:1])
     write_cube(halves[1], samples[1:])
-    attributes = {name: [] for name in ATTRIBUTES}
 
     gathered = tmp_path / "gathered.h5"
-    with CubeWriter(gathered, shape=SHAPE, num_rows=4, attributes=attributes) as writer:
+    with CubeWriter(
+        gathered, shape=SHAPE, num_rows=4, attributes=CUBE_ATTRIBUTES
+    ) as writer:
         for half in halves:
             with Cube(half) as cube:
                 writer.add_rows(cube)

@@ -56,10 +56,10 @@ def fail_at(case_id, monkeypatch, error):
     """Let a scan that was fine in the survey fail when it is made."""
     read = making.read_finite_volume
 
-    def failing(path):
+    def failing(path, max_voxels):
         if path.stem == case_id:
             raise error
-        return read(path)
+        return read(path, max_voxels)
 
     monkeypatch.setattr(making, "read_finite_volume", failing)
 

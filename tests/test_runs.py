@@ -154,7 +154,7 @@ def test_source_is_read_while_it_is_the_one_in_the_cube(tmp_path, oblique_grid):
     voxels = np.arange(60, dtype=np.int16).reshape(oblique_grid.shape)
     path = tmp_path / "scan.nrrd"
     write_image(path, voxels, oblique_grid)
-    source = {"image": str(path), "image_checksum": checksum(path)}
+    source = {"image": str(path), "image_checksum": checksum(path), "shape": (3, 4, 5)}
 
     found = testing.read_source(source, "image", "ann")
     np.testing.assert_array_equal(found.array, voxels)
