@@ -30,6 +30,7 @@ from volumes.planning import (
     survey,
 )
 from volumes.splits import assign_splits
+from volumes.text import format_bytes
 
 
 @dataclass(frozen=True)
@@ -189,8 +190,8 @@ def check_output(output: Path, *, force: bool, resume: bool) -> None:
     require_folder(output.parent)
     if parts.count and not (force or resume):
         raise UsageError(
-            f"{parts.folder} holds {parts.count} finished cases of a build that was "
-            "cut short: --resume goes on with them, --force begins anew."
+            f"{parts.folder} holds what a build that was cut short had finished "
+            f"({parts.count} cases): --resume goes on with it, --force begins anew."
         )
     if output.exists() and not (force or resume):
         raise UsageError(f"{output} exists; --force replaces it.")
@@ -210,9 +211,9 @@ def describe_plan(plan: Plan, output: Path) -> str:
         f"grid      {shape} voxels of {spacing} mm (right, anterior, superior)",
         f"classes   {', '.join(plan.classes.names)}",
         f"rows      {len(plan.facts)} scans and {sum(plan.copies)} copies",
-        f"size      {plan.needs.cube / 1e6:.0f} MB; "
-        f"{free / 1e9:.1f} GB free in {folder}",
-        f"memory    about {plan.needs.memory_per_worker / 1e6:.0f} MB for each of "
+        f"size      {format_bytes(plan.needs.cube)}; {format_bytes(free)} free in "
+        f"{folder}",
+        f"memory    about {format_bytes(plan.needs.memory_per_worker)} for each of "
         f"{plan.workers} workers",
     ]
     for note, cases in notes.items():

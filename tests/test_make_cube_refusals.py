@@ -84,7 +84,7 @@ def test_cube_for_which_there_is_no_room_is_refused(scans, capsys, monkeypatch):
 
     assert build(scans) == 2
 
-    assert "of memory, but 0.0 GB are free" in capsys.readouterr().err
+    assert "of memory, but 0 MB are free" in capsys.readouterr().err
     assert beside_the_scans(scans) == []
 
 

@@ -86,7 +86,7 @@ def test_interrupted_build_keeps_its_finished_cases(scans, monkeypatch, capsys):
     assert beside_the_scans(scans) == ["cube.h5.parts"]
     assert names_in(parts) == ["1.h5", "2.h5", "plan.json"]
     assert capsys.readouterr().err.splitlines() == [
-        f"2 finished cases are kept in {parts}: --resume goes on with them.",
+        f"Finished cases kept in {parts}: 2. --resume goes on with them.",
         "Interrupted.",
     ]
 
@@ -109,7 +109,7 @@ def test_begun_build_needs_a_word_and_says_so_at_once(begun, capsys):
 
     assert build(begun, *FLAGS) == 2
 
-    assert "cube.h5.parts holds 2 finished cases" in capsys.readouterr().err
+    assert "had finished (2 cases): --resume goes on" in capsys.readouterr().err
     assert names_in(begun / "cube.h5.parts") == ["1.h5", "2.h5", "plan.json"]
 
 
@@ -271,7 +271,7 @@ def test_case_that_fails_when_it_is_made_costs_the_others_nothing(
 
     assert made == list(NAMES)
     kept, reason = capsys.readouterr().err.splitlines()
-    assert kept.startswith("3 finished cases are kept")
+    assert kept.endswith("cube.h5.parts: 3. --resume goes on with them.")
     assert str(error) in reason
     assert "cid" in reason
     made.clear()

@@ -197,7 +197,7 @@ def test_cube_larger_than_the_disk_is_refused(monkeypatch, tmp_path):
     # The cube and, until it is complete, its cases beside it.
     output = tmp_path / "new" / "cube.h5"
     check_needs(Needs(5 * 10**8, 1), output, 1)
-    with pytest.raises(UsageError, match=r"about 0.7 GB, and .* has 1.0 GB free"):
+    with pytest.raises(UsageError, match=r"about 700 MB, and .* has 1.0 GB free"):
         check_needs(Needs(7 * 10**8, 1), output, 1)
     # Of its cases, 400 MB are there already.
     check_needs(Needs(7 * 10**8, 1), output, 1, finished=4 * 10**8)

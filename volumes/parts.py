@@ -144,8 +144,8 @@ class Parts:
         remove_temporary(self.folder)
         if self.count:
             print(
-                f"{self.count} finished cases are kept in {self.folder}: --resume goes "
-                "on with them.",
+                f"Finished cases kept in {self.folder}: {self.count}. --resume goes on "
+                "with them.",
                 file=sys.stderr,
             )
             return

@@ -29,6 +29,7 @@ from volumes.geometry import (
 )
 from volumes.limits import MAX_VOXELS
 from volumes.pairs import Pair
+from volumes.text import format_bytes
 
 # A scan in work: its voxels as read, smoothed, and a warped copy with scratch; each
 # row is written when it is made.
@@ -244,14 +245,13 @@ def check_needs(needs: Needs, output: Path, workers: int, finished: int = 0) -> 
     memory = available_memory()
     if 2 * needs.cube - finished > disk:
         raise UsageError(
-            f"The cube needs about {needs.cube / 1e9:.1f} GB, and as much again while "
-            f"it is built, but {folder} has {disk / 1e9:.1f} GB free. A coarser "
+            f"The cube needs about {format_bytes(needs.cube)}, and as much again while "
+            f"it is built, but {folder} has {format_bytes(disk)} free. A coarser "
             "--spacing or fewer --copies helps."
         )
     if needs.memory_per_worker > memory:
         raise UsageError(
-            f"One case needs about {needs.memory_per_worker / 1e9:.1f} GB of memory, "
-            f"but {memory / 1e9:.1f} GB are free. A coarser --spacing or fewer "
-            "--copies helps."
+            f"One case needs about {format_bytes(needs.memory_per_worker)} of memory, "
+            f"but {format_bytes(memory)} are free. A coarser --spacing helps."
         )
     return max(1, min(workers, memory // needs.memory_per_worker))

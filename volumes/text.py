@@ -26,6 +26,11 @@ def format_figure(value: float | None, decimals: int, *, sign: bool = False) -> 
     return f"{round(value, decimals) + 0.0:{'+' if sign else ''}.{decimals}f}"
 
 
+def format_bytes(count: int) -> str:
+    """Write a number of bytes in MB, or from a thousand of them on in GB."""
+    return f"{count / 1e6:.0f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
+
+
 def format_interval(
     interval: Sequence[float] | None, decimals: int, *, sign: bool = False
 ) -> str:
