@@ -7,7 +7,12 @@ RUN = .venv/bin/python
 MINUTES ?= 2.5
 COPIES ?= 3
 
-.PHONY: help install demo test test-slow lint
+# What `make fuzz` reads: how many files, which ones, and nrrd or nifti.
+RUNS ?= 2000
+SEED ?= 0
+FORMAT ?= nrrd
+
+.PHONY: help install demo test test-slow fuzz lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -43,6 +48,9 @@ test: .venv/installed-dev ## run the tests
 
 test-slow: .venv/installed-dev ## run the tests that take longer
 	$(RUN) -m pytest -m slow
+
+fuzz: .venv/installed-dev ## read files changed at random: RUNS=200000 SEED=1 FORMAT=nifti
+	PYTHONPATH=. $(RUN) tests/fuzz_$(FORMAT).py --runs $(RUNS) --seed $(SEED)
 
 lint: .venv/installed-dev ## check style and format
 	$(RUN) -m ruff check .

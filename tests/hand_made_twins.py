@@ -138,6 +138,11 @@ READ = {
     "attached": Twin({"ball.nrrd": ball("raw") + RAW}, VOXELS, BALL_LAST),
     "gzip": Twin({"ball.nrrd": ball("gzip") + _packed(RAW)}, VOXELS, BALL_LAST),
     "bzip2": Twin({"ball.nrrd": ball("bzip2") + bz2.compress(RAW)}, VOXELS, BALL_LAST),
+    "text": Twin(
+        {"ball.nrrd": ball("ascii") + " ".join(map(str, VOXELS.ravel("F"))).encode()},
+        VOXELS,
+        BALL_LAST,
+    ),
     "gzip after three lines": Twin(
         {
             "ball.nrrd": ball("gzip", "line skip: 3")

@@ -95,6 +95,18 @@ def test_checksum_is_that_of_the_bytes(tmp_path):
         checksum("/dev/zero")
 
 
+@pytest.mark.parametrize("name", ["scan.nrrd", "scan.nii"])
+def test_want_of_memory_is_told(tmp_path, monkeypatch, name):
+    def read(path, max_voxels):
+        raise MemoryError
+
+    for reader in ("read_nrrd", "read_nifti"):
+        monkeypatch.setattr(f"volumes.files.{reader}", read)
+
+    with pytest.raises(DataError, match=f"{name} needs more memory than there is"):
+        read_volume(tmp_path / name)
+
+
 def test_content_checksum_sees_through_format_type_and_order_of_axes(
     tmp_path, oblique_grid
 ):

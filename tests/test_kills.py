@@ -73,6 +73,14 @@ def whole(scans, tmp_path_factory):
     return output.read_bytes(), *np.diff(times)
 
 
+def wait_until_gone(session):
+    """Give the processes of a session, killed already, ten seconds to be gone."""
+    end = time.monotonic() + 10
+    while processes_of(session):
+        assert time.monotonic() < end, processes_of(session)
+        time.sleep(0.05)
+
+
 def processes_of(session):
     """List the processes of a session that still run."""
     found = []
@@ -124,7 +132,7 @@ def kill_and_resume(scans, folder, bytes_of_whole, waiting, moment, *flags):
     deadline = time.monotonic() + 30
     while processes_of(process.pid) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert not processes_of(process.pid)
+    wait_until_gone(process.pid)
     left = output.read_bytes() if output.exists() else None
     assert left in (before, bytes_of_whole)
     finished = finished_in(parts)
@@ -190,7 +198,7 @@ def test_interrupted_build_leaves_finished_cases_and_nothing_half_done(scans, tm
     _, errors = process.communicate(timeout=60)
 
     assert process.returncode == 130
-    assert not processes_of(process.pid)
+    wait_until_gone(process.pid)
     kept, interrupted = errors.splitlines()
     assert re.match(r"Finished cases kept in .*: \d\. --resume goes on", kept)
     assert interrupted == "Interrupted."

@@ -251,7 +251,7 @@ def test_a_label_map_of_another_ending_is_not_written(tmp_path, nrrd_scan):
         write_label_map(tmp_path / "label.mha", LABELS, like=nrrd_scan)
 
 
-@pytest.mark.parametrize("value", ["0", "-3", "one", "1.5"])
+@pytest.mark.parametrize("value", ["0", "-3", "one", "1.5", "65536", "9" * 5000])
 def test_a_segment_value_that_is_no_label_is_refused(tmp_path, nrrd_scan, value):
     path = tmp_path / "label.seg.nrrd"
     write_label_map(path, LABELS, like=nrrd_scan)

@@ -12,6 +12,7 @@ from hand_made_scans import (
 
 from volumes import planning
 from volumes.cube import Cube
+from volumes.files import write_image
 from volumes.geometry import Grid, affine_from
 
 
@@ -85,6 +86,27 @@ def test_cube_for_which_there_is_no_room_is_refused(scans, capsys, monkeypatch):
     assert build(scans) == 2
 
     assert "of memory, but 0 MB are free" in capsys.readouterr().err
+    assert beside_the_scans(scans) == []
+
+
+def test_scan_of_more_voxels_than_allowed_is_refused(scans, capsys):
+    # 14 * 11 * 6 = 924.
+    assert build(scans, "--max-voxels", 923) == 1
+
+    error = capsys.readouterr().err.splitlines()
+    assert len(error) == len(NAMES)
+    assert "ann.nrrd: field 'sizes' must be positive and at most 923 voxels" in error[0]
+    assert build(scans, "--max-voxels", 924, "--copies", 0) == 0
+
+
+def test_cube_of_a_scan_with_a_slip_in_its_spacing_is_refused(scans, capsys):
+    kilometres = Grid(GRID.shape, affine_from((1e6, 1e6, 1e6)))
+    for name in ("ann", "ann_label"):
+        write_image(scans / f"{name}.nrrd", np.ones(GRID.shape, np.uint8), kilometres)
+
+    assert build(scans, "--spacing", 1) == 2
+
+    assert "GB free. A coarser --spacing" in capsys.readouterr().err
     assert beside_the_scans(scans) == []
 
 

@@ -83,6 +83,18 @@ def test_nifti_assumptions_are_noted(tmp_path, oblique_grid):
     assert "7.0 mm apart: the sform is used" in note
 
 
+def test_nifti_with_a_qform_that_is_none_is_placed_by_its_sform(tmp_path, oblique_grid):
+    image = nib.Nifti1Image(np.zeros(SHAPE, np.uint8), oblique_grid.affine)
+    image.set_qform(oblique_grid.affine, code=1)
+    image.header["pixdim"][2] = 1e-30
+    (tmp_path / "scan.nii").write_bytes(image.to_bytes())
+
+    volume = read_volume(tmp_path / "scan.nii")
+
+    assert volume.notes == ("The qform describes no grid: the sform is used.",)
+    np.testing.assert_allclose(volume.grid.affine, oblique_grid.affine, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("array", "message"),
     [
@@ -102,6 +114,11 @@ def test_a_nifti_that_is_broken_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(DataError, match=r"scan.nii.gz: the voxels could not be read"):
         read_volume(path)
+
+    for content in (b"", b"\\\x01", nib.Nifti1Header().binaryblock[:347]):
+        (tmp_path / "cut.nii").write_bytes(content)  # 348, and no more
+        with pytest.raises(DataError, match=r"cut.nii: could not be read as NIfTI"):
+            read_volume(tmp_path / "cut.nii")
 
     path.write_bytes(b"neither packed nor NIfTI")
     with pytest.raises(DataError, match=r"scan.nii.gz: could not be read as NIfTI"):

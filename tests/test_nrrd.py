@@ -7,7 +7,7 @@ import SimpleITK
 from hand_made_nrrd import SHAPE, VOXELS, nrrd_bytes, write
 
 from volumes.errors import DataError
-from volumes.files import read_grid, read_volume, write_image
+from volumes.files import read_grid, read_volume, write_image, write_label_map
 from volumes.geometry import Grid, affine_from
 
 
@@ -94,6 +94,37 @@ def test_a_pair_that_bears_the_name_of_a_field_is_no_field(tmp_path):
 
     np.testing.assert_array_equal(volume.array, VOXELS)
     assert volume.header["Grüße"] == "schön"
+
+
+def test_such_a_pair_is_not_written_into_label_maps_either(tmp_path):
+    pair = "space directions:=(9,0,0) (0,9,0) (0,0,9)"
+    path = write(tmp_path, nrrd_bytes(space_directions=None, pairs=[pair]))
+    volume = read_volume(path)
+
+    write_label_map(tmp_path / "label.nrrd", np.zeros(SHAPE, np.uint8), like=volume)
+
+    assert volume.grid.spacing == (1, 1, 1)
+    written = read_grid(tmp_path / "label.nrrd")
+    np.testing.assert_array_equal(written.affine, volume.grid.affine)
+
+
+def test_text_and_skipped_lines_longer_than_a_piece_are_exact(tmp_path):
+    voxels = np.arange(400_000, dtype=np.int32)  # 2.7 MB of text
+    data = b"#" * 3_000_000 + b"\nanother\n" + " ".join(map(str, voxels)).encode()
+    fields = {"type": "int", "sizes": "100 80 50", "encoding": "text"}
+    path = write(tmp_path, nrrd_bytes(data, line_skip="2", **fields))
+
+    array = read_volume(path).array
+
+    np.testing.assert_array_equal(array.ravel(order="F"), voxels)
+
+
+def test_as_many_voxels_are_read_as_allowed(tmp_path):
+    path = write(tmp_path, nrrd_bytes())
+
+    assert read_volume(path, max_voxels=24).array.shape == SHAPE
+    with pytest.raises(DataError, match=r"at most 23 voxels .* --max-voxels"):
+        read_volume(path, max_voxels=23)
 
 
 ROTATION = np.array(  # 30 degrees about z, then axes permuted and one flipped

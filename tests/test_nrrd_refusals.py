@@ -30,6 +30,9 @@ from volumes.files import read_label_map, read_volume
         ({"sizes": "2 0 4"}, "field 'sizes' must be positive"),
         ({"sizes": "2.5 3 4"}, "field 'sizes' must hold integers"),
         ({"sizes": "65536 65536 65536"}, "at most 2147483648 voxels"),
+        ({"sizes": "2 3 4 " * 10_000}, "field 'sizes' must hold dimension = 3 numbers"),
+        ({"type": "short" * 10_000}, "field 'type' must be an integer or float type"),
+        ({"kinds": "domain " * 10_000}, "field 'kinds' must hold dimension = 3 words"),
         ({"sizes": "99999999999999999999 3 4"}, "field 'sizes'"),
         ({"space": "up-and-down"}, "field 'space' must be one of"),
         ({"space directions": "(1,0,0) (0,0,0) (0,0,1)"}, "field 'space directions'"),
@@ -42,6 +45,7 @@ from volumes.files import read_label_map, read_volume
         ),
         ({"space directions": "(1,0) (0,1) (0,0)"}, "field 'space directions'"),
         ({"space directions": "1 0 0"}, "field 'space directions' could not be parsed"),
+        ({"space origin": ""}, "field 'space origin' could not be parsed"),
         ({"space origin": "(0,inf,0)"}, "field 'space origin' must hold three finite"),
         (
             {"space directions": None, "spacings": "1 0 1"},
@@ -56,6 +60,14 @@ from volumes.files import read_label_map, read_volume
         (
             {"space directions": "(1e300,0,0) (0,1,0) (0,0,1)"},
             "must hold finite numbers",
+        ),
+        (
+            {"space directions": "(1e-7,0,0) (0,1,0) (0,0,1)"},
+            "field 'space directions' must span space",
+        ),
+        (
+            {"space directions": None, "spacings": "1 1e-7 1"},
+            "field 'spacings' must span space",
         ),
         ({"line skip": "-2"}, "field 'line skip' must be from 0 to 65536"),
         ({"line skip": "99999999999"}, "field 'line skip' must be from 0 to 65536"),
@@ -83,6 +95,7 @@ def test_a_header_is_refused_with_its_field(tmp_path, changes, message):
         read_volume(path)
 
     assert str(path) in str(caught.value)
+    assert len(str(caught.value)) < 500  # however long the field is
 
 
 def test_a_data_file_that_leaves_the_folder_or_is_no_file_is_refused(tmp_path):
@@ -137,17 +150,39 @@ def test_a_wrong_number_of_words_is_refused_with_both_counts(tmp_path):
         read_volume(path)
 
 
-@pytest.mark.parametrize("word", ["40000", "1.5", "one"])
-def test_a_word_that_does_not_fit_the_type_is_refused(tmp_path, word):
-    path = write(tmp_path, nrrd_bytes(f"{word} {'0 ' * 23}".encode(), encoding="ascii"))
+@pytest.mark.parametrize("kind", ["short", "float"])
+@pytest.mark.parametrize("word", ["40000", "1.5", "one", "1e300", "1_0", "9" * 500])
+def test_a_word_that_does_not_fit_the_type_is_refused(tmp_path, word, kind):
+    data = f"{word} {'0 ' * 23}".encode()
+    path = write(tmp_path, nrrd_bytes(data, encoding="ascii", type=kind))
 
-    with pytest.raises(DataError, match="field 'type' must fit every number"):
+    if kind == "float" and word in ("40000", "1.5"):
+        assert read_volume(path).array[0, 0, 0] == float(word)
+        return
+    with pytest.raises(DataError, match="field 'type' must"):
         read_volume(path)
 
 
-def test_unpacking_stops_soon_after_the_promised_bytes(tmp_path):
-    bomb = gzip.compress(bytes(2**27))  # 128 MiB in 130 kB
-    path = write(tmp_path, nrrd_bytes(bomb, encoding="gzip"))
+def test_a_word_without_end_is_refused(tmp_path):
+    path = write(tmp_path, nrrd_bytes(b"1" * 2**21, encoding="ascii"))
+
+    with pytest.raises(DataError, match="field 'type' must be that of numbers"):
+        read_volume(path)
+
+
+def test_counting_words_stops_soon_after_the_promised_numbers(tmp_path):
+    path = write(tmp_path, nrrd_bytes(b"1 " * 2**21, encoding="ascii"))
+
+    # Of 2^21 words, those of the first piece of 2^20 bytes.
+    with pytest.raises(DataError, match="Received: at least 524288 numbers"):
+        read_volume(path)
+
+
+@pytest.mark.parametrize("pack", [gzip, bz2])
+def test_unpacking_stops_soon_after_the_promised_bytes(tmp_path, pack):
+    bomb = pack.compress(bytes(2**24))  # 16 MiB in some kB
+    encoding = {gzip: "gzip", bz2: "bzip2"}[pack]
+    path = write(tmp_path, nrrd_bytes(bomb, encoding=encoding))
 
     # 48 promised bytes and the 64 kiB by which a surplus is measured.
     with pytest.raises(DataError, match="Received: at least 65584 bytes"):
@@ -162,6 +197,7 @@ def test_unpacking_stops_soon_after_the_promised_bytes(tmp_path):
         (b"NRRD0009\n", "must begin with NRRD0001"),
         (b"NRRD0004\nno colon here\n\n", 'must read "field: value"'),
         (nrrd_bytes(pairs=["type: int"]), "field 'type' must be given once"),
+        (nrrd_bytes(pairs=["x" * 2**20 + ":=1"]), "end with an empty line within"),
     ],
 )
 def test_a_file_that_is_no_nrrd_is_refused(tmp_path, content, message):

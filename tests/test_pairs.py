@@ -163,6 +163,36 @@ def test_every_fault_is_told_at_once_with_its_line(folder):
         assert all(word in line for word in words)
 
 
+def test_the_first_of_many_faults_are_told(folder):
+    text = "".join(f"none{number}.nrrd,b.nrrd\n" for number in range(60))
+
+    with pytest.raises(DataError, match="119 faults in the pair list") as caught:
+        read_pairs(write(folder, text))
+
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 1 + 50 + 1
+    assert lines[-1] == "  and 69 more"
+
+
+@pytest.mark.parametrize(
+    ("text", "received"),
+    [
+        ("a,b\n" * 20_001, "20001 lines in 80004 bytes"),
+        ("a,b\r\n" * 20_001, "20001 lines in 100005 bytes"),
+        ("x" * (2**23 + 9), "1 lines in the first 8388609 bytes"),
+    ],
+    ids=["lines", "lines of Windows", "bytes"],
+)
+def test_a_list_longer_than_any_is_refused(folder, text, received):
+    with pytest.raises(DataError, match=f"at most 20000 lines .* Received: {received}"):
+        read_pairs(write(folder, text))
+
+
+def test_a_line_longer_than_any_is_a_fault(folder):
+    with pytest.raises(DataError, match=r"line 1: a line must be .* 20000 char"):
+        read_pairs(write(folder, "," * 20_001))
+
+
 def test_a_file_used_as_image_and_label_or_through_a_link_is_a_fault(folder):
     (folder / "link.nrrd").symlink_to(folder / "a.nrrd")
 

@@ -118,6 +118,15 @@ def test_existing_label_map_is_replaced_only_by_force(scan, model, tmp_path, cap
     assert read_label_map(path).segments
 
 
+def test_scan_of_more_voxels_than_allowed_is_refused(scan, model, tmp_path, capsys):
+    words = [str(scan), "--model", model, "--output", str(tmp_path / "a")]
+
+    # 8 * 10 * 7 = 560; of the network's 2 mm it takes 6 * 10 * 9.
+    assert predict.main([*words, "--max-voxels", "559"]) == 1
+    assert "at most 559 voxels" in capsys.readouterr().err
+    assert predict.main([*words, "--max-voxels", "560"]) == 0
+
+
 def test_missing_model_ends_with_one(scan, tmp_path, capsys):
     words = ["--model", str(tmp_path / "absent.keras"), "--output", str(tmp_path / "a")]
 
@@ -140,6 +149,10 @@ def test_wrong_flag_ends_with_two(capsys):
         predict.main(["scan.nrrd", "--model", "m", "--output", "o", "--format", "tiff"])
 
     assert "invalid choice: 'tiff'" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        predict.main(["a.nrrd", "--model", "m", "--output", "o", "--max-voxels", "0"])
+
+    assert "--max-voxels must be 1 or more" in capsys.readouterr().err
 
 
 def test_script_labels_a_scan_and_leaves_the_terminal_clean(scan, model, tmp_path):

@@ -171,7 +171,8 @@ def _words(stream: BinaryIO, header: NrrdHeader) -> Iterator[list[bytes]]:
         words = text.split()
         # The last word may go on in the next piece.
         begun = b"" if text[-1:].isspace() else words.pop()
-        if len(begun) > _MAX_DIGITS or b"_" in text:  # Python's 1_000 is no number here
+        longest = max(map(len, [begun, *words]))
+        if longest > _MAX_DIGITS or b"_" in text:  # Python takes 1_000 for a number
             raise header.fault("type", "must be that of numbers, but the data are not")
         yield words
     if begun:
