@@ -9,7 +9,7 @@ import keras
 from models.defaults import ARCHITECTURE
 from models.trained import Traits
 from volumes.cube import Cube
-from volumes.errors import UsageError
+from volumes.errors import DataError, UsageError
 from volumes.planning import pooling_sizes
 
 HEAD = "scores"  # the layer whose filters are the classes
@@ -85,11 +85,17 @@ def carry_over(trained: keras.Model, network: keras.Model) -> None:
     """Copy a trained network's weights into a new one of the same architecture.
 
     The head is left as it is where the numbers of classes differ.
+
+    Raises:
+        DataError: If the layers differ, as those of an older version may.
     """
     same_head = trained.output_shape[-1] == network.output_shape[-1]
-    for layer in network.layers:
-        if same_head or layer.name != HEAD:
-            layer.set_weights(trained.get_layer(layer.name).get_weights())
+    try:
+        for layer in network.layers:
+            if same_head or layer.name != HEAD:
+                layer.set_weights(trained.get_layer(layer.name).get_weights())
+    except ValueError as error:
+        raise DataError(f"The weights do not fit the network: {error}") from error
 
 
 def freeze_encoder(network: keras.Model) -> None:

@@ -119,9 +119,9 @@ def begun_arguments(run: Path) -> dict:
     """
     first = run / next(iter(TITLES))  # of both networks, begun first
     if (run / CONFIG_NAME).is_file():
-        found = read_json(run / CONFIG_NAME)["arguments"]
+        found = read_json(run / CONFIG_NAME).get("arguments", {})
     elif (first / CONFIG_NAME).is_file():
-        found = {**read_json(first / CONFIG_NAME)["arguments"], "model": "both"}
+        found = {**read_json(first / CONFIG_NAME).get("arguments", {}), "model": "both"}
     else:
         raise DataError(f"{run} holds no {CONFIG_NAME}, so no run to resume.")
     return {

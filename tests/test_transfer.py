@@ -15,7 +15,7 @@ from models.trained import Traits, load_trained
 from models.training import Settings, Training
 from models.transfer import carry_over, check_transfer, freeze_encoder
 from models.unet import unet_3d
-from volumes.errors import UsageError
+from volumes.errors import DataError, UsageError
 
 SPACING = (2.0, 1.0, 0.5)
 BEFORE = Traits(
@@ -133,6 +133,13 @@ def test_other_number_of_classes_gets_a_new_head_and_all_else():
         expected = fresh if layer.name == "scores" else source
         for one, other in zip(layer.get_weights(), expected, strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+def test_weights_of_another_architecture_are_refused():
+    trained = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+
+    with pytest.raises(DataError, match="weights do not fit the network.*encoder_1"):
+        carry_over(trained, build())
 
 
 class Drawn:
