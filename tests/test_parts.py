@@ -220,7 +220,7 @@ def test_resuming_what_was_never_begun_is_a_build(scans):
 
 def test_resuming_what_is_complete_makes_nothing(scans, made, capsys):
     build(scans, *FLAGS)
-    first = (scans / "cube.h5").stat()
+    written = (scans / "cube.h5").stat().st_mtime_ns
     made.clear()
     capsys.readouterr()
 
@@ -228,7 +228,7 @@ def test_resuming_what_is_complete_makes_nothing(scans, made, capsys):
         assert build(scans, *FLAGS, *flags) == 0
 
     assert made == []
-    assert (scans / "cube.h5").stat() == first
+    assert (scans / "cube.h5").stat().st_mtime_ns == written
     assert capsys.readouterr().out.count("before") == 8
 
 
