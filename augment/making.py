@@ -229,6 +229,7 @@ def write_cube(
     if resume and not parts.count and output.exists():
         made = _whole_before(output, plan, attributes["request"])
         if made:
+            parts.clear()
             return made
         if not force:
             raise UsageError(

@@ -258,7 +258,8 @@ def worker_rows(plan: building.Plan, folder: Path, turns: int, least: int) -> li
         for workers, times in found.items():
             work = replace(plan, workers=workers)
             output = folder / f"workers{workers}.h5"
-            build = partial(timing.quietly, making.write_cube, output, work, {"seed": 0})
+            built = (output, work, {"seed": 0})
+            build = partial(timing.quietly, making.write_cube, *built)
             numba.set_num_threads(1)  # of one worker, which is this process
             times.append(timing.timed(build))
             numba.set_num_threads(threads)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from volumes.atomic import is_temporary, remove_temporary, replacing
+from volumes.atomic import holding, is_temporary, remove_temporary, replacing
 from volumes.errors import DataError, UsageError
 
 TITLES = {"unet2d": "UNet-2D", "unet3d": "UNet-3D"}
@@ -51,24 +49,11 @@ def prepared_run(run: Path, *, force: bool, resume: bool) -> Iterator[None]:
         )
     try:
         run.mkdir(parents=True, exist_ok=True)
-        folder = os.open(run, os.O_RDONLY)
     except OSError as error:
         raise UsageError(f"{run} cannot be made a folder: {error}") from error
-    try:
-        _lock(folder, run)
+    with holding(run, f"{run} is in use by another train.py."):
         _clean(run, everything=force and not resume)
         yield
-    finally:
-        os.close(folder)  # and with it the lock; so does a killed process
-
-
-def _lock(folder: int, run: Path) -> None:
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise UsageError(f"{run} is in use by another train.py.") from None
-    except OSError:  # some network folders know no locks
-        pass
 
 
 def _clean(run: Path, *, everything: bool) -> None:

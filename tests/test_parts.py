@@ -232,6 +232,20 @@ def test_resuming_what_is_complete_makes_nothing(scans, made, capsys):
     assert capsys.readouterr().out.count("before") == 8
 
 
+def test_what_a_build_left_that_was_killed_with_its_cube_in_place_goes(begun, made):
+    parts = begun / "cube.h5.parts"
+    left = (parts / "1.h5").read_bytes()
+    assert build(begun, *FLAGS, "--resume") == 0
+    parts.mkdir()
+    (parts / "1.h5").write_bytes(left)
+    made.clear()
+
+    assert build(begun, *FLAGS, "--resume") == 0
+
+    assert made == []
+    assert beside_the_scans(begun) == ["cube.h5"]
+
+
 def test_resuming_over_another_cube_is_refused(scans, made, capsys):
     build(scans, *FLAGS, "--seed", 1)
     other = (scans / "cube.h5").read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import secrets
@@ -86,6 +87,33 @@ def require_folder(folder: Path) -> None:
         raise UsageError(
             f"{folder} must take new files. Received: no right to write in {above}."
         )
+
+
+@contextmanager
+def holding(folder: Path, busy: str) -> Iterator[None]:
+    """Hold a folder against other processes; even a killed one lets go.
+
+    Args:
+        folder: It must exist.
+        busy: What to say where another process holds it.
+
+    Raises:
+        UsageError: If another process holds it, or it cannot be read.
+    """
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be read: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(busy) from None
+        except OSError:  # some network folders know no locks
+            pass
+        yield
+    finally:
+        os.close(handle)
 
 
 def is_temporary(path: Path) -> bool:

@@ -9,9 +9,7 @@ place, the folder goes.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from volumes.atomic import naming, remove_temporary, replacing
+from volumes.atomic import holding, naming, remove_temporary, replacing
 from volumes.cube import Cube
 from volumes.errors import DataError, UsageError
 
@@ -64,6 +62,12 @@ class Parts:
         """How many bytes the finished cases take."""
         return sum(path.stat().st_size for path in self._finished())
 
+    def clear(self) -> None:
+        """Remove what a build left that was killed with its cube in place."""
+        if self.folder.is_dir():
+            self._remove()
+            self._leave()
+
     @contextmanager
     def keeping(self, request: Mapping[str, Any], *, resume: bool) -> Iterator[None]:
         """Hold the folder while a cube is built.
@@ -81,7 +85,10 @@ class Parts:
                 begun with another request; both values are named.
             OutputError: If the folder cannot be made or written.
         """
-        with self._locked():
+        with naming(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        busy = f"{self.folder}: another makeCube.py is building this cube."
+        with holding(self.folder, busy):
             self._check(json.loads(json.dumps(request)), resume=resume)
             try:
                 self._begin(request)
@@ -89,26 +96,6 @@ class Parts:
                 self._remove()
             finally:
                 self._leave()
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Hold off other processes; the lock ends with this one, even if killed."""
-        with naming(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(handle)
-            raise UsageError(
-                f"{self.folder}: another makeCube.py is building this cube."
-            ) from error
-        except OSError:  # a network disk without locks
-            pass
-        try:
-            yield
-        finally:
-            os.close(handle)
 
     def _check(self, request: dict, *, resume: bool) -> None:
         """Remove what is there, or see that it was begun with the same request."""
