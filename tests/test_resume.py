@@ -164,12 +164,14 @@ def test_both_networks_killed_end_as_never_cut_and_none_is_left_behind(
     small_cube, tmp_path
 ):
     whole, run = tmp_path / "whole", tmp_path / "run"
-    assert start(train.__file__, *call(small_cube, whole, model="both")).wait() == 0
+    flags = ("--augment", "online")
+    begin = call(small_cube, whole, *flags, model="both")
+    assert start(train.__file__, *begin).wait() == 0
     for model in ("unet2d", "unet3d"):
         words = (
             ["--resume", "--output", str(run)]
             if run.exists()
-            else call(small_cube, run, model="both")
+            else call(small_cube, run, *flags, model="both")
         )
         parent = start(train.__file__, *words)
         while not (run / model / "checkpoint" / "state.npz").exists():
