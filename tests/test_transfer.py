@@ -138,7 +138,7 @@ def test_other_number_of_classes_gets_a_new_head_and_all_else():
 def test_weights_of_another_architecture_are_refused():
     trained = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
 
-    with pytest.raises(DataError, match=r"weights do not fit the network.*encoder_1"):
+    with pytest.raises(DataError, match="do not fit the network: No such layer"):
         carry_over(trained, build())
 
 
