@@ -97,3 +97,14 @@ def blur_flops(sigmas: np.ndarray) -> int:
     """Count the operations a voxel of a blur with sigmas in voxels."""
     radii = [int(3.0 * sigma + 0.5) for sigma in sigmas]
     return sum(2 * (2 * radius + 1) for radius in radii if radius)
+
+
+def matrix_rate(side: int = 2048, turns: int = 7) -> float:
+    """Measure float32 operations a second of a matrix product, the best of several.
+
+    It bounds convolutions, which at best are products of large matrices.
+    """
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal((side, side), dtype=np.float32) for _ in range(2))
+    np.matmul(a, b)
+    return 2 * side**3 / min(timed(lambda: np.matmul(a, b)) for _ in range(turns))

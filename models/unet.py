@@ -8,7 +8,7 @@ from functools import partial
 import keras
 from keras import layers
 
-from models.norm import InstanceNormalization
+from models.layers import InstanceNormalization, Softmax
 from volumes.planning import pooling_sizes
 
 NORMS = ("instance", "group", "batch", "none")
@@ -115,7 +115,7 @@ def build_unet(
         x = layers.Concatenate(name=f"{name}_skip", dtype=dtype)([skips[level], x])
         x = _block(x, widths[level], [kernels[level]] * 2, make, name)
     x = convolution(num_classes, 1, name="scores", dtype=dtype)(x)
-    outputs = layers.Softmax(name="probabilities", dtype="float32")(x)
+    outputs = Softmax(name="probabilities", dtype="float32")(x)
     return keras.Model(inputs, outputs, name=f"unet_{rank}d")
 
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.norm import InstanceNormalization
+from models.layers import InstanceNormalization
 from models.unet import build_unet, describe_blocks, unet_2d, unet_3d
 
 # Right, anterior, superior: 4 mm stays while .7 and 1.4 are halved, then all are.

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.norm import UNROLLED, InstanceNormalization
+from models.layers import UNROLLED, InstanceNormalization, Softmax
 
 RANKS = [(3, 4), (2, 3, 4)]
 
@@ -89,11 +89,37 @@ def test_statistics_of_float16_are_taken_in_float32():
     np.testing.assert_allclose(np.ravel(found), [-1, 1], atol=1e-3)
 
 
-def test_layer_survives_serialisation():
-    before = InstanceNormalization(epsilon=0.5, name="mine")
+@pytest.mark.parametrize("channels", [2, 3])
+def test_softmax_and_its_gradient_are_those_of_keras(channels):
+    x = tf.constant(features(2, 3, 4, channels))
+    pull = features(2, 3, 4, channels, seed=3)
+    found = []
+
+    for layer in (Softmax(), keras.layers.Softmax()):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x)
+        found.append((y, tape.gradient(y, x, output_gradients=pull)))
+
+    (ours, our_gradient), (keras_own, its_gradient) = found
+    np.testing.assert_allclose(ours, keras_own, atol=1e-6)
+    np.testing.assert_allclose(our_gradient, its_gradient, atol=1e-6)
+
+
+def test_softmax_of_two_is_sure_where_their_scores_are_far_apart():
+    # exp(1000) is beyond float32.
+    found = Softmax()(np.array([[[1000, -1000], [0, 0]]], np.float32))
+
+    np.testing.assert_array_equal(found, [[[1, 0], [0.5, 0.5]]])
+
+
+@pytest.mark.parametrize("kind", [InstanceNormalization, Softmax])
+def test_layer_survives_serialisation(kind):
+    options = {InstanceNormalization: {"epsilon": 0.5}, Softmax: {}}[kind]
+    before = kind(**options, name="mine")
 
     after = keras.layers.deserialize(keras.layers.serialize(before))
 
-    assert (type(after), after.name) == (InstanceNormalization, "mine")
-    x = features(2, 3, 4, 1)
+    assert (type(after), after.name) == (kind, "mine")
+    x = features(2, 3, 4, 2)
     np.testing.assert_array_equal(after(x), before(x))

