@@ -247,6 +247,108 @@ def test_cube_without_an_attribute_is_refused_by_its_name(path, name):
         Cube(path)
 
 
+def link_out(file, other):
+    del file["drawn"]
+    file["drawn"] = h5py.ExternalLink(str(other), "drawn")
+
+
+def group(file, other):
+    del file["drawn"]
+    file.create_group("drawn")
+
+
+def wrong_kind(file, other):
+    labels = file["label"][:]
+    del file["label"]
+    file["label"] = labels.astype(np.uint16)
+
+
+def fewer_rows(file, other):
+    copies = file["copy"][:-1]
+    del file["copy"]
+    file["copy"] = copies
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (link_out, "must hold 'drawn' itself. Received: a link to 'drawn' of .*other"),
+        (group, "must hold 'drawn' as a dataset. Received: a group"),
+        (
+            wrong_kind,
+            r"must hold `label` of shape and type .*uint8.*Received: .*uint16",
+        ),
+        (fewer_rows, r"must hold `copy` of shape and type .*4,.*Received: .*3,"),
+    ],
+)
+def test_dataset_that_is_not_what_it_must_be_is_refused(path, change, message):
+    other = write_cube(path.with_name("other.h5"), clean_samples())
+    with h5py.File(path, "r+") as file:
+        change(file, other)
+
+    with pytest.raises(DataError, match=message):
+        Cube(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("spacing", "[1, 1]"),
+        ("spacing", "[1, 0, 1]"),
+        ("spacing", "[1, NaN, 1]"),
+        ("spacing", "3"),
+        ("class_names", '["background"]'),
+        ("class_names", "[1, 2, 3]"),
+        ("label_values", "[[], [20], [65536]]"),
+        ("label_values", "[[], [20], [true], [2.5]]"),
+        ("intensity", '["window", 3, -3]'),
+        ("intensity", '["histogram"]'),
+        ("arguments", "{}"),
+        ("versions", "[]"),
+        ("versions", "no JSON"),
+    ],
+)
+def test_attribute_that_cannot_be_is_refused_by_its_name(path, name, text):
+    with h5py.File(path, "r+") as file:
+        file.attrs[name] = text
+
+    with pytest.raises(DataError, match=f"must hold a valid `{name}`. Received: "):
+        Cube(path)
+
+
+def test_label_values_for_too_few_classes_are_refused(path):
+    with h5py.File(path, "r+") as file:
+        file.attrs["label_values"] = "[[], [20]]"
+
+    with pytest.raises(DataError, match=r"values for each class\. Received: 2 for 3"):
+        Cube(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("split", "training", "must name the splits train, .*Received: .'training'.$"),
+        ("drawn", "[1]", r"must hold a JSON object in `drawn` of row 1"),
+        ("source", "{", r"must hold a JSON object in `source` of row 1"),
+        ("extent", [[0, 7], [0, 8], [0, 10]], "must hold in `extent` boxes inside"),
+        ("extent", [[3, 2], [0, 8], [0, 10]], "must hold in `extent` boxes inside"),
+        ("extent", [[-1, 2], [0, 8], [0, 10]], "must hold in `extent` boxes inside"),
+        ("affine", np.zeros((4, 4)), "must hold a grid in `affine` of row 1"),
+        ("affine", np.full((4, 4), np.nan), "must hold a grid in `affine` of row 1"),
+    ],
+)
+def test_row_that_cannot_be_is_refused_when_it_is_read(path, name, value, message):
+    with h5py.File(path, "r+") as file:
+        file[name][1] = value
+    readers = {"split": "splits", "drawn": "drawn", "source": "sources"}
+
+    def read(cube):
+        return getattr(cube, readers.get(name, "extents")), cube.grid(1)
+
+    with Cube(path) as cube, pytest.raises(DataError, match=message):
+        read(cube)
+
+
 def test_cube_with_too_few_rows_counts_as_unfinished(tmp_path):
     attributes = {name: [] for name in ATTRIBUTES}
     with CubeWriter(

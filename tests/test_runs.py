@@ -1,13 +1,17 @@
+import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from hand_made_run import leave_run
 
+from models.trained import load_trained
 from runs import testing
 from runs.comparing import compare_runs
 from runs.folder import prepared_run, read_json, write_json
 from runs.labelling import plan_labels
+from volumes.cube import Cube
 from volumes.errors import DataError, UsageError
 from volumes.files import checksum, write_image
 
@@ -165,6 +169,26 @@ def test_source_is_read_while_it_is_the_one_in_the_cube(tmp_path, oblique_grid):
     path.unlink()
     with pytest.raises(DataError, match=r"scan\.nrrd: must be a file that exists"):
         testing.read_source(source, "image", "ann")
+
+
+def test_case_that_names_a_path_is_written_inside_the_run_folder(
+    small_cube, small_run, tmp_path
+):
+    path = shutil.copy(small_cube, tmp_path / "cube.h5")
+    with h5py.File(path, "r+") as file:
+        for row, split in enumerate(file["split"].asstr()[:]):
+            if split == "test":
+                file["case_id"][row] = f"../../{row}"
+    network, traits = load_trained(small_run / "model.keras")
+
+    with Cube(path) as cube:
+        testing.predict_test_cases(network, traits, cube, tmp_path / "a" / "run")
+
+    written = {p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file()}
+    assert {str(p.parent) for p in written} == {
+        *(".", "a/run/predictions", "a/run/overlays"),
+    }
+    assert len(written) == 1 + 2 + 2
 
 
 def test_two_runs_are_compared_case_by_case(tmp_path):
