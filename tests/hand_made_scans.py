@@ -1,5 +1,7 @@
 """Four scans on an oblique, anisotropic grid, and the script that gathers them."""
 
+import signal
+
 import numpy as np
 
 import makeCube
@@ -48,3 +50,8 @@ def beside_the_scans(folder):
     return sorted(
         path.name for path in folder.iterdir() if path.suffix not in (".nrrd", ".txt")
     )
+
+
+def hear_interrupts():
+    """Let Ctrl-C end a child, even of a shell that runs its jobs deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -13,72 +13,37 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hand_made_scans import beside_the_scans, hear_interrupts, write_scans
+from hand_made_scans import build as build_in_process
 
 import makeCube
 from volumes.files import write_image
 from volumes.geometry import Grid, affine_from
 
 SCRIPT = Path(makeCube.__file__)
+STALLING = Path(__file__).with_name("stalling_make_cube.py")
 KILLS = int(os.environ.get("KILLS", "6"))
 NUM_CASES = 8
 GRID = Grid((96, 90, 24), affine_from((1.1, 1.0, 3.5)))
-FLAGS = ("--spacing", "1.5", "--copies", "12")
+PATIENCE = 300  # seconds, for a machine that has other things to do
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self").exists(), reason="processes are counted in /proc"
+)
 
 
-@pytest.fixture(scope="module")
-def scans(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("scans")
-    label = np.zeros(GRID.shape, np.uint8)
-    label[30:60, 30:60, 8:16] = 20
-    lines = []
-    for case in range(NUM_CASES):
-        noise = np.random.default_rng(case).integers(0, 500, GRID.shape)
-        write_image(folder / f"{case}.nrrd", noise.astype(np.int16), GRID)
-        write_image(folder / f"{case}_label.nrrd", label, GRID)
-        lines.append(f"{case}.nrrd,{case}_label.nrrd")
-    (folder / "pairs.txt").write_text("\n".join(lines))
-    return folder
-
-
-def start(scans, output, *flags):
-    """Begin a build in a session of its own, as a terminal would."""
-    words = [scans / "pairs.txt", "--output", output, *FLAGS, "--workers", 2, *flags]
+def start(script, folder, *flags, **environment):
+    """Begin a build in a session of its own, as a shell does."""
+    words = [folder / "pairs.txt", "--workers", 2, *flags]
     return subprocess.Popen(
-        [sys.executable, SCRIPT, *map(str, words)],
+        [sys.executable, script, *map(str, words)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=hear_interrupts,
+        env={**os.environ, "PYTHONPATH": str(SCRIPT.parent), **environment},
     )
-
-
-def build(scans, output, *flags):
-    """Build to the end; return exit code, output and messages."""
-    process = start(scans, output, *flags)
-    told = process.communicate(timeout=300)
-    return process.returncode, *told
-
-
-@pytest.fixture(scope="module")
-def whole(scans, tmp_path_factory):
-    """The bytes of an undisturbed build; seconds to its first case, and from there."""
-    output = tmp_path_factory.mktemp("whole") / "cube.h5"
-    times = [time.monotonic()]
-    process = start(scans, output)
-    wait_for_first_case(output, process)
-    times.append(time.monotonic())
-    _, errors = process.communicate(timeout=300)
-    times.append(time.monotonic())
-    assert (process.returncode, errors) == (0, "")
-    return output.read_bytes(), *np.diff(times)
-
-
-def wait_until_gone(session):
-    """Give the processes of a session, killed already, ten seconds to be gone."""
-    end = time.monotonic() + 10
-    while processes_of(session):
-        assert time.monotonic() < end, processes_of(session)
-        time.sleep(0.05)
 
 
 def processes_of(session):
@@ -94,17 +59,18 @@ def processes_of(session):
     return found
 
 
-def wait_for_first_case(output, process):
-    """Wait until the survey is done and the first case is in work."""
-    while not (output.parent / f"{output.name}.parts" / "plan.json").exists():
-        assert process.poll() is None
-        time.sleep(0.002)
-
-
-def wait_for_parts(parts, count, process):
-    while len(list(parts.glob("[1-9]*.h5"))) < count:
-        assert process.poll() is None
+def wait_until(fulfilled):
+    deadline = time.monotonic() + PATIENCE
+    while not fulfilled():
+        assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def kill(process):
+    """Kill a build as the kernel does, and see that its workers end too."""
+    process.kill()
+    process.communicate()
+    wait_until(lambda: not processes_of(process.pid))
 
 
 def finished_in(parts):
@@ -119,33 +85,104 @@ def count_kept(printed):
     return len(re.findall(r"\bbefore$", printed, re.M))
 
 
-def kill_and_resume(scans, folder, bytes_of_whole, waiting, moment, *flags):
-    """Kill a build at a moment, see what is left, and go on; tell how much was."""
-    output, parts = folder / "cube.h5", folder / "cube.h5.parts"
-    before = output.read_bytes() if output.exists() else None
-    process = start(scans, output, *flags)
-    if waiting:
-        wait_for_first_case(output, process)
-    time.sleep(moment)
+@pytest.fixture
+def stalled(tmp_path):
+    """A build that has three of four cases, and the number of the waiting worker."""
+    scans, stall = write_scans(tmp_path), tmp_path / "stall.txt"
+    flags = ("--output", scans / "cube.h5", "--copies", 1)
+    process = start(STALLING, scans, *flags, STALL=str(stall))
+    wait_until(lambda: stall.exists() and stall.read_text())
+    wait_until(lambda: finished_in(scans / "cube.h5.parts") == 3)
+    yield scans, process, int(stall.read_text())
     process.kill()
-    process.communicate()
-    deadline = time.monotonic() + 30
-    while processes_of(process.pid) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    wait_until_gone(process.pid)
-    left = output.read_bytes() if output.exists() else None
-    assert left in (before, bytes_of_whole)
-    finished = finished_in(parts)
-    if left == bytes_of_whole and not finished:  # it came too late
-        finished = NUM_CASES
 
-    code, printed, errors = build(scans, output, "--resume", *flags)
 
-    assert (code, errors) == (0, "")
-    assert output.read_bytes() == bytes_of_whole
-    assert count_kept(printed) == finished
-    assert list(folder.iterdir()) == [output]
-    return finished
+def test_killed_build_goes_on_to_the_bytes_of_an_undisturbed_one(stalled, capsys):
+    scans, process, _ = stalled
+    kill(process)
+    assert not (scans / "cube.h5").exists()
+
+    assert build_in_process(scans, "--copies", 1) == 2
+    assert "had finished (3 cases): --resume goes on" in capsys.readouterr().err
+    assert build_in_process(scans, "--copies", 1, "--resume") == 0
+
+    assert count_kept(capsys.readouterr().out) == 3
+    assert beside_the_scans(scans) == ["cube.h5"]
+    resumed = (scans / "cube.h5").read_bytes()
+    assert build_in_process(scans, "--copies", 1, "--force") == 0
+    assert (scans / "cube.h5").read_bytes() == resumed
+
+
+def test_interrupted_build_leaves_no_process_and_nothing_half_done(stalled):
+    scans, process, _ = stalled
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to all of them
+    _, errors = process.communicate(timeout=PATIENCE)
+
+    assert process.returncode == 130
+    assert not processes_of(process.pid)
+    assert beside_the_scans(scans) == ["cube.h5.parts"]
+    parts = scans / "cube.h5.parts"
+    names = sorted(path.name for path in parts.iterdir())
+    assert names == ["1.h5", "2.h5", "3.h5", "plan.json"]
+    assert errors.splitlines() == [
+        f"Finished cases kept in {parts}: 3. --resume goes on with them.",
+        "Interrupted.",
+    ]
+
+
+def test_killed_worker_is_told_and_its_case_is_made_again(stalled):
+    scans, process, worker = stalled
+    os.kill(worker, signal.SIGKILL)
+    _, errors = process.communicate(timeout=PATIENCE)
+
+    assert process.returncode == 0
+    assert "process was killed" in errors
+    assert "with these cases in work: dan. They are made again" in errors
+    assert beside_the_scans(scans) == ["cube.h5"]
+    cube = (scans / "cube.h5").read_bytes()
+    assert build_in_process(scans, "--copies", 1, "--force") == 0
+    assert (scans / "cube.h5").read_bytes() == cube
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory):
+    """Scans that take a second or two to make a cube of."""
+    folder = tmp_path_factory.mktemp("scans")
+    label = np.zeros(GRID.shape, np.uint8)
+    label[30:60, 30:60, 8:16] = 20
+    lines = []
+    for case in range(NUM_CASES):
+        noise = np.random.default_rng(case).integers(0, 500, GRID.shape)
+        write_image(folder / f"{case}.nrrd", noise.astype(np.int16), GRID)
+        write_image(folder / f"{case}_label.nrrd", label, GRID)
+        lines.append(f"{case}.nrrd,{case}_label.nrrd")
+    (folder / "pairs.txt").write_text("\n".join(lines))
+    return folder
+
+
+def begin(scans, output, *flags):
+    flags = ("--spacing", "1.5", "--copies", "12", *flags)
+    return start(SCRIPT, scans, "--output", output, *flags)
+
+
+def wait_for_first_case(output, process):
+    """Wait until the survey is done, or all is."""
+    plan = output.parent / f"{output.name}.parts" / "plan.json"
+    wait_until(lambda: plan.exists() or process.poll() is not None)
+
+
+@pytest.fixture(scope="module")
+def whole(scans, tmp_path_factory):
+    """The bytes of an undisturbed build; seconds to its first case, and from there."""
+    output = tmp_path_factory.mktemp("whole") / "cube.h5"
+    times = [time.monotonic()]
+    process = begin(scans, output)
+    wait_for_first_case(output, process)
+    times.append(time.monotonic())
+    _, errors = process.communicate(timeout=PATIENCE)
+    times.append(time.monotonic())
+    assert (process.returncode, errors) == (0, "")
+    return output.read_bytes(), *np.diff(times)
 
 
 @pytest.mark.slow
@@ -154,84 +191,29 @@ def test_build_killed_at_any_moment_goes_on_to_the_same_bytes(
     scans, whole, tmp_path, number
 ):
     bytes_of_whole, *seconds = whole
-    # A quarter of the kills come before the first case is begun.
-    waiting = number % 4 > 0
-    moment = np.random.default_rng(number).uniform(0, seconds[waiting])
-    flags = []
+    output, parts = tmp_path / "cube.h5", tmp_path / "cube.h5.parts"
+    older, flags = None, []
     if number % 2:  # in the place of an older cube, which stays until the end
-        (tmp_path / "cube.h5").write_bytes(b"older")
-        flags = ["--force"]
+        older, flags = b"older", ["--force"]
+        output.write_bytes(older)
+    making = number % 4 > 0  # the other kills come before the first case is begun
+    moment = np.random.default_rng(number).uniform(0, seconds[making])
 
-    finished = kill_and_resume(scans, tmp_path, bytes_of_whole, waiting, moment, *flags)
-
-    when = f"{moment:.2f} of {seconds[waiting]:.2f} s"
-    print(f"killed {when} {'into' if waiting else 'before'} making: {finished} kept")
-
-
-def test_killed_build_goes_on_without_making_finished_cases_again(
-    scans, whole, tmp_path
-):
-    output, parts = tmp_path / "cube.h5", tmp_path / "cube.h5.parts"
-    process = start(scans, output)
-    wait_for_parts(parts, 2, process)
-    process.kill()
-    process.communicate()
+    process = begin(scans, output, *flags)
+    if making:
+        wait_for_first_case(output, process)
+    time.sleep(moment)
+    kill(process)
+    left = output.read_bytes() if output.exists() else None
     finished = finished_in(parts)
-    assert not output.exists()
+    process = begin(scans, output, "--resume", *flags)
+    printed, errors = process.communicate(timeout=PATIENCE)
 
-    refused = build(scans, output)
-    code, printed, errors = build(scans, output, "--resume")
-
-    assert refused[0] == 2
-    assert re.search(r"had finished \(\d cases\): --resume goes on", refused[2])
-    assert (code, errors) == (0, "")
-    assert count_kept(printed) >= finished >= 2
-    assert output.read_bytes() == whole[0]
+    print(f"{moment:.2f} s into {'making' if making else 'the build'}: {finished} kept")
+    assert left in (older, bytes_of_whole)
+    assert (process.returncode, errors) == (0, "")
+    assert output.read_bytes() == bytes_of_whole
     assert list(tmp_path.iterdir()) == [output]
-
-
-def test_interrupted_build_leaves_finished_cases_and_nothing_half_done(scans, tmp_path):
-    output, parts = tmp_path / "cube.h5", tmp_path / "cube.h5.parts"
-    process = start(scans, output)
-    wait_for_parts(parts, 1, process)
-    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to all of them
-    _, errors = process.communicate(timeout=60)
-
-    assert process.returncode == 130
-    wait_until_gone(process.pid)
-    kept, interrupted = errors.splitlines()
-    assert re.match(r"Finished cases kept in .*: \d\. --resume goes on", kept)
-    assert interrupted == "Interrupted."
-    names = {path.name for path in parts.iterdir()}
-    assert "plan.json" in names
-    assert all(re.fullmatch(r"plan\.json|\d\.h5", name) for name in names)
-    assert list(tmp_path.iterdir()) == [parts]
-
-
-def test_build_interrupted_before_a_case_is_finished_leaves_nothing(scans, tmp_path):
-    process = start(scans, tmp_path / "cube.h5")
-    wait_for_first_case(tmp_path / "cube.h5", process)
-    os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-
-    assert (process.returncode, errors) == (130, "Interrupted.\n")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_killed_worker_is_told_and_costs_nothing(scans, whole, tmp_path):
-    output = tmp_path / "cube.h5"
-    process = start(scans, output)
-    wait_for_parts(tmp_path / "cube.h5.parts", 1, process)
-    spawned = b"from multiprocessing.spawn import spawn_main"
-    workers = [
-        number
-        for number in processes_of(process.pid)
-        if spawned in Path(f"/proc/{number}/cmdline").read_bytes()
-    ]
-    os.kill(workers[-1], signal.SIGKILL)
-    _, errors = process.communicate(timeout=120)
-
-    assert process.returncode == 0
-    assert re.search(r"process was killed.* cases in work: \d(, \d)?\. They", errors)
-    assert output.read_bytes() == whole[0]
-    assert list(tmp_path.iterdir()) == [output]
+    if left == bytes_of_whole:  # the kill came when the cube was in place
+        finished = NUM_CASES
+    assert count_kept(printed) == finished

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from hand_made_scans import hear_interrupts
 
 from volumes.errors import DataError
 from volumes.parallel import WorkerPool, map_cases, map_in_order
@@ -109,13 +110,15 @@ import os, sys, time
 sys.path[:0] = [{root!r}, {tests!r}]
 from test_parallel import sleep_and_tell
 from volumes.parallel import map_cases
-for _ in map_cases(sleep_and_tell, [{folder!r}] * 2, 2): pass
+jobs = [({folder!r}, seconds) for seconds in (0, 600)]
+for _ in map_cases(sleep_and_tell, jobs, 2): print("one is idle", flush=True)
 """
 
 
-def sleep_and_tell(folder):
+def sleep_and_tell(job):
+    folder, seconds = job
     (Path(folder) / str(os.getpid())).touch()
-    time.sleep(60)
+    time.sleep(seconds)
 
 
 def is_running(process):
@@ -132,16 +135,26 @@ def test_workers_end_with_the_process_that_began_them(tmp_path, sent):
     code = PARENT.format(
         root=str(ROOT), tests=str(ROOT / "tests"), folder=str(tmp_path)
     )
-    parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=hear_interrupts,
+    )
+    assert parent.stdout.readline() == "one is idle\n"
     while len(list(tmp_path.iterdir())) < 2:
         assert parent.poll() is None
         time.sleep(0.05)
 
-    parent.send_signal(sent)
-    told = parent.communicate(timeout=60)[1].decode()
+    # Ctrl-C reaches every process that the terminal's command began.
+    send = os.killpg if sent == signal.SIGINT else os.kill
+    send(parent.pid, sent)
+    told = parent.communicate(timeout=300)[1]
 
     workers = [int(path.name) for path in tmp_path.iterdir()]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while any(map(is_running, workers)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(map(is_running, workers))
@@ -154,7 +167,7 @@ def test_terminated_pool_does_not_wait_for_the_case_in_work(tmp_path):
 
     def interrupt():
         with WorkerPool(1) as pool:
-            pool.submit(sleep_and_tell, str(tmp_path))
+            pool.submit(sleep_and_tell, (str(tmp_path), 600))
             while not list(tmp_path.iterdir()):
                 time.sleep(0.05)
             raise KeyboardInterrupt("now")
@@ -162,4 +175,4 @@ def test_terminated_pool_does_not_wait_for_the_case_in_work(tmp_path):
     with pytest.raises(KeyboardInterrupt, match="now"):
         interrupt()
 
-    assert time.monotonic() - start < 50
+    assert time.monotonic() - start < 300
