@@ -60,9 +60,8 @@ def write_scan(path: Path, shape: Sequence[int]) -> None:
 
 def write_network(path: Path, num_classes: int, spacing: Sequence[float]) -> None:
     """Write an untrained network with the defaults of train.py."""
-    from models.defaults import FILTERS, choose_patch_size
-    from models.trained import Traits, save_trained
-    from models.unet import unet_3d
+    from models.defaults import ARCHITECTURE, FILTERS, choose_patch_size
+    from models.trained import Traits, build_network, save_trained
 
     numbers = range(1, num_classes)
     traits = Traits(
@@ -72,10 +71,10 @@ def write_network(path: Path, num_classes: int, spacing: Sequence[float]) -> Non
         class_names=("background", *(f"class {number}" for number in numbers)),
         label_values=((), *((number,) for number in numbers)),
         intensity=("auto",),
-        architecture={"filters": FILTERS["unet3d"]},
+        architecture={"filters": FILTERS["unet3d"], **ARCHITECTURE},
         cube_checksum="",
     )
-    save_trained(path, unet_3d(spacing, num_classes, **traits.architecture), traits)
+    save_trained(path, build_network(traits), traits)
 
 
 def peak_of(folder: str, shape: Sequence[int], classes: int, spacing) -> tuple:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
 import keras
@@ -127,22 +127,26 @@ def predict_image(
     return total
 
 
-def classify(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    """Take the likeliest class of each voxel.
+def classify(
+    probabilities: Iterable[npt.NDArray[np.float32]],
+) -> npt.NDArray[np.uint8]:
+    """Take the likeliest class of each voxel; of equally likely ones the first.
 
     Args:
-        probabilities: Of the foreground classes, shape (C - 1, I, J, K); what
-            is missing to 1 is the background's.
+        probabilities: Of each foreground class, shape (I, J, K) each; what is
+            missing to 1 is the background's. One is held at a time.
 
     Returns:
         Classes, shape (I, J, K); 0 is the background.
     """
-    best = 1 - probabilities.sum(axis=0)
-    classes = np.zeros(best.shape, np.uint8)
-    for number, probability in enumerate(probabilities, start=1):
-        better = probability > best
-        classes[better] = number
-        np.copyto(best, probability, where=better)
+    remaining = iter(probabilities)
+    best = next(remaining)
+    total, classes = best.copy(), np.ones(best.shape, np.uint8)
+    for number, probability in enumerate(remaining, start=2):
+        classes[probability > best] = number
+        best = np.maximum(best, probability)
+        total += probability
+    classes[best <= 1 - total] = 0
     return classes
 
 
@@ -163,7 +167,7 @@ def carry_back(
         Classes on `target`.
     """
     classes = np.empty(target.shape, np.uint8)
-    plane = target.shape[1] * target.shape[2] * len(probabilities)
+    plane = target.shape[1] * target.shape[2]
     thickness = max(1, SLAB_VOXELS // plane)
     for first in range(0, target.shape[0], thickness):
         last = min(first + thickness, target.shape[0])
@@ -171,7 +175,7 @@ def carry_back(
         affine[:3, 3] = target.to_world((first, 0, 0))
         slab = Grid((last - first, *target.shape[1:]), affine)
         classes[first:last] = classify(
-            np.stack([resample(p, None, source, slab)[0] for p in probabilities])
+            resample(each, None, source, slab)[0] for each in probabilities
         )
     return classes
 

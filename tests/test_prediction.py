@@ -189,7 +189,7 @@ def test_carrying_back_in_slabs_equals_the_whole(monkeypatch):
     at_once = carry_back(probabilities, source, target)
 
     # Three planes a slab, of 38 planes.
-    monkeypatch.setattr(prediction, "SLAB_VOXELS", 3 * 25 * 47 * 2)
+    monkeypatch.setattr(prediction, "SLAB_VOXELS", 3 * 25 * 47)
     in_slabs = carry_back(probabilities, source, target)
 
     np.testing.assert_array_equal(in_slabs, at_once)
