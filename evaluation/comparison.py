@@ -233,6 +233,10 @@ def verdict(difference: Mapping, names: Sequence[str]) -> str:
 
 def count_cases(counts: Mapping) -> str:
     """Say how many cases, and of how many subjects where those are fewer."""
-    num_cases, num_subjects = counts["num_cases"], counts["num_subjects"]
-    of_subjects = f" of {num_subjects} subjects" if num_subjects < num_cases else ""
-    return f"{num_cases} case{'s' * (num_cases != 1)}{of_subjects}"
+    told = [
+        f"{counts[key]} {word}{'s' * (counts[key] != 1)}"
+        for key, word in (("num_cases", "case"), ("num_subjects", "subject"))
+    ]
+    return " of ".join(
+        told if counts["num_subjects"] < counts["num_cases"] else told[:1]
+    )

@@ -249,6 +249,18 @@ def test_verdict_counts_subjects_where_they_have_several_scans():
     assert "Over 6 cases of 3 subjects, the same" in format_comparison(comparison)
 
 
+def test_scans_of_one_subject_alone_claim_nothing():
+    sides = [[score(n, dice, subject="s") for n in "ab"] for dice in (0.5, 0.75)]
+
+    comparison = compare(*sides, NAMES)
+
+    assert comparison["verdict"] == (
+        "No difference can be claimed: one subject gives no interval (UNet-3D minus "
+        "UNet-2D: +0.250 Dice)."
+    )
+    assert "Over 2 cases of 1 subject, the same" in format_comparison(comparison)
+
+
 def test_comparison_shows_every_vertebra_and_the_shift_of_each_network():
     def lumbar(case_id, dice, found, dice_of_upper):
         shifts = {"dice_of_upper": dice_of_upper, "dice_of_lower": 0.0}
