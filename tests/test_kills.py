@@ -119,7 +119,7 @@ def test_interrupted_build_leaves_no_process_and_nothing_half_done(stalled):
     _, errors = process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 130
-    assert not processes_of(process.pid)
+    wait_until(lambda: not processes_of(process.pid))
     assert beside_the_scans(scans) == ["cube.h5.parts"]
     parts = scans / "cube.h5.parts"
     names = sorted(path.name for path in parts.iterdir())
