@@ -34,6 +34,8 @@ from hand_made_hostile import (
 from hand_made_nrrd import SHAPE, nrrd_bytes, write
 from measured_calls import measure
 
+pytestmark = pytest.mark.slow  # each file has a process
+
 SECONDS = 5
 MEMORY_MIB = 200
 LONGEST = 1000

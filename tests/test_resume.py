@@ -97,24 +97,20 @@ def assert_equal_runs(run, whole):
 
 
 # Four epochs of two steps. "before" is the moment before the n-th call.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "calls", "moment"),
     [
         ("numpy.savez", 3, "half"),
-        *(
-            pytest.param(*each, marks=pytest.mark.slow)
-            for each in (
-                ("models.batches.patch_box", 2, "before"),
-                ("numpy.savez", 1, "half"),
-                ("models.training.learning_rate_at", 6, "before"),
-                ("models.fitting.save_trained", 1, "before"),
-                ("models.fitting.save_trained", 2, "before"),
-                ("models.fitting.write_history", 4, "before"),
-                ("runs.network.draw_curves", 1, "before"),
-                ("runs.testing.write_label_map", 2, "before"),
-                ("runs.network.write_scores", 1, "before"),
-            )
-        ),
+        ("models.batches.patch_box", 2, "before"),
+        ("numpy.savez", 1, "half"),
+        ("models.training.learning_rate_at", 6, "before"),
+        ("models.fitting.save_trained", 1, "before"),
+        ("models.fitting.save_trained", 2, "before"),
+        ("models.fitting.write_history", 4, "before"),
+        ("runs.network.draw_curves", 1, "before"),
+        ("runs.testing.write_label_map", 2, "before"),
+        ("runs.network.write_scores", 1, "before"),
     ],
 )
 def test_killed_run_ends_as_one_never_cut(
