@@ -16,7 +16,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from volumes.errors import DataError, UsageError
+from volumes.errors import UsageError
+from volumes.shell import script
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -84,16 +85,13 @@ def check(cube_path: Path, folder: Path | None) -> list:
     return findings
 
 
+@script
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the check; see the module's docstring."""
     args = parse_args(argv)
-    try:
-        if args.output is not None:
-            require_room(args.output, force=args.force)
-        findings = check(args.cube, args.output)
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    if args.output is not None:
+        require_room(args.output, force=args.force)
+    findings = check(args.cube, args.output)
     if args.output is not None:
         print(f"Pictures: {args.output / 'overview.png'} and one per case beside it")
     for finding in findings:
@@ -103,7 +101,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit("Interrupted.")
+    sys.exit(main())

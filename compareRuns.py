@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from volumes.errors import DataError
+from volumes.shell import script
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -53,6 +53,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+@script
 def main(argv: Sequence[str] | None = None) -> int:
     """Gather the runs, compare them, and write the page."""
     args = parse_args(argv)
@@ -60,17 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     from runs.comparing import compare_runs
     from runs.folder import prepare_page
 
-    try:
-        prepare_page(args.output, force=args.force)
-        print(compare_runs(args.runs, args.output, args.against))
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    prepare_page(args.output, force=args.force)
+    print(compare_runs(args.runs, args.output, args.against))
     return 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit("Interrupted.")
+    sys.exit(main())

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from volumes.errors import DataError, UsageError
+from volumes.errors import UsageError
 from volumes.limits import MAX_VOXELS
+from volumes.shell import script
 
 if TYPE_CHECKING:
     from augment.compose import Compose
@@ -148,6 +149,7 @@ def choose_augmentation(args: dict) -> Compose:
         raise UsageError(str(error)) from error
 
 
+@script
 def main(argv: Sequence[str] | None = None) -> int:
     """Survey every case, plan the cube, make it, and say what is in it."""
     args = vars(parse_args(argv))
@@ -157,25 +159,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     output, skip = args["output"], args["on_error"] == "skip"
     way = {"force": args["force"], "resume": args["resume"]}
-    try:
-        building.check_output(output, **way)
-        compose = choose_augmentation(args)
-        pairs = read_pairs(args["pairs"], may_be_missing=skip)
-        facts, left_out = building.survey_cases(
-            pairs, args["workers"], args["max_voxels"], skip=skip
-        )
-        for fault in left_out.values():
-            print(f"left out  {fault}", file=sys.stderr)
-        plan = building.plan_cube(facts, args, compose, output, left_out)
-        print(building.describe_plan(plan, output))
-        content = {name: args[name] for name in DECIDE_CONTENT}
-        made = making.write_cube(output, plan, content, **way, skip=skip)
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        return 130
+    building.check_output(output, **way)
+    compose = choose_augmentation(args)
+    pairs = read_pairs(args["pairs"], may_be_missing=skip)
+    facts, left_out = building.survey_cases(
+        pairs, args["workers"], args["max_voxels"], skip=skip
+    )
+    for fault in left_out.values():
+        print(f"left out  {fault}", file=sys.stderr)
+    plan = building.plan_cube(facts, args, compose, output, left_out)
+    print(building.describe_plan(plan, output))
+    content = {name: args[name] for name in DECIDE_CONTENT}
+    made = making.write_cube(output, plan, content, **way, skip=skip)
     print(making.describe_cube(plan, output, made))
     return 0
 

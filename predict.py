@@ -13,6 +13,7 @@ from pathlib import Path
 
 from volumes.errors import DataError
 from volumes.limits import MAX_VOXELS
+from volumes.shell import script
 
 
 # fmt: off
@@ -35,6 +36,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 # fmt: on
+@script
 def main(argv: Sequence[str] | None = None) -> int:
     """Label every scan; one that fails does not stop the rest."""
     args = parse_args(argv)
@@ -45,13 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     from models.trained import load_trained
     from runs.labelling import label_scan, plan_labels
 
-    try:
-        labels = plan_labels(args.scans, args.output, args.format, force=args.force)
-        print(f"predicting on {find_device(require_gpu=args.require_gpu)}")
-        network, traits = load_trained(args.model)
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    labels = plan_labels(args.scans, args.output, args.format, force=args.force)
+    print(f"predicting on {find_device(require_gpu=args.require_gpu)}")
+    network, traits = load_trained(args.model)
     failed = 0
     with tqdm(labels.items(), unit="scan", disable=None) as bar:
         for scan, label in bar:
@@ -68,7 +66,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit("Interrupted.")
+    sys.exit(main())

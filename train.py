@@ -22,6 +22,7 @@ from runs.folder import (
     write_json,
 )
 from volumes.errors import DataError
+from volumes.shell import script
 
 NETWORKS = tuple(TITLES)
 POSITIVE = (
@@ -155,25 +156,20 @@ def train_both(args: argparse.Namespace) -> None:
     print(compare_runs(list(runs.values()), args.output))
 
 
+@script
 def start(args: argparse.Namespace) -> int:
     """Make the run folder, train, and turn what goes wrong into an exit code."""
     from volumes.cube import Cube
 
-    try:
-        Cube(args.cube).close()
-        if args.weights is not None and not args.weights.is_file():
-            raise DataError(f"{args.weights}: no such model.")
-        with prepared_run(args.output, force=args.force, resume=args.resume):
-            (train_both if args.model == "both" else train_one)(args)
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        return 130
+    Cube(args.cube).close()
+    if args.weights is not None and not args.weights.is_file():
+        raise DataError(f"{args.weights}: no such model.")
+    with prepared_run(args.output, force=args.force, resume=args.resume):
+        (train_both if args.model == "both" else train_one)(args)
     return 0
 
 
+@script
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, predict the test cases, score, and compare."""
     return start(parse_args(argv))
