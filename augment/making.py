@@ -17,7 +17,8 @@ from tqdm import tqdm
 from augment.building import Plan
 from augment.samples import Recipe, Scan, make_sample
 from volumes.atomic import replacing
-from volumes.cube import MADE_WITH, Cube, CubeWriter
+from volumes.cube import Cube
+from volumes.cube_writer import MADE_WITH, CubeWriter
 from volumes.errors import DataError, OutputError, UsageError
 from volumes.files import read_finite_volume, read_label_map
 from volumes.parallel import map_cases

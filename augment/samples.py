@@ -14,7 +14,7 @@ import numpy.typing as npt
 from augment.compose import Compose, apply_grey, coordinate_map, generator_for
 from augment.spatial import smallest_jacobian
 from volumes.classes import classify_labels
-from volumes.cube import Sample
+from volumes.cube_writer import Sample
 from volumes.errors import DataError
 from volumes.geometry import Grid, canonical_grid
 from volumes.intensity import Intensity, measure_intensity

@@ -39,7 +39,7 @@ from benchmarks import ancestor, storage, timing
 from benchmarks.memory import memory_rows
 from benchmarks.timing import Row, compare, milliseconds, verdict
 from volumes import phantom
-from volumes.cube import CubeWriter
+from volumes.cube_writer import CubeWriter
 from volumes.files import read_finite_volume, read_label_map
 from volumes.pairs import read_pairs
 from volumes.resample import filled_extent, resample

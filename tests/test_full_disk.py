@@ -27,7 +27,8 @@ from models.training import HISTORY_COLUMNS, Progress, write_history
 from runs import labelling
 from runs.folder import write_json
 from volumes.atomic import replacing
-from volumes.cube import ATTRIBUTES, CubeWriter
+from volumes.cube_layout import ATTRIBUTES
+from volumes.cube_writer import CubeWriter
 from volumes.errors import OutputError
 from volumes.files import write_image, write_label_map
 from volumes.volume import Volume

@@ -17,7 +17,8 @@ from hand_made_scans import (
 import makeCube
 from augment.building import plan_cube
 from augment.compose import Compose
-from volumes.cube import Cube, Sample
+from volumes.cube import Cube
+from volumes.cube_writer import Sample
 from volumes.errors import UsageError
 from volumes.pairs import Pair
 from volumes.planning import Facts

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from volumes.classes import count_labels
-from volumes.cube import BYTES_PER_VOXEL
+from volumes.cube_writer import BYTES_PER_VOXEL
 from volumes.errors import DataError, UsageError
 from volumes.files import (
     checksum,
