@@ -64,6 +64,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         args = parser.parse_args(argv)
         if args.epochs == 0 != begun.get("epochs"):
             parser.error("--epochs 0 only tests: it cannot resume a training")
+        if args.model != (model := begun.get("model")):
+            parser.error(f"--model must be that of {args.output}, {model}, to resume it, not {args.model}")
     check_args(parser, args)
     return args
 

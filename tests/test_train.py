@@ -252,6 +252,26 @@ def test_resume_does_not_make_a_test_of_a_training(tmp_path, capsys):
     assert "--epochs 0 only tests" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("inner", "begun", "asked"),
+    [
+        ("unet2d", "both", "unet3d"),
+        ("unet2d", "both", "unet2d"),
+        ("", "unet2d", "both"),
+        ("", "unet2d", "unet3d"),
+    ],
+)
+def test_resume_goes_on_with_no_other_model(tmp_path, capsys, inner, begun, asked):
+    run = tmp_path / "run"
+    note_run(run / inner, cube="c.h5", epochs=7, model="unet2d")
+
+    with pytest.raises(SystemExit, match="2"):
+        train.parse_args(["--resume", "--output", str(run), "--model", asked])
+
+    shown = f"--model must be that of {run}, {begun}, to resume it, not {asked}"
+    assert shown in capsys.readouterr().err
+
+
 def test_force_does_not_remove_the_weights_to_start_from(small_cube, tmp_path, capsys):
     (tmp_path / "model.keras").touch()
     flags = ["--weights", str(tmp_path / "model.keras"), "--force"]
