@@ -48,7 +48,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="folder for the page, its tables and pictures",
     )
     parser.add_argument(
-        "--force", action="store_true", help="write over an earlier page"
+        "--force",
+        action="store_true",
+        help="replace an earlier page, once the runs are compared",
     )
     return parser.parse_args(argv)
 
@@ -59,10 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     # Late, so that --help and a wrong flag answer at once.
     from runs.comparing import compare_runs
-    from runs.folder import prepare_page
+    from runs.folder import check_page
 
-    prepare_page(args.output, force=args.force)
-    print(compare_runs(args.runs, args.output, args.against))
+    check_page(args.output, force=args.force)
+    print(compare_runs(args.runs, args.output, args.against, force=args.force))
     return 0
 
 

@@ -11,7 +11,7 @@ from evaluation.comparison_page import format_comparison
 from evaluation.curves import draw_curves, read_history
 from evaluation.score_file import write_scores
 from evaluation.tables import format_summary, summarize
-from runs.folder import write_json
+from runs.folder import remove_page, write_json
 from runs.gathering import Side, gather
 from volumes.atomic import replacing
 
@@ -20,7 +20,11 @@ CURVES = "![Dice over epochs and minutes](curves.png)"
 
 
 def compare_runs(
-    folders: Sequence[Path], output: Path, against: Sequence[Path] = ()
+    folders: Sequence[Path],
+    output: Path,
+    against: Sequence[Path] = (),
+    *,
+    force: bool = False,
 ) -> str:
     """Compare two networks over the test cases of their runs.
 
@@ -30,8 +34,9 @@ def compare_runs(
 
     Args:
         folders: Run folders; see `gather`.
-        output: The folder to write to, there already.
+        output: The folder to write to; touched once the runs are compared.
         against: Run folders of the second side; see `gather`.
+        force: Whether to remove an earlier page from it first.
 
     Returns:
         The comparison, or the one network's scores, as a text table.
@@ -40,44 +45,47 @@ def compare_runs(
         DataError: If the runs cannot be read or do not compare fairly.
     """
     sides = gather(folders, against)
-    has_curves = _draw_curves(sides, output / "curves.png")
-    if not any(side.scores for side in sides):
+    histories = _read_histories(sides)
+    is_scored = any(side.scores for side in sides)
+    found = _condense(sides) if is_scored else {}
+    if force:
+        remove_page(output)
+    if histories:
+        draw_curves(histories, output / "curves.png")
+    if not is_scored:
         return "No run has a test case, so there is nothing to compare."
     draw_cases({side.name: side.scores for side in sides}, output / "cases.png")
     if len(sides) == 1:
         name, layout = "summary", format_summary
-        found = _summarize(sides[0], output)
+        write_scores(output / "scores.csv", sides[0].scores)
     else:
         name, layout = "comparison", format_comparison
-        found = _compare(sides)
     write_json(output / f"{name}.json", found)
     about = tell_runs(sides)
     with replacing(output / f"{name}.md") as partial:
         parts = [f"# {' and '.join(side.name for side in sides)}", tell_where(sides)]
-        parts += [*about, layout(found, markdown=True), CASES, *[CURVES] * has_curves]
+        parts += [*about, layout(found, markdown=True), CASES]
+        parts += [CURVES] * bool(histories)
         partial.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return "\n\n".join([*about, layout(found)])
 
 
-def _draw_curves(sides: Sequence[Side], path: Path) -> bool:
-    """Draw the networks' curves; folds, whose curves would be too many, have none."""
-    histories = {
+def _read_histories(sides: Sequence[Side]) -> dict[str, list[dict]]:
+    """Read the networks' curves; folds, whose curves would be too many, have none."""
+    return {
         side.name: read_history(history)
         for side in sides
         if len(side.runs) == 1
         and (history := side.runs[0].path / "history.csv").exists()
     }
-    if histories:
-        draw_curves(histories, path)
-    return bool(histories)
 
 
-def _summarize(side: Side, output: Path) -> dict:
-    write_scores(output / "scores.csv", side.scores)
-    return summarize(side.scores) | {"costs": side.costs, "runs": _list_runs(side)}
-
-
-def _compare(sides: Sequence[Side]) -> dict:
+def _condense(sides: Sequence[Side]) -> dict:
+    """Summarize one side, compare two."""
+    if len(sides) == 1:
+        (side,) = sides
+        summary = summarize(side.scores)
+        return summary | {"costs": side.costs, "runs": _list_runs(side)}
     first, second = sides
     comparison = compare(
         first.scores,

@@ -8,8 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from volumes.atomic import holding, is_temporary, remove_temporary, replacing
-from volumes.errors import DataError, UsageError
+from volumes.atomic import (
+    holding,
+    is_temporary,
+    remove_temporary,
+    replacing,
+    require_folder,
+)
+from volumes.errors import DataError, OutputError, UsageError
 
 TITLES = {"unet2d": "UNet-2D", "unet3d": "UNet-3D"}
 CONFIG_NAME = "config.json"
@@ -70,27 +76,42 @@ def _clean(run: Path, *, everything: bool) -> None:
         raise UsageError(f"{run} cannot be written over: {error}") from error
 
 
-def prepare_page(folder: Path, *, force: bool) -> None:
-    """Make the folder of a comparison, unless something would be lost.
+def check_page(folder: Path, *, force: bool) -> None:
+    """See that the page of a comparison can go to a folder, and nothing is lost.
 
     Args:
-        folder: The folder.
-        force: Whether to remove what an earlier comparison left in it.
+        folder: It need not exist, if it can be made.
+        force: Whether an earlier comparison in it may be replaced.
 
     Raises:
         UsageError: If it is a network's run folder, is not empty and `force` is
-            off, or cannot be made.
+            off, or takes no files.
     """
     if (folder / CONFIG_NAME).exists():
         raise UsageError(f"{folder} must not be a run folder. Name another --output.")
+    require_folder(folder)
     if folder.is_dir() and any(folder.iterdir()) and not force:
         raise UsageError(f"{folder} must be empty. --force writes over it.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in PAGE:
+
+
+def remove_page(folder: Path) -> None:
+    """Remove what an earlier comparison left in a folder, if it did.
+
+    Raises:
+        OutputError: If a file cannot be removed.
+    """
+    for name in PAGE:
+        with _removing(folder / name):
             (folder / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def _removing(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        raise UsageError(f"{folder} cannot be made a folder: {error}") from error
+        reason = error.strerror or error
+        raise OutputError(f"{path}: could not be removed: {reason}") from error
 
 
 def begun_arguments(run: Path) -> dict:

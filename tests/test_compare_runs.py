@@ -103,6 +103,32 @@ def test_page_needs_force_to_be_replaced_and_leaves_what_is_not_its_own(
     )
 
 
+def test_refused_call_leaves_the_earlier_page_whole(folds, tmp_path, capsys):
+    page = tmp_path / "page"
+    assert compareRuns.main([*folds, "--output", str(page)]) == 0
+    before = {path: path.read_bytes() for path in page.iterdir()}
+    (Path(folds[0]) / "unet2d" / "history.csv").write_text("damaged")
+
+    for runs in (
+        [folds[0], folds[0]],  # a case is tested twice
+        [folds[0], f"{folds[1]}/unet2d"],  # of other folds
+        [f"{folds[0]}/unet2d"],  # whose curve cannot be read
+        [str(tmp_path / "absent")],
+    ):
+        assert compareRuns.main([*runs, "--output", str(page), "--force"]) == 1
+        assert {path: path.read_bytes() for path in page.iterdir()} == before
+    assert capsys.readouterr().err.count("\n") == 4
+
+
+def test_earlier_page_that_cannot_be_removed_is_told(folds, tmp_path, capsys):
+    (tmp_path / "page" / "summary.md").mkdir(parents=True)
+
+    code = compareRuns.main([*folds, "--output", str(tmp_path / "page"), "--force"])
+
+    assert code == 1
+    assert "summary.md: could not be removed: Is a dir" in capsys.readouterr().err
+
+
 def test_run_folder_is_never_written_to(folds, capsys):
     run = f"{folds[0]}/unet2d"
 
