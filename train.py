@@ -37,7 +37,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     parser.add_argument("cube", type=Path, nargs="?", help="cube of makeCube.py; --resume knows it")
     parser.add_argument("--output", type=Path, required=True, help="run folder to write")
-    parser.add_argument("--force", action="store_true", help="write into a run folder that is not empty")
+    parser.add_argument("--force", action="store_true", help="removes the run that is there; what else is in the folder stays")
     parser.add_argument("--resume", action="store_true", help="go on with what is in the run folder, by the flags it was begun with")
     add = parser.add_argument_group("cross-validation").add_argument
     add("--fold", type=int, metavar="K", help="test fold K, from 0, validate on the next and train on the others, in place of the cube's splits; its test cases stay out")
@@ -102,7 +102,7 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Non
         parser.error("--epochs 0 trains nothing, so --freeze has no meaning")
     inside = args.weights and args.output.resolve() in args.weights.resolve().parents
     if inside and args.force:
-        parser.error("--weights must not lie in --output, which --force empties")
+        parser.error("--weights must not lie in --output, whose run --force removes")
     if args.seed > 2**32 - 1 or (args.minutes is not None and args.minutes == math.inf):
         parser.error("--seed must be below 4294967296, and --minutes finite")
     if (args.depth or 0) > 7:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,13 +20,16 @@ from volumes.errors import DataError, OutputError, UsageError
 TITLES = {"unet2d": "UNet-2D", "unet3d": "UNet-3D"}
 CONFIG_NAME = "config.json"
 
-# All that a run leaves in its folder; --force removes these and nothing else.
+# All that a run leaves in its folder; --force removes these and nothing else. The
+# first of them tells that there is a run, so it goes last.
 FILES = (
     *(CONFIG_NAME, "splits.json", "history.csv", "model.keras", "scores.csv"),
     *("summary.json", "curves.png", "architecture.png", "cases.png"),
     *("comparison.json", "comparison.md"),
 )
 FOLDERS = ("checkpoint", "predictions", "overlays", "tensorboard")
+# All that both networks' runs leave above their own folders.
+OF_BOTH = ("comparison.json", "comparison.md", "cases.png", "curves.png")
 # All that compareRuns.py leaves.
 PAGE = (
     *("comparison.json", "comparison.md", "summary.json", "summary.md"),
@@ -39,41 +42,86 @@ def prepared_run(run: Path, *, force: bool, resume: bool) -> Iterator[None]:
     """Make the run folder and hold it, so that two runs are not mixed in it.
 
     Args:
-        run: The folder.
-        force: Whether to remove what an earlier run left in it.
+        run: The folder, of one network's run or of both networks'.
+        force: Whether to remove the run that is there.
         resume: Whether to go on with what is in it.
 
     Raises:
-        UsageError: If it is not empty and neither is asked for, if another
-            process holds it, or if it cannot be made.
+        UsageError: If it is not empty and neither is asked for, if `force` finds
+            no run in what it holds, if another process holds it, or if it
+            cannot be made.
+        OutputError: If something in it cannot be removed.
     """
-    found = run.iterdir() if run.is_dir() else ()
-    if not (force or resume or all(map(is_temporary, found))):
-        raise UsageError(
-            f"{run} must be empty. --resume goes on with what is in it, --force "
-            "writes over it."
-        )
     try:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{run} cannot be made a folder: {error}") from error
     with holding(run, f"{run} is in use by another train.py."):
-        _clean(run, everything=force and not resume)
+        earlier = _list_earlier(run) if force else []
+        if not (resume or earlier or _is_empty(run)):
+            raise UsageError(
+                f"{run} must be empty, or hold a run for --force to remove. Received: "
+                f"other files, and no {CONFIG_NAME} of a run."
+                if force
+                else f"{run} must be empty. --resume goes on with the run that is in "
+                "it, --force removes it."
+            )
+        _clean(run)
+        if not resume:
+            _remove(run, earlier)
         yield
 
 
-def _clean(run: Path, *, everything: bool) -> None:
-    """Remove what killed writes left, and if asked for all of an earlier run."""
+def _config_of(folder: Path) -> dict:
+    """Read what a network's run noted; nothing where the folder holds no run."""
     try:
-        for folder in (run, *(run / name for name in FOLDERS)):
+        found = read_json(folder / CONFIG_NAME)
+        return found if found["arguments"]["model"] in TITLES else {}
+    except (DataError, LookupError, TypeError):
+        return {}
+
+
+def _folders(run: Path) -> list[Path]:
+    """List a folder and those in it that both networks' runs lie in."""
+    return [run, *(run / model for model in TITLES)]
+
+
+def _list_earlier(run: Path) -> list[Path]:
+    """List what may be of the runs in a folder, below it; none where none is."""
+    held = [folder for folder in _folders(run) if _config_of(folder)]
+    paths = [folder / name for folder in held for name in (*FOLDERS, *FILES)]
+    if held and run not in held:
+        paths += [run / name for name in OF_BOTH]
+    # Until all else is gone, there is a run to remove.
+    return sorted(paths, key=lambda path: path.name == CONFIG_NAME)
+
+
+def _is_empty(run: Path) -> bool:
+    """Tell whether a folder holds nothing but what killed writes left."""
+    inner = [folder for folder in _folders(run)[1:] if folder.is_dir()]
+    found = [path for folder in (run, *inner) for path in folder.iterdir()]
+    return all(path in inner or is_temporary(path) for path in found)
+
+
+def _clean(run: Path) -> None:
+    """Remove what killed writes left."""
+    for folder in (run, *(run / name for name in FOLDERS)):
+        with _removing(folder):
             remove_temporary(folder)
-        if everything:
-            for name in FILES:
-                (run / name).unlink(missing_ok=True)
-            for name in FOLDERS:
-                shutil.rmtree(run / name, ignore_errors=True)
-    except OSError as error:
-        raise UsageError(f"{run} cannot be written over: {error}") from error
+
+
+def _remove(run: Path, paths: Sequence[Path]) -> None:
+    """Remove files and folders, and then the inner folders that are empty."""
+    for path in paths:
+        with _removing(path):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+    for folder in _folders(run)[1:] if paths else ():
+        if folder.is_dir() and not any(folder.iterdir()):
+            with _removing(folder):
+                folder.rmdir()
 
 
 def check_page(folder: Path, *, force: bool) -> None:

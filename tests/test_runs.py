@@ -12,7 +12,7 @@ from runs.comparing import compare_runs
 from runs.folder import prepared_run, read_json, write_json
 from runs.labelling import plan_labels
 from volumes.cube import Cube
-from volumes.errors import DataError, UsageError
+from volumes.errors import DataError, OutputError, UsageError
 from volumes.files import checksum, write_image
 
 MODELS = ("unet2d", "unet3d")
@@ -27,6 +27,7 @@ def test_run_folder_that_holds_files_is_refused_unless_allowed(tmp_path):
     (tmp_path / "history.csv").touch()
     (tmp_path / "checkpoint").mkdir()
     (tmp_path / "notes.txt").touch()
+    write_json(tmp_path / "config.json", {"arguments": {"model": "unet2d"}})
 
     with pytest.raises(UsageError, match=r"must be empty.*--resume.*--force"):
         prepared_run(tmp_path, force=False, resume=False).__enter__()
@@ -36,6 +37,54 @@ def test_run_folder_that_holds_files_is_refused_unless_allowed(tmp_path):
     with prepared_run(tmp_path, force=True, resume=False):
         # What a run leaves is removed; what somebody else put there is not.
         assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def names_below(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [None, "{", "[]", '{"model_type": "bert"}', '{"arguments": {"model": "bert"}}'],
+)
+def test_force_removes_nothing_where_no_run_is(tmp_path, config):
+    (tmp_path / "predictions").mkdir()
+    (tmp_path / "predictions" / "mine.nrrd").touch()
+    (tmp_path / "scores.csv").touch()
+    if config is not None:
+        (tmp_path / "config.json").write_text(config)
+    before = names_below(tmp_path)
+
+    with pytest.raises(UsageError, match=r"must be empty, or hold a run for --force"):
+        prepared_run(tmp_path, force=True, resume=False).__enter__()
+
+    assert names_below(tmp_path) == before
+
+
+def test_force_removes_a_run_of_both_and_what_lies_above_it(tmp_path):
+    for model in MODELS:
+        leave_run(tmp_path / model, {"ann": 0.5}, model=model)
+    for name in ("comparison.md", "scores.csv", "unet3d/notes.txt"):
+        (tmp_path / name).touch()
+
+    with prepared_run(tmp_path, force=True, resume=False):
+        # A run of both leaves no scores.csv of its own: it is somebody else's.
+        assert names_below(tmp_path) == ["scores.csv", "unet3d", "unet3d/notes.txt"]
+
+
+def test_what_cannot_be_removed_is_told_and_the_run_stays_one(tmp_path, monkeypatch):
+    leave_run(tmp_path / "run", {"ann": 0.5})
+    (tmp_path / "run" / "checkpoint").mkdir()
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    force = prepared_run(tmp_path / "run", force=True, resume=False)
+
+    with pytest.raises(OutputError, match="checkpoint: could not be removed: Permis"):
+        force.__enter__()
+    assert (tmp_path / "run" / "config.json").exists()
 
 
 def test_what_killed_writes_left_in_a_run_folder_is_nothing_and_goes(tmp_path):
