@@ -126,13 +126,11 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Non
 
 def train_one(args: argparse.Namespace) -> None:
     """Train and test the one network that was asked for."""
-    asked = vars(args)
-    if not args.resume:  # first of all, so that whatever was begun can be resumed
-        write_json(args.output / CONFIG_NAME, {"arguments": asked})
     # Late, so that --help and a wrong flag answer at once.
     from models.request import Request
     from runs.network import run_network
 
+    asked = vars(args)
     request = Request(**{field.name: asked[field.name] for field in fields(Request)})
     run_network(request, args.cube, args.output, asked, require_gpu=args.require_gpu)
 
@@ -141,21 +139,32 @@ def train_both(args: argparse.Namespace) -> None:
     """Run each network in a process of its own, so that memory is its own too."""
     from runs.comparing import compare_runs
 
-    runs = {model: args.output / model for model in NETWORKS}
-    for run in () if args.resume else runs.values():
-        with prepared_run(run, force=True, resume=False):
-            pass  # nothing older is left to be resumed
-    for model, run in runs.items():
-        begun = args.resume and (run / CONFIG_NAME).is_file()
-        own = {"model": model, "output": run, "resume": begun, "force": not begun}
-        code = run_apart(start, argparse.Namespace(**{**vars(args), **own}))
+    for model in NETWORKS:
+        code = run_apart(start_one, one_of_both(args, model))
         if code < 0:
             raise DataError(
                 f"{model} was ended by signal {-code}; out of memory, if by 9."
             )
         if code:
             sys.exit(code)  # the other process said why
-    print(compare_runs(list(runs.values()), args.output))
+    runs = [args.output / model for model in NETWORKS]
+    print(compare_runs(runs, args.output))
+
+
+def one_of_both(args: argparse.Namespace, model: str) -> argparse.Namespace:
+    """Give the command line of one of both networks, in a folder of its own."""
+    run = args.output / model
+    begun = args.resume and (run / CONFIG_NAME).is_file()
+    own = {"model": model, "output": run, "resume": begun, "force": False}
+    return argparse.Namespace(**{**vars(args), **own})
+
+
+@script
+def start_one(args: argparse.Namespace) -> int:
+    """Train one of both networks; what was in its folder is seen to already."""
+    with prepared_run(args.output, force=False, resume=True):
+        train_one(args)
+    return 0
 
 
 @script
@@ -166,8 +175,12 @@ def start(args: argparse.Namespace) -> int:
     Cube(args.cube).close()
     if args.weights is not None and not args.weights.is_file():
         raise DataError(f"{args.weights}: no such model.")
+    both = args.model == "both"
     with prepared_run(args.output, force=args.force, resume=args.resume):
-        (train_both if args.model == "both" else train_one)(args)
+        if not args.resume:  # first of all, so that whatever was begun can be resumed
+            first = one_of_both(args, NETWORKS[0]) if both else args
+            write_json(first.output / CONFIG_NAME, {"arguments": vars(first)})
+        (train_both if both else train_one)(args)
     return 0
 
 

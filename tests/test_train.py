@@ -316,8 +316,33 @@ def test_both_resumes_only_what_was_begun(small_cube, tmp_path, monkeypatch):
         for args in calls
     ] == [
         ("unet2d", tmp_path / "unet2d", True, False, 7),
-        ("unet3d", tmp_path / "unet3d", False, True, 7),
+        ("unet3d", tmp_path / "unet3d", False, False, 7),
     ]
+
+
+def test_both_killed_at_once_can_be_resumed_and_begun_again(
+    small_cube, tmp_path, monkeypatch
+):
+    calls = []
+
+    def run_apart(function, args):
+        calls.append((args.model, args.resume, args.epochs))
+        if len(calls) == 1:
+            raise MemoryError  # as a kill: nothing is tidied up
+        return 0
+
+    monkeypatch.setattr(train, "run_apart", run_apart)
+    monkeypatch.setattr("runs.comparing.compare_runs", lambda runs, output: "")
+    with pytest.raises(MemoryError):
+        call(small_cube, tmp_path, "--epochs", "7", model="both")
+
+    assert train.main(["--output", str(tmp_path), "--resume"]) == 0
+
+    begun = [("unet2d", True, 7), ("unet3d", False, 7)]
+    assert calls == [("unet2d", False, 7), *begun]
+    # Before that was noted, there are at most empty folders.
+    (tmp_path / "unet2d" / "config.json").unlink()
+    assert call(small_cube, tmp_path, "--epochs", "7", model="both") == 0
 
 
 @pytest.fixture(scope="module")
