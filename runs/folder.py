@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from volumes.atomic import (
@@ -30,6 +32,7 @@ FILES = (
 FOLDERS = ("checkpoint", "predictions", "overlays", "tensorboard")
 # All that both networks' runs leave above their own folders.
 OF_BOTH = ("comparison.json", "comparison.md", "cases.png", "curves.png")
+ASIDE = "earlier"  # of the hidden folder in which a run waits for its end
 # All that compareRuns.py leaves.
 PAGE = (
     *("comparison.json", "comparison.md", "summary.json", "summary.md"),
@@ -40,6 +43,8 @@ PAGE = (
 @contextmanager
 def prepared_run(run: Path, *, force: bool, resume: bool) -> Iterator[None]:
     """Make the run folder and hold it, so that two runs are not mixed in it.
+
+    A run that is refused before it has begun leaves the folder as it was.
 
     Args:
         run: The folder, of one network's run or of both networks'.
@@ -67,9 +72,8 @@ def prepared_run(run: Path, *, force: bool, resume: bool) -> Iterator[None]:
                 "it, --force removes it."
             )
         _clean(run)
-        if not resume:
-            _remove(run, earlier)
-        yield
+        with nullcontext() if resume else _setting_aside(run, earlier):
+            yield
 
 
 def _config_of(folder: Path) -> dict:
@@ -87,7 +91,7 @@ def _folders(run: Path) -> list[Path]:
 
 
 def _list_earlier(run: Path) -> list[Path]:
-    """List what may be of the runs in a folder, below it; none where none is."""
+    """List what may be of the runs in a folder; nothing where it holds none."""
     held = [folder for folder in _folders(run) if _config_of(folder)]
     paths = [folder / name for folder in held for name in (*FOLDERS, *FILES)]
     if held and run not in held:
@@ -104,21 +108,54 @@ def _is_empty(run: Path) -> bool:
 
 
 def _clean(run: Path) -> None:
-    """Remove what killed writes left."""
+    """Remove what killed writes left, and a killed run of the one before it."""
     for folder in (run, *(run / name for name in FOLDERS)):
         with _removing(folder):
             remove_temporary(folder)
+    for path in run.glob(f".*-{ASIDE}"):
+        if is_temporary(path):
+            _discard(path)
 
 
-def _remove(run: Path, paths: Sequence[Path]) -> None:
-    """Remove files and folders, and then the inner folders that are empty."""
-    for path in paths:
-        with _removing(path):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-    for folder in _folders(run)[1:] if paths else ():
+def _discard(folder: Path) -> None:
+    with _removing(folder):
+        if folder.is_dir():
+            shutil.rmtree(folder)
+
+
+@contextmanager
+def _setting_aside(run: Path, earlier: Sequence[Path]) -> Iterator[None]:
+    """Remove an earlier run, or bring it back if the new one is refused."""
+    aside = run / f".{secrets.token_hex(4)}-{ASIDE}"
+    names = [path.relative_to(run) for path in earlier]
+    try:
+        _move(names, run, aside)
+    except OutputError:
+        _move(names, aside, run)
+        _discard(aside)
+        raise
+    try:
+        yield
+    except BaseException as error:
+        noted = [folder for folder in _folders(run) if _config_of(folder)]
+        has_begun = any("cube_checksum" in _config_of(folder) for folder in noted)
+        if isinstance(error, (DataError, SystemExit)) and not has_begun:
+            for folder in noted:
+                (folder / CONFIG_NAME).unlink()
+            _move(names, aside, run)
+        _discard(aside)
+        raise
+    _discard(aside)
+
+
+def _move(names: Sequence[Path], source: Path, target: Path) -> None:
+    """Move what is there, and remove inner folders of a run that are empty then."""
+    for name in names:
+        if os.path.lexists(source / name):
+            with _removing(source / name):
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                (source / name).rename(target / name)
+    for folder in (*_folders(source)[1:], *_folders(target)[1:]):
         if folder.is_dir() and not any(folder.iterdir()):
             with _removing(folder):
                 folder.rmdir()

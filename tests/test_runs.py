@@ -36,11 +36,14 @@ def test_run_folder_that_holds_files_is_refused_unless_allowed(tmp_path):
 
     with prepared_run(tmp_path, force=True, resume=False):
         # What a run leaves is removed; what somebody else put there is not.
-        assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+        assert names_below(tmp_path) == ["notes.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def names_below(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+    """Names of all in a folder, but for what is set aside until the run ends."""
+    paths = [path.relative_to(folder) for path in folder.rglob("*")]
+    return sorted(str(path) for path in paths if path.parts[0][0] != ".")
 
 
 @pytest.mark.parametrize(
@@ -72,19 +75,67 @@ def test_force_removes_a_run_of_both_and_what_lies_above_it(tmp_path):
         assert names_below(tmp_path) == ["scores.csv", "unet3d", "unet3d/notes.txt"]
 
 
-def test_what_cannot_be_removed_is_told_and_the_run_stays_one(tmp_path, monkeypatch):
+def refuse(*args):
+    raise PermissionError(13, "Permission denied")
+
+
+def test_run_that_cannot_be_set_aside_is_told_and_stays_whole(tmp_path, monkeypatch):
     leave_run(tmp_path / "run", {"ann": 0.5})
-    (tmp_path / "run" / "checkpoint").mkdir()
-
-    def refuse(path):
-        raise PermissionError(13, "Permission denied", path)
-
-    monkeypatch.setattr(shutil, "rmtree", refuse)
+    before, move = names_below(tmp_path), Path.rename
+    monkeypatch.setattr(
+        Path,
+        "rename",
+        lambda path, to: (refuse if path.name == "summary.json" else move)(path, to),
+    )
     force = prepared_run(tmp_path / "run", force=True, resume=False)
 
-    with pytest.raises(OutputError, match="checkpoint: could not be removed: Permis"):
+    with pytest.raises(OutputError, match=r"summary\.json: could not be removed: Perm"):
         force.__enter__()
-    assert (tmp_path / "run" / "config.json").exists()
+    assert names_below(tmp_path) == before
+
+
+def test_earlier_run_that_cannot_be_removed_is_told(tmp_path, monkeypatch):
+    leave_run(tmp_path / "run", {"ann": 0.5})
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+
+    with (
+        pytest.raises(OutputError, match="-earlier: could not be removed: Permission"),
+        prepared_run(tmp_path / "run", force=True, resume=False),
+    ):
+        pass
+
+
+def end_run(run, error, note, **about):
+    """Take the place of an earlier run, note the new one, and end by an error."""
+    with prepared_run(run, force=True, resume=False):
+        write_json(run / note, {"arguments": {"model": "unet2d"}, **about})
+        raise error
+
+
+@pytest.mark.parametrize("names", [["."], MODELS])
+@pytest.mark.parametrize("error", [UsageError("wrong"), SystemExit(2)])
+def test_run_that_is_refused_leaves_the_earlier_one(tmp_path, names, error):
+    for name in names:
+        leave_run(tmp_path / "run" / name, {"ann": 0.5})
+    (tmp_path / "run" / "comparison.md").touch()
+    before = names_below(tmp_path)
+    config = (tmp_path / "run" / names[0] / "config.json").read_bytes()
+
+    for note in ("config.json", "unet2d/config.json"):
+        with pytest.raises(type(error)):
+            end_run(tmp_path / "run", error, note)
+
+        assert names_below(tmp_path) == before
+    assert (tmp_path / "run" / names[0] / "config.json").read_bytes() == config
+
+
+def test_run_that_had_begun_stays_in_the_place_of_the_earlier_one(tmp_path):
+    leave_run(tmp_path / "run", {"ann": 0.5})
+
+    with pytest.raises(DataError, match="full"):
+        end_run(tmp_path / "run", DataError("full"), "config.json", cube_checksum="1")
+
+    assert names_below(tmp_path) == ["run", "run/config.json"]
 
 
 def test_what_killed_writes_left_in_a_run_folder_is_nothing_and_goes(tmp_path):
@@ -101,6 +152,7 @@ def test_what_killed_writes_left_in_a_run_folder_is_nothing_and_goes(tmp_path):
     (tmp_path / ".notes").unlink()
     (tmp_path / "checkpoint").rmdir()
     (tmp_path / left[0]).touch()
+    (tmp_path / ".0123abcd-earlier" / "predictions").mkdir(parents=True)
     with prepared_run(tmp_path, force=False, resume=False):
         assert list(tmp_path.iterdir()) == []
 

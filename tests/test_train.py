@@ -156,6 +156,7 @@ def test_request_that_does_not_fit_ends_with_two(
 
     assert call(small_cube, tmp_path, "--epochs", "1", *TINY, *flags) == 2
     assert shown in capsys.readouterr().err
+    assert names_in(tmp_path) == []  # so that the right request can follow
 
 
 def test_weights_of_another_network_end_with_two(
