@@ -18,6 +18,7 @@ from runs.folder import (
     CONFIG_NAME,
     TITLES,
     begun_arguments,
+    check_tested,
     prepared_run,
     write_json,
 )
@@ -171,12 +172,20 @@ def start_one(args: argparse.Namespace) -> int:
 def start(args: argparse.Namespace) -> int:
     """Make the run folder, train, and turn what goes wrong into an exit code."""
     from volumes.cube import Cube
+    from volumes.files import checksum
 
     Cube(args.cube).close()
-    if args.weights is not None and not args.weights.is_file():
-        raise DataError(f"{args.weights}: no such model.")
+    if args.weights is not None:
+        if not args.weights.is_file():
+            raise DataError(f"{args.weights}: no such model.")
+        args.weights_checksum = checksum(args.weights)  # noted with the flags
     both = args.model == "both"
     with prepared_run(args.output, force=args.force, resume=args.resume):
+        if args.resume and args.epochs == 0:
+            with Cube(args.cube) as cube:
+                files = {"cube": (args.cube, cube.checksum)}
+            files["weights"] = (args.weights, args.weights_checksum)
+            check_tested(args.output, files)
         if not args.resume:  # first of all, so that whatever was begun can be resumed
             first = one_of_both(args, NETWORKS[0]) if both else args
             write_json(first.output / CONFIG_NAME, {"arguments": vars(first)})

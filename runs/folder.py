@@ -218,8 +218,31 @@ def begun_arguments(run: Path) -> dict:
     return {
         name: value
         for name, value in found.items()
-        if name not in ("output", "force", "resume")
+        if name not in ("output", "force", "resume", "weights_checksum")
     }
+
+
+def check_tested(run: Path, files: dict[str, tuple[Path, str]]) -> None:
+    """Refuse to go on testing with other files than a run was begun with.
+
+    Args:
+        run: The folder of one network's run.
+        files: Path and checksum of its "cube" and "weights".
+
+    Raises:
+        DataError: If one is another file; both are named.
+    """
+    config = read_json(run / CONFIG_NAME)
+    begun = config.get("arguments", {})
+    checksums = {**begun, **config}
+    for name, (path, checksum) in files.items():
+        was = checksums.get(f"{name}_checksum")
+        if was not in (None, checksum):
+            raise DataError(
+                f"{run} can only be resumed with the same {name}. Received: {path} "
+                f"({checksum[:12]}), but it was begun with {begun.get(name)} "
+                f"({str(was)[:12]})"
+            )
 
 
 def write_json(path: Path, content: dict) -> None:

@@ -15,6 +15,7 @@ from hand_made_run import CASES, TINY
 import train
 from models.trained import load_trained
 from models.training import HISTORY_COLUMNS
+from runs.folder import write_json
 from volumes.cube import Cube
 from volumes.files import read_label_map
 
@@ -124,6 +125,39 @@ def test_no_epochs_with_weights_only_tests(small_cube, small_run, tmp_path):
     assert code == 0
     assert "history.csv" not in names_in(tmp_path)
     assert read_rows(tmp_path / "scores.csv") == read_rows(small_run / "scores.csv")
+
+
+def test_no_epochs_are_resumed_with_the_same_cube_and_weights_only(
+    small_cube, tmp_path, monkeypatch, capsys
+):
+    def note(request, cube_path, run, arguments, *, require_gpu):
+        with Cube(cube_path) as cube:
+            about = {"arguments": arguments, "cube_checksum": cube.checksum}
+        write_json(run / "config.json", about)
+        tested.append((request.weights, cube_path))
+
+    monkeypatch.setattr("runs.network.run_network", note)
+    weights, others, run = (tmp_path / name for name in ("w.keras", "o.keras", "run"))
+    weights.write_bytes(b"weights")
+    others.write_bytes(b"others")
+    other_cube = write_cube(tmp_path / "other.h5", clean_samples())
+    tested, resumed = [], ["--resume", "--output", str(run)]
+    assert call(small_cube, run, "--epochs", "0", "--weights", str(weights)) == 0
+
+    assert train.main([*resumed, "--weights", str(others)]) == 1
+    error = capsys.readouterr().err
+    assert "resumed with the same weights. Received:" in error
+    assert f"{others} (" in error
+    assert f"but it was begun with {weights} (" in error
+    assert train.main([str(other_cube), *resumed]) == 1
+    error = capsys.readouterr().err
+    assert f"with the same cube. Received: {other_cube} (" in error
+    assert f"but it was begun with {small_cube} (" in error
+    weights.write_bytes(b"trained on")
+    assert train.main(resumed) == 1
+    weights.write_bytes(b"weights")
+    assert train.main(resumed) == 0
+    assert tested == [(weights, small_cube)] * 2
 
 
 def test_three_dimensional_network_trains_and_resumes(small_cube, tmp_path, capsys):
