@@ -14,7 +14,7 @@ from hand_made_run import CASES, TINY
 
 import train
 from models.trained import load_trained
-from models.training import HISTORY_COLUMNS
+from models.training import HISTORY_COLUMNS, Training
 from volumes.cube import Cube
 from volumes.files import read_label_map
 
@@ -193,6 +193,18 @@ def test_wrong_flag_ends_with_two_and_is_named(tmp_path, capsys, flags, shown):
     assert shown in capsys.readouterr().err
 
 
+def test_want_of_memory_is_told(small_cube, tmp_path, monkeypatch, capsys):
+    def run(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(Training, "run", run)
+
+    assert call(small_cube, tmp_path, "--epochs", "1", *TINY) == 1
+    assert capsys.readouterr().err == (
+        "A batch of 2 patches of 1 x 16 x 16 voxels needs more memory than there is.\n"
+    )
+
+
 def test_run_folder_in_use_ends_with_two(small_cube, small_run, capsys):
     assert call(small_cube, small_run, "--epochs", "1") == 2
     assert "must be empty" in capsys.readouterr().err
@@ -339,7 +351,7 @@ def test_fold_is_tested_and_no_copy_of_a_held_out_case_is_read(
     weights = ["--epochs", "0", "--weights", str(tmp_path / "run" / "model.keras")]
     other = ["--fold", "2", "--folds", "3"]
     assert call(folded_cube, tmp_path / "other", *weights, *other) == 2
-    assert "trained on this cube in (1, 3)" in capsys.readouterr().err
+    assert "on which it was trained or validated" in capsys.readouterr().err
     assert call(folded_cube, tmp_path / "run", *flags[:-3], *other[1:], "--resume") == 1
     assert "with the same fold" in capsys.readouterr().err
 
