@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-import resource
 import subprocess
-import sys
 from pathlib import Path
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "numba", "h5py", "pynrrd")
-
-
-def peak_memory_mib() -> float:
-    """Give the most memory that this process has held, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1024**2 if sys.platform == "darwin" else 1024)
 
 
 def package_versions() -> dict[str, str]:

@@ -58,6 +58,15 @@ def choose_batch_size(model: str, patch_size: Sequence[int]) -> int:
     return max(1, round(BATCH_VOXELS[model] / int(np.prod(patch_size))))
 
 
+def can_be_halved(
+    model: str, patch: Sequence[int], spacing: Sequence[float], depth: int
+) -> bool:
+    """Tell whether a patch of three sides is one that the network takes."""
+    multiples = patch_multiples(model, spacing, depth)
+    has_its_rank = (patch[0] == 1) == (model == "unet2d")
+    return has_its_rank and not np.any(np.array(patch) % multiples)
+
+
 def check_patch_size(
     model: str, patch_size: Sequence[int], spacing: Sequence[float], depth: int
 ) -> tuple[int, int, int]:
@@ -79,9 +88,11 @@ def check_patch_size(
     multiples = patch_multiples(model, spacing, depth)
     patch = (1, *patch_size) if len(patch_size) == 2 else tuple(patch_size)
     fits = len(patch_size) == sides and min(patch) > 0
-    if not fits or np.any(np.array(patch) % multiples):
+    if not fits or not can_be_halved(model, patch, spacing, depth):
+        more = "" if model == "unet2d" else ", the first 2 or more"
         raise UsageError(
             f"--patch-size of {model} takes {sides} figures, divisible by "
-            f"{multiples[-sides:]} at depth {depth}. Received: {tuple(patch_size)}"
+            f"{multiples[-sides:]} at depth {depth}{more}. "
+            f"Received: {tuple(patch_size)}"
         )
     return patch

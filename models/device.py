@@ -1,8 +1,10 @@
-"""Which device the networks run on, and how they are compiled for it."""
+"""Which device the networks run on, how they are compiled for it, what they hold."""
 
 from __future__ import annotations
 
 import os
+import resource
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,6 +33,12 @@ def find_device(*, require_gpu: bool) -> str:
         details = tf.config.experimental.get_device_details(gpus[0])
         return f"GPU {details.get('device_name', gpus[0].name)}"
     return f"CPU with {os.cpu_count()} threads"
+
+
+def peak_memory_mib() -> float:
+    """Give the most memory that this process has held, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024**2 if sys.platform == "darwin" else 1024)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from models.checkpoint import (
     save_checkpoint,
 )
 from models.defaults import LEARNING_RATES, choose_batch_size
-from models.device import jit_compile
+from models.device import jit_compile, memory_told
 from models.logs import TensorBoardLog
 from models.losses import LOSSES
 from models.metrics import DiceCoefficient
@@ -57,12 +57,14 @@ class Fitted:
         traits: What it was trained for.
         history: A row per epoch; none where nothing was trained.
         minutes: Of training and validation.
+        peak_mib: Most memory that they held, before a resumption too.
     """
 
     network: keras.Model
     traits: Traits
     history: list[dict]
     minutes: float
+    peak_mib: float
 
     @property
     def layout(self) -> list[tuple[str, int, tuple[int, ...]]]:
@@ -90,7 +92,7 @@ def fit(
     """
     if request.epochs == 0:
         save_trained(run / MODEL_NAME, network, traits)
-        return Fitted(network, traits, [], 0.0)
+        return Fitted(network, traits, [], 0.0, 0.0)
     training = _prepare(request, cube, run, network, traits)
     progress, identity = training.progress, _identity(request, traits)
     log = TensorBoardLog(run / "tensorboard")
@@ -109,9 +111,13 @@ def fit(
         return validation_dice(training.model, cube, validation, traits.patch_size)
 
     validation = cube.rows("validation", copy=0)
-    training.run(validate if validation else None, checkpoint, publish)
+    sampler = training.sampler
+    patch = " x ".join(map(str, traits.patch_size))
+    with memory_told(f"A batch of {sampler.batch_size} patches of {patch} voxels"):
+        training.run(validate if validation else None, checkpoint, publish)
     best, _ = load_trained(run / MODEL_NAME)
-    return Fitted(best, traits, progress.history, progress.seconds / 60)
+    minutes = progress.seconds / 60
+    return Fitted(best, traits, progress.history, minutes, progress.peak_mib)
 
 
 def _settled(request: Request, traits: Traits) -> tuple[int, float]:

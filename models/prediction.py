@@ -146,7 +146,7 @@ def classify(
         classes[probability > best] = number
         best = np.maximum(best, probability)
         total += probability
-    classes[best <= 1 - total] = 0
+    classes[~(best > 1 - total)] = 0  # what is no number is background too
     return classes
 
 

@@ -14,7 +14,13 @@ from models.defaults import (
     choose_patch_size,
 )
 from models.device import seed_everything
-from models.trained import Traits, build_network, check_unseen, load_trained
+from models.trained import (
+    Traits,
+    build_network,
+    check_unseen,
+    contents,
+    load_trained,
+)
 from models.transfer import carry_over, check_transfer, freeze_encoder
 from volumes.cube import Cube
 from volumes.errors import DataError
@@ -71,11 +77,6 @@ class Request:
     fold: int | None = None
     folds: int | None = None
 
-    @property
-    def kept_out(self) -> tuple[int, int] | None:
-        """The fold that is tested, and of how many; None without folds."""
-        return None if self.fold is None else (self.fold, self.folds)
-
 
 def describe_network(request: Request, cube: Cube) -> Traits:
     """Settle patch size and architecture for a cube.
@@ -108,7 +109,7 @@ def describe_network(request: Request, cube: Cube) -> Traits:
         intensity=tuple(cube.intensity),
         architecture=architecture,
         cube_checksum=cube.checksum,
-        fold=request.kept_out,
+        seen=tuple(sorted(contents(cube, "train") | contents(cube, "validation"))),
     )
 
 
@@ -118,7 +119,7 @@ def obtain_network(request: Request, cube: Cube) -> tuple[keras.Model, Traits]:
     Raises:
         DataError: If the cube has no training case.
         UsageError: If what was asked for does not fit the weights' network, or
-            that was trained on what this fold tests.
+            that has seen what is to be tested.
     """
     if request.epochs != 0 and not cube.rows("train"):
         raise DataError(f"{cube.path} must have a training case. Received: none")
@@ -127,14 +128,16 @@ def obtain_network(request: Request, cube: Cube) -> tuple[keras.Model, Traits]:
     if request.weights is not None:
         trained, before = load_trained(request.weights)
         kept = check_transfer(asdict(request), before, cube)
-        check_unseen(request.weights, before, cube, request.kept_out)
+        check_unseen(request.weights, before, cube)
         request = replace(request, **kept)
         if request.epochs == 0:
             return trained, _tiled(before, request.patch_size)
     traits = describe_network(request, cube)
     network = build_network(traits)
     if trained is not None:
-        carry_over(trained, network)
+        same_head = before.class_names == traits.class_names
+        carry_over(trained, network, same_head=same_head)
+        traits = replace(traits, seen=tuple(sorted({*before.seen, *traits.seen})))
     if request.freeze is not None:
         freeze_encoder(network)
     return network, traits

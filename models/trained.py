@@ -20,6 +20,7 @@ from pathlib import Path
 import h5py
 import keras
 
+from models.defaults import can_be_halved
 from models.device import jit_compile
 from models.unet import BUILDERS, MAX_DEPTH
 from volumes.atomic import replacing
@@ -60,8 +61,8 @@ class Traits:
         architecture: Arguments of the builder.
         cube_checksum: Of the cube that it was trained on.
         orientation: Of its input; always "RAS".
-        fold: Which fold of that cube was kept from it, and of how many; None for
-            the cube's own splits.
+        seen: Checksums of the scans that it was trained and validated on, by
+            their content, and those of the network that it started from.
     """
 
     model: str
@@ -73,7 +74,7 @@ class Traits:
     architecture: dict
     cube_checksum: str
     orientation: str = ORIENTATION
-    fold: tuple[int, int] | None = None
+    seen: tuple[str, ...] = ()
 
     def segments(self) -> tuple[Segment, ...]:
         """Say which value a predicted label map gives to which class.
@@ -191,8 +192,7 @@ def parse_traits(found: dict) -> Traits:
     for name in ("spacing", "patch_size", "class_names", "intensity"):
         found[name] = tuple(found[name])
     found["label_values"] = tuple(tuple(values) for values in found["label_values"])
-    if found.get("fold"):
-        found["fold"] = tuple(found["fold"])
+    found["seen"] = tuple(found["seen"])
     traits = Traits(**found)
     architecture = traits.architecture
     valid = {
@@ -206,7 +206,13 @@ def parse_traits(found: dict) -> Traits:
         "architecture": set(architecture) <= ARCHITECTURE
         and architecture["depth"] in range(MAX_DEPTH + 1),
         "orientation": traits.orientation == ORIENTATION,
+        "seen": all(isinstance(checksum, str) for checksum in traits.seen),
     }
+    # Only now, since it needs the others to be valid.
+    if all(valid.values()):
+        valid["patch_size"] = can_be_halved(
+            traits.model, traits.patch_size, traits.spacing, architecture["depth"]
+        )
     for name, is_valid in valid.items():
         if not is_valid:
             raise ValueError(
@@ -220,25 +226,31 @@ def _is_patch_size(sides: tuple) -> bool:
     return is_whole and math.prod(sides) <= MAX_PATCH_VOXELS
 
 
-def check_unseen(
-    path: Path, traits: Traits, cube: Cube, fold: tuple[int, int] | None
-) -> None:
-    """Refuse to test a fold by a network that was trained on its scans.
+def contents(cube: Cube, split: str) -> set[str]:
+    """Give the checksums of a split's scans, by their content."""
+    rows = cube.rows(split, copy=0)
+    return {cube.sources[row].get("content_checksum", "") for row in rows} - {""}
+
+
+def check_unseen(path: Path, traits: Traits, cube: Cube) -> None:
+    """Refuse to test a network on scans that it has seen.
 
     Args:
         path: The network's file.
         traits: What it was trained for.
-        cube: The cube whose fold is tested.
-        fold: Which fold, and of how many; None for the cube's own test cases,
-            which are in no fold.
+        cube: Whose test cases it is to be tested on.
 
     Raises:
-        UsageError: If it was trained on this cube, but not in this fold.
+        UsageError: Names the cases that it was trained or validated on, in this
+            cube or in any other.
     """
-    same_cube = traits.cube_checksum == cube.checksum
-    if fold is not None and same_cube and traits.fold != fold:
+    known = [
+        cube.case_ids[row]
+        for row in cube.rows("test", copy=0)
+        if cube.sources[row].get("content_checksum") in traits.seen
+    ]
+    if known:
         raise UsageError(
-            f"{path} must not have seen the scans that this fold tests. Received: "
-            f"fold and folds {fold}, but it was trained on this cube in "
-            f"{traits.fold or 'its own splits'}"
+            f"{path} must not have seen the scans that are tested. Received: "
+            f"{shorten(', '.join(known))}, on which it was trained or validated"
         )

@@ -15,9 +15,11 @@ import numpy as np
 
 from models.averaging import WeightAverage
 from models.batches import PatchSampler, prefetch
+from models.device import peak_memory_mib
 from models.prediction import classify, predict_image
 from volumes.atomic import replacing
 from volumes.cube import Cube
+from volumes.errors import DataError
 
 WARM_UP = 0.03  # share of the training in which the learning rate rises
 HISTORY_COLUMNS = (
@@ -50,13 +52,14 @@ class Settings:
 
 @dataclass
 class Progress:
-    """How far the training is."""
+    """How far the training is, and the most memory it has held, in MiB."""
 
     epoch: int = 0
     step: int = 0
     seconds: float = 0.0
     best: float = -1.0
     best_epoch: int = 0
+    peak_mib: float = 0.0
     history: list[dict] = field(default_factory=list)
 
     def share(self, settings: Settings) -> float:
@@ -176,6 +179,8 @@ class Training:
                 self._tick()
                 row["val_dice"], row["minutes"] = score, self.progress.seconds / 60
             self.progress.history.append(row)
+            peak = max(self.progress.peak_mib, peak_memory_mib())
+            self.progress.peak_mib = peak
             is_best = self._is_best(score)
             if validate is not None:
                 print(f"val_dice: {score:.4f}{', the best so far' * is_best}")
@@ -228,6 +233,12 @@ class Training:
             if over:
                 break
         took = time.perf_counter() - began
+        if not math.isfinite(sums["loss"]):
+            raise DataError(
+                f"The loss must stay a number. Received: {sums['loss']} in epoch "
+                f"{progress.epoch}. Try a lower --learning-rate than "
+                f"{settings.learning_rate:g}."
+            )
         return {
             "epoch": progress.epoch,
             "step": progress.step,

@@ -27,8 +27,9 @@ def check_transfer(asked: dict, before: Traits, cube: Cube) -> dict:
         The network's `filters`, `depth`, `norm` and `dropout`.
 
     Raises:
-        UsageError: If it is of another model or architecture, has other classes
-            and is only to be tested, or halves other axes at the cube's spacing.
+        UsageError: If it is of another model or architecture, has classes of
+            other names and is only to be tested, or halves other axes at the
+            cube's spacing.
     """
     weights, only_tests = asked["weights"], asked["epochs"] == 0
     kept = {name: before.architecture[name] for name in ("filters", *ARCHITECTURE)}
@@ -37,10 +38,10 @@ def check_transfer(asked: dict, before: Traits, cube: Cube) -> dict:
             raise UsageError(
                 f"--{name} must be that of {weights}, {value}. Received: {asked[name]}"
             )
-    other_head = len(before.class_names) != len(cube.class_names)
+    other_head = before.class_names != cube.class_names
     if other_head and only_tests:
         raise UsageError(
-            f"{weights} can only be tested on its own number of classes: "
+            f"{weights} can only be tested on its own classes, in their order: "
             f"{_listed(before.class_names)}. Received a cube of: "
             f"{_listed(cube.class_names)}. Trained further, it gets a new head."
         )
@@ -65,10 +66,10 @@ def check_transfer(asked: dict, before: Traits, cube: Cube) -> dict:
             f"Its intensities were by {_listed(before.intensity)}, the cube's are by "
             f"{_listed(cube.intensity)}"
         )
-    if before.class_names != cube.class_names:
+    if other_head:
         print(
             f"Its classes were {_listed(before.class_names)}, the cube's are "
-            f"{_listed(cube.class_names)}" + ": it gets a new head." * other_head
+            f"{_listed(cube.class_names)}: it gets a new head."
         )
     return kept
 
@@ -81,15 +82,17 @@ def _listed(values: Sequence) -> str:
     return ", ".join(map(str, values))
 
 
-def carry_over(trained: keras.Model, network: keras.Model) -> None:
+def carry_over(trained: keras.Model, network: keras.Model, *, same_head: bool) -> None:
     """Copy a trained network's weights into a new one of the same architecture.
 
-    The head is left as it is where the numbers of classes differ.
+    Args:
+        trained: Gives the weights.
+        network: Takes them.
+        same_head: Whether the head's too: those of the same classes.
 
     Raises:
         DataError: If the layers differ, as those of an older version may.
     """
-    same_head = trained.output_shape[-1] == network.output_shape[-1]
     try:
         for layer in network.layers:
             if same_head or layer.name != HEAD:

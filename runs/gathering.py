@@ -162,10 +162,13 @@ def _name_sides(groups: Sequence[Sequence[Run]]) -> list[tuple[str, Sequence[Run
     titles = [{run.title for run in runs} for runs in groups]
     if all(len(found) == 1 for found in titles) and titles[0] != titles[1]:
         return [(runs[0].title, runs) for runs in groups]
-    folders = [os.path.commonpath([str(run.path) for run in runs]) for runs in groups]
+    folders = [
+        os.path.commonpath([run.path.absolute() for run in runs]) for runs in groups
+    ]
     above = os.path.commonpath(folders)
-    if above not in ("", *folders):
-        folders = [os.path.relpath(folder, above) for folder in folders]
+    if above in folders:  # one holds the other
+        above = os.path.dirname(above)
+    folders = [os.path.relpath(folder, above) for folder in folders]
     return list(zip(folders, groups, strict=True))
 
 

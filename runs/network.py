@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from evaluation.architecture import draw_architecture
-from evaluation.costs import commit, package_versions, peak_memory_mib
+from evaluation.costs import commit, package_versions
 from evaluation.curves import draw_curves
 from evaluation.score_file import write_scores
 from evaluation.tables import format_summary, summarize
-from models.device import find_device
+from models.device import find_device, peak_memory_mib
 from models.fitting import check_resumed, fit
 from models.request import Request, obtain_network
 from runs.folder import CONFIG_NAME, TITLES, write_json
@@ -62,7 +62,7 @@ def run_network(
         "parameters": fitted.network.count_params(),
         "training_minutes": fitted.minutes,
         "seconds_per_scan": tested.seconds_per_scan,
-        "peak_memory_mib": peak_memory_mib(),
+        "peak_memory_mib": max(peak_memory_mib(), fitted.peak_mib),
     }
     write_json(run / "summary.json", {"scores": summary, "costs": costs})
     if tested.scores:

@@ -15,7 +15,8 @@ import re
 from pathlib import Path
 
 from fuzzing import SHORT_ROUND, fuzz, main
-from hand_made_twins import READ, REFUSED
+from hand_made_refused_twins import REFUSED
+from hand_made_twins import READ
 from hypothesis import strategies as st
 
 REAL_FILES = Path(__file__).parents[2] / "shared" / "nrrd_conformance"

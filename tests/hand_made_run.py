@@ -1,4 +1,4 @@
-"""Four small scans of a bright box and their cube; and runs written by hand."""
+"""Four small scans of a bright box, their cube, train.py on it; runs by hand."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import makeCube
+import train
 from evaluation.score_file import write_scores
 from evaluation.scores import Score
 from models.training import HISTORY_COLUMNS, write_history
@@ -85,3 +86,13 @@ def leave_run(
     if history:
         epoch = dict.fromkeys(HISTORY_COLUMNS, 0.5) | {"epoch": 1}
         write_history(folder / "history.csv", [epoch])
+
+
+def call(cube: Path, run: Path, *flags: str, model: str = "unet2d") -> int:
+    """Call train.py in process; return its exit code."""
+    return train.main([str(cube), "--output", str(run), "--model", model, *flags])
+
+
+def names_in(folder: Path) -> list[str]:
+    """Give the names of what lies in a folder, sorted."""
+    return sorted(path.name for path in folder.iterdir())

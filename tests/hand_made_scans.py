@@ -5,6 +5,7 @@ import signal
 import numpy as np
 
 import makeCube
+from augment import making
 from volumes.files import write_image
 from volumes.geometry import Grid, affine_from
 
@@ -13,6 +14,7 @@ COS, SIN = np.cos(np.pi / 9), np.sin(np.pi / 9)
 DIRECTION = [[0, SIN, COS], [0, COS, -SIN], [-1, 0, 0]]
 GRID = Grid((14, 11, 6), affine_from((0.9, 1.1, 3.0), (-70, 12, 800), DIRECTION))
 NAMES = ("ann", "ben", "cid", "dan")
+FLAGS = ("--copies", 1, "--spacing", 3, 1.5, 1.5)
 
 
 def write_scan(folder, name, *, image=None, label=None, label_grid=GRID):
@@ -55,3 +57,15 @@ def beside_the_scans(folder):
 def hear_interrupts():
     """Let Ctrl-C end a child, even of a shell that runs its jobs deaf to it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def note_made(monkeypatch):
+    """Give the cases that will be made, in order; the list grows with each."""
+    make_case, cases = making.make_case, []
+
+    def noted(job):
+        cases.append(job.fact.pair.case_id)
+        return make_case(job)
+
+    monkeypatch.setattr(making, "make_case", noted)
+    return cases

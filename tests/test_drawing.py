@@ -1,15 +1,12 @@
+"""Slices as pictures: orientation, letters, outlines, window, colours and places."""
+
 import numpy as np
 import pytest
-from PIL import Image
 
 from volumes.drawing import (
-    BOTH,
     NOT_FINITE,
-    PREDICTION,
-    REFERENCE,
     center_of_mass,
     draw_panel_row,
-    draw_prediction,
     draw_slice,
     find_outline,
     find_slices,
@@ -17,16 +14,7 @@ from volumes.drawing import (
     fit_scale,
     outline_color,
 )
-from volumes.sheets import (
-    BACKGROUND,
-    GAP,
-    describe_drawn,
-    draw_overview,
-    draw_sheet,
-    file_names,
-    font,
-    shorten,
-)
+from volumes.sheets import GAP, font
 
 SHAPE = (4, 6, 10)
 SPACING = (3.0, 2.0, 1.0)
@@ -256,155 +244,3 @@ def test_neighbouring_labels_have_bright_and_unlike_colours():
     assert (colors @ (0.2126, 0.7152, 0.0722) > 0.49 * 255).all()
     assert np.linalg.norm(np.diff(colors, axis=0), axis=1).min() > 90
     assert len({tuple(color) for color in colors}) == 28
-
-
-@pytest.fixture
-def prediction_case():
-    image = np.full((4, 40, 60), 0.5)
-    image[0, 0, 0] = 0  # so that the window is not empty
-    reference, prediction = np.zeros((2, 4, 40, 60), dtype=np.uint8)
-    reference[1:3, 10:20, 30:50] = 1
-    prediction[1:3, 10:25, 30:50] = 2
-    return image, reference, prediction
-
-
-def colors_of(picture):
-    return {color for _, color in picture.getcolors(maxcolors=2**24)}
-
-
-def test_prediction_is_drawn_in_red_on_green_reference(prediction_case):
-    image, reference, prediction = prediction_case
-
-    picture = draw_prediction(image, reference, prediction, (2.0, 1.0, 1.0), "case")
-
-    assert {REFERENCE, PREDICTION, BOTH} <= colors_of(picture)
-
-
-def test_prediction_without_reference_is_drawn_in_red_alone(prediction_case):
-    image, _, prediction = prediction_case
-
-    picture = draw_prediction(image, None, prediction, (2.0, 1.0, 1.0), "case")
-
-    assert PREDICTION in colors_of(picture)
-    assert not {REFERENCE, BOTH} & colors_of(picture)
-
-
-def test_equal_prediction_is_drawn_in_yellow_alone(prediction_case):
-    image, reference, _ = prediction_case
-
-    picture = draw_prediction(image, reference, reference, (2.0, 1.0, 1.0), "case")
-
-    # Below title and legend.
-    assert BOTH in colors_of(picture.crop((0, 75, *picture.size)))
-    assert not {REFERENCE, PREDICTION} & colors_of(picture.crop((0, 75, *picture.size)))
-
-
-def test_prediction_of_another_shape_is_refused(prediction_case):
-    image, reference, prediction = prediction_case
-
-    with pytest.raises(ValueError, match=r"one shape. Received: .*\(4, 40, 59\)"):
-        draw_prediction(image, reference, prediction[:, :, 1:], (1, 1, 1), "case")
-
-
-def test_prediction_is_shown_where_the_reference_is_empty(prediction_case):
-    image, reference, _ = prediction_case
-    prediction = np.zeros_like(reference)
-    prediction[3, 2:6, 3:9] = 1  # far from the middle
-
-    picture = draw_prediction(
-        image, np.zeros_like(reference), prediction, (2.0, 1.0, 1.0), "case"
-    )
-
-    assert PREDICTION in colors_of(picture.crop((0, 75, *picture.size)))
-
-
-def test_prediction_and_reference_may_be_empty(prediction_case):
-    image, reference, _ = prediction_case
-    nothing = np.zeros_like(reference)
-
-    picture = draw_prediction(image, nothing, nothing, (2.0, 1.0, 1.0), "case")
-
-    assert BOTH not in colors_of(picture.crop((0, 75, *picture.size)))
-
-
-def test_sheet_stacks_its_rows_in_order():
-    rows = [("one", Image.new("RGB", (500, 30), RED))]
-    rows.append(("two, three", Image.new("RGB", (500, 40), (0, 0, 255))))
-
-    pixels = np.asarray(draw_sheet(rows, title="case", legend=[("L1", (0, 255, 0))]))
-
-    assert pixels.shape[1] == 500 + 2 * GAP
-    column = [tuple(pixel) for pixel in pixels[:, GAP + 250].tolist()]
-    assert column.count(RED) == 30
-    assert column.count((0, 0, 255)) == 40
-    assert column.index(RED) < column.index((0, 0, 255))
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 7])
-def test_overview_shows_every_case_once(count):
-    colors = [(200, 10 * number, 30) for number in range(count)]
-    cells = [
-        (f"case {number}", "train", Image.new("RGB", (90, 50 + number), color))
-        for number, color in enumerate(colors)
-    ]
-
-    sheet = draw_overview(cells, width=3 * (110 + GAP) + GAP)
-
-    assert sheet.width <= 3 * (110 + GAP) + GAP
-    counts = {color: number for number, color in sheet.getcolors(maxcolors=2**24)}
-    assert [counts[color] for color in colors] == [
-        90 * (50 + number) for number in range(count)
-    ]
-
-
-def test_overview_of_no_case_says_so():
-    assert colors_of(draw_overview([])) != {BACKGROUND}
-
-
-def test_long_case_id_keeps_its_ends():
-    text = shorten("sub-verse0123456789_dir-sag_L1", 120, 14)
-
-    assert text.startswith("sub")
-    assert text.endswith("L1")
-    assert font(14).getlength(text) <= 120
-
-
-@pytest.mark.parametrize(
-    ("drawn", "sentence"),
-    [
-        ({}, ""),
-        (
-            {"rotation": [4.1, -2.0, 7.9], "rescaling": [1.06, 1.06, 1.06]},
-            "rotation 4.1 -2 7.9 deg, rescaling 1.06",
-        ),
-        ({"noise": {"seed": 123, "std": 0.0312}, "flip": True}, "noise 0.0312, flip"),
-        (
-            {"elastic": {"control_spacing": 32.0, "displacement": 2.5, "seed": 5}},
-            "elastic (control spacing 32 mm, displacement 2.5 mm)",
-        ),
-        ({"shift": [[1, -9], [2, 3], [4, 5]], "flip": False}, "shift up to 9 mm"),
-        (
-            {"kind": "bias", "order": ["a", "b"], "off": None, "empty": []},
-            "kind bias, order a b",
-        ),
-    ],
-)
-def test_drawn_parameters_become_a_sentence(drawn, sentence):
-    assert describe_drawn(drawn) == sentence
-
-
-def test_file_names_are_safe_and_distinct():
-    names = file_names(
-        ["a/b", "a b", "A_B", "..", "Overview", "", "VB2_05", "VB2_05"],
-        reserved=["overview"],
-    )
-
-    assert names == {
-        "a/b": "a_b",
-        "a b": "a_b_2",
-        "A_B": "A_B_3",
-        "..": "_",
-        "Overview": "Overview_2",
-        "": "__2",
-        "VB2_05": "VB2_05",
-    }

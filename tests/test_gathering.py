@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,6 +76,16 @@ def test_run_within_the_other_s_folder_keeps_its_whole_name(tmp_path, monkeypatc
     assert side_names(gather([Path("a")], against=[Path("a/b")])) == ["a", "a/b"]
 
 
+def test_sides_may_be_named_from_here_and_from_the_root(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    leave_run(Path("a"), DICE, loss="dice")
+    leave_run(Path("b"), DICE, loss="dice-ce")
+
+    sides = gather([Path("a")], against=[tmp_path / "b"])
+
+    assert side_names(sides) == ["a", "b"]
+
+
 def test_two_networks_against_each_other_are_called_by_their_kind(tmp_path):
     leave_run(tmp_path / "a", DICE, model="unet3d")
     leave_run(tmp_path / "b", DICE, model="unet2d")
@@ -147,8 +156,11 @@ def test_config_of_something_else_is_refused(tmp_path):
 
 
 def test_side_keeps_its_runs_apart_from_the_other_s(tmp_path):
-    leave_run(tmp_path / "a", DICE)
-    (side,) = gather([tmp_path / "a"])
+    for name, loss in (("a", "dice"), ("b", "dice-ce")):
+        leave_run(tmp_path / name, {case: len(loss) / 10 for case in DICE}, loss=loss)
 
-    assert replace(side, name="other").scores == side.scores
+    side, other = gather([tmp_path / "a"], against=[tmp_path / "b"])
+
+    assert {score.dice for score in side.scores} == {0.4}
+    assert {score.dice for score in other.scores} == {0.7}
     assert {score.subject for score in side.scores} == {"subject ann", "subject ben"}

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import SimpleITK
 from hand_made_nrrd import VOXELS, nrrd_bytes, write
-from hand_made_twins import REFUSED, write_files
+from hand_made_refused_twins import REFUSED
+from hand_made_twins import write_files
 
 from volumes.errors import DataError
 from volumes.files import read_volume

@@ -7,9 +7,11 @@ import re
 import numpy as np
 import pytest
 from hand_made_scans import (
+    FLAGS,
     NAMES,
     beside_the_scans,
     build,
+    note_made,
     write_list,
     write_scan,
     write_scans,
@@ -17,9 +19,6 @@ from hand_made_scans import (
 
 from augment import making
 from volumes.cube import Cube
-from volumes.errors import DataError
-
-FLAGS = ("--copies", 1, "--spacing", 3, 1.5, 1.5)
 
 
 @pytest.fixture
@@ -29,15 +28,7 @@ def scans(tmp_path):
 
 @pytest.fixture
 def made(monkeypatch):
-    """The cases that were made, in order."""
-    make_case, cases = making.make_case, []
-
-    def noted(job):
-        cases.append(job.fact.pair.case_id)
-        return make_case(job)
-
-    monkeypatch.setattr(making, "make_case", noted)
-    return cases
+    return note_made(monkeypatch)
 
 
 def interrupt_at(case_id, monkeypatch):
@@ -50,18 +41,6 @@ def interrupt_at(case_id, monkeypatch):
         return make_sample(scan, **about)
 
     monkeypatch.setattr(making, "make_sample", pressed)
-
-
-def fail_at(case_id, monkeypatch, error):
-    """Let a scan that was fine in the survey fail when it is made."""
-    read = making.read_finite_volume
-
-    def failing(path, max_voxels):
-        if path.stem == case_id:
-            raise error
-        return read(path, max_voxels)
-
-    monkeypatch.setattr(making, "read_finite_volume", failing)
 
 
 @pytest.fixture
@@ -270,64 +249,3 @@ def test_resumed_build_replaces_what_it_was_begun_to_replace(scans):
 
     with Cube(scans / "cube.h5") as cube:
         assert len(cube.rows(copy=0)) == 4
-
-
-@pytest.mark.parametrize(
-    "error", [DataError("cid.nrrd is gone"), MemoryError("Unable to allocate")]
-)
-def test_case_that_fails_when_it_is_made_costs_the_others_nothing(
-    scans, monkeypatch, capsys, made, error
-):
-    with pytest.MonkeyPatch.context() as patch:
-        fail_at("cid", patch, error)
-
-        assert build(scans, *FLAGS) == 1
-
-    assert made == list(NAMES)
-    kept, reason = capsys.readouterr().err.splitlines()
-    assert kept.endswith("cube.h5.parts: 3. --resume goes on with them.")
-    assert str(error) in reason
-    assert "cid" in reason
-    made.clear()
-    assert build(scans, *FLAGS, "--resume") == 0
-    assert made == ["cid"]
-
-
-def test_bad_scans_are_left_out_where_that_is_asked_for(scans, monkeypatch, capsys):
-    write_scan(scans, "ann", label=np.full((14, 11, 6), 0.5, np.float32))
-    (scans / "ben.nrrd").unlink()
-    write_scan(scans, "eve")
-    write_list(scans, [f"{n}.nrrd,{n}_label.nrrd" for n in (*NAMES, "eve")])
-    fail_at("cid", monkeypatch, DataError("cid.nrrd changed"))
-
-    code = build(scans, "--validation", 0, *FLAGS, "--on-error", "skip")
-
-    assert code == 0
-    told = capsys.readouterr()
-    assert "left out  " in told.err
-    assert "ann_label.nrrd: the values of a label map must be" in told.err
-    assert "ben.nrrd" in told.err
-    assert told.out.count("left out  ") == 3
-    assert beside_the_scans(scans) == ["cube.h5"]
-    with Cube(scans / "cube.h5") as cube:
-        assert sorted(set(cube.case_ids)) == ["dan", "eve"]
-        assert set(cube.left_out) == {"ann", "ben", "cid"}
-        assert "must be integers" in cube.left_out["ann"]
-        assert cube.left_out["cid"] == "cid.nrrd changed"
-
-
-def test_nothing_is_made_of_bad_scans_alone(scans, capsys):
-    for name in NAMES:
-        (scans / f"{name}.nrrd").unlink()
-
-    assert build(scans, *FLAGS, "--on-error", "skip") == 1
-
-    assert capsys.readouterr().err.count("\n") == 4
-    assert beside_the_scans(scans) == []
-
-
-def test_whole_list_leaves_nobody_out(scans):
-    build(scans, *FLAGS)
-
-    with Cube(scans / "cube.h5") as cube:
-        assert cube.left_out == {}

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 
 from volumes import planning
 from volumes.errors import DataError, UsageError
-from volumes.files import write_image
+from volumes.files import read_label_map, write_image, write_label_map
 from volumes.geometry import Grid, affine_from, canonical_grid
 from volumes.pairs import Pair
 from volumes.planning import (
@@ -20,6 +21,7 @@ from volumes.planning import (
     spacing_for_side,
     survey,
 )
+from volumes.volume import Segment
 
 # I -> posterior, J -> superior, K -> left.
 PERMUTED = [[0, 0, -1], [-1, 0, 0], [0, 1, 0]]
@@ -128,6 +130,16 @@ def test_survey_lists_the_values_of_the_label_map(tmp_path):
     assert found.label_values == (20, 21)
     assert found.grid.shape == (3, 4, 5)
     np.testing.assert_allclose(found.grid.spacing, (2, 1, 0.5))
+
+
+def test_segment_s_name_is_brought_to_one_line(tmp_path):
+    plain = write_pair(tmp_path)
+    pair = replace(plain, label=tmp_path / "b.seg.nrrd")
+    volume = read_label_map(plain.label)
+    segment = Segment(20, "L4,\nupper\rhalf", (1, 0, 0))
+    write_label_map(pair.label, volume.array, like=volume, segments=[segment])
+
+    assert survey(pair).segment_names[20] == "L4, upper half"
 
 
 def test_shifted_label_map_is_refused_with_both_grids_and_the_distance(tmp_path):

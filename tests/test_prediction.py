@@ -139,6 +139,13 @@ def test_likeliest_class_wins_and_ties_go_to_the_first():
     assert found.ravel().tolist() == [0, 1, 2, 0, 1]
 
 
+def test_what_is_no_number_is_background():
+    nothing = np.full((1, 1, 1), np.nan, np.float32)
+
+    assert classify([nothing]) == 0
+    assert classify([nothing, nothing]) == 0
+
+
 def test_carrying_back_to_the_same_grid_changes_nothing(oblique_grid):
     classes = np.random.default_rng(1).integers(0, 3, oblique_grid.shape)
     probabilities = np.stack([classes == 1, classes == 2]).astype(np.float32)

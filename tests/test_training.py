@@ -20,6 +20,7 @@ from models.training import (
     write_history,
 )
 from models.unet import build_unet
+from volumes.errors import DataError
 
 RATE = 0.01
 
@@ -116,6 +117,21 @@ def test_learning_rate_of_each_step_is_that_of_the_share_done():
 
     expected = [learning_rate_at(step / 8, RATE) for step in range(8)]
     assert model.rates == pytest.approx(expected, rel=1e-9)
+
+
+def test_loss_that_is_no_number_ends_the_training():
+    with pytest.raises(DataError, match=r"number. Received: nan in epoch 1.*than 0.01"):
+        train(Figure(np.nan), Settings(2, None, 3, RATE))
+
+
+def test_peak_memory_of_an_earlier_run_is_kept():
+    before = Progress(peak_mib=1e9)
+
+    grown, _ = train(Figure(), Settings(1, None, 1, RATE))
+    kept, _ = train(Figure(), Settings(1, None, 1, RATE), progress=before)
+
+    assert 0 < grown.progress.peak_mib < 1e6
+    assert kept.progress.peak_mib == 1e9
 
 
 def test_training_stops_when_patience_runs_out():

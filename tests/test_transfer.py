@@ -1,20 +1,22 @@
 import json
 from types import SimpleNamespace
 
+import hand_made_run
 import keras
 import numpy as np
 import pytest
-from hand_made_run import TINY
+from hand_made_run import CASES, TINY
 
 import makeCube
 import train
 from models.averaging import WeightAverage
 from models.losses import DiceLoss
 from models.metrics import DiceCoefficient
-from models.trained import Traits, load_trained
+from models.trained import Traits, contents, load_trained
 from models.training import Settings, Training
 from models.transfer import carry_over, check_transfer, freeze_encoder
 from models.unet import unet_3d
+from volumes.cube import Cube
 from volumes.errors import DataError, UsageError
 
 SPACING = (2.0, 1.0, 0.5)
@@ -90,16 +92,18 @@ def test_shifts_between_the_cubes_are_said(capsys):
     ]
 
 
-def test_network_is_only_tested_on_its_own_number_of_classes(capsys):
-    only_tests = {**ASKED, "epochs": 0}
-    renamed = cube_of(class_names=("background", "T12", "L1"))
+@pytest.mark.parametrize("names", [("body",), ("T12", "L1"), ("L2", "L1")])
+def test_network_is_only_tested_on_its_own_classes(names, capsys):
+    other = cube_of(class_names=("background", *names))
 
-    check_transfer(only_tests, BEFORE, renamed)
-    assert capsys.readouterr().out.splitlines()[1:] == [
-        "Its classes were background, L1, L2, the cube's are background, T12, L1"
-    ]
     with pytest.raises(UsageError, match=r"L1, L2\. Received a cube of: backgr"):
-        check_transfer(only_tests, BEFORE, cube_of(class_names=("background", "body")))
+        check_transfer({**ASKED, "epochs": 0}, BEFORE, other)
+
+    check_transfer(ASKED, BEFORE, other)
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "Its classes were background, L1, L2, the cube's are background, "
+        f"{', '.join(names)}: it gets a new head."
+    ]
 
 
 def test_spacing_that_halves_other_axes_can_only_be_tested(capsys):
@@ -113,20 +117,21 @@ def test_spacing_that_halves_other_axes_can_only_be_tested(capsys):
     assert "1 x 1 x 1 mm; scans are tested at its own" in capsys.readouterr().out
 
 
-def test_same_number_of_classes_carries_every_weight():
+def test_same_classes_carry_every_weight():
     trained, network = build(seed=1), build(seed=2)
 
-    carry_over(trained, network)
+    carry_over(trained, network, same_head=True)
 
     for one, other in zip(trained.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_other_number_of_classes_gets_a_new_head_and_all_else():
-    trained, network = build(3, seed=1), build(2, seed=2)
+@pytest.mark.parametrize("num_classes", [2, 3])
+def test_other_classes_get_a_new_head_and_all_else(num_classes):
+    trained, network = build(3, seed=1), build(num_classes, seed=2)
     fresh = network.get_layer("scores").get_weights()
 
-    carry_over(trained, network)
+    carry_over(trained, network, same_head=False)
 
     for layer in network.layers:
         source = trained.get_layer(layer.name).get_weights()
@@ -139,7 +144,7 @@ def test_weights_of_another_architecture_are_refused():
     trained = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
 
     with pytest.raises(DataError, match="do not fit the network: No such layer"):
-        carry_over(trained, build())
+        carry_over(trained, build(), same_head=True)
 
 
 class Drawn:
@@ -223,10 +228,41 @@ def test_trained_network_learns_another_cube_with_a_new_head_and_a_frozen_encode
     assert scores["num_cases"] == 2
 
 
+def test_scans_seen_in_another_cube_are_not_tested(small_run, tmp_path, capsys):
+    cube = hand_made_run.write_cube(tmp_path, {"ann": "test", "ben": "train"})
+    weights = str(small_run / "model.keras")
+
+    for flags in (["--epochs", "0"], ["--epochs", "1"]):
+        assert call(cube, tmp_path / flags[1], "--weights", weights, *flags) == 2
+        assert "Received: ann, on which it was trained" in capsys.readouterr().err
+
+    _, traits = load_trained(small_run / "model.keras")
+    with Cube(cube) as opened:
+        assert set(traits.seen) == contents(opened, "test") | contents(opened, "train")
+
+
+def test_network_of_a_network_has_seen_what_both_have(small_run, tmp_path):
+    cube = hand_made_run.write_cube(tmp_path, {**CASES, "dan": "train"})
+    flags = ["--weights", str(small_run / "model.keras"), "--epochs", "1", *TINY[4:]]
+
+    assert call(cube, tmp_path / "run", *flags) == 0
+
+    (_, before), (_, after) = (
+        load_trained(run / "model.keras") for run in (small_run, tmp_path / "run")
+    )
+    with Cube(cube) as opened:
+        learned = contents(opened, "train")
+    assert len(learned - set(before.seen)) == 1
+    assert set(after.seen) == learned.union(before.seen)
+
+
 @pytest.mark.parametrize(
     ("flags", "shown"),
     [
-        (["--epochs", "0"], "its own number of classes: background, L1, L2. Received"),
+        (
+            ["--epochs", "0"],
+            "in their order: background, L1, L2. Received",
+        ),
         (["--epochs", "1", "--filters", "4"], "model.keras, 2. Received: 4"),
     ],
 )

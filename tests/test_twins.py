@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import SimpleITK
 from hand_made_nrrd import VOXELS
-from hand_made_twins import READ, REFUSED, write_files
+from hand_made_refused_twins import REFUSED
+from hand_made_twins import READ, write_files
 
 from volumes.errors import DataError
 from volumes.files import read_label_map, read_volume

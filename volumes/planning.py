@@ -29,7 +29,7 @@ from volumes.geometry import (
 )
 from volumes.limits import MAX_VOXELS
 from volumes.pairs import Pair
-from volumes.text import format_bytes
+from volumes.text import format_bytes, on_one_line
 
 # A scan in work: its voxels as read, smoothed, and a warped copy with scratch; each
 # row is written when it is made.
@@ -46,7 +46,7 @@ class Facts:
         pair: The line of the pair list.
         grid: The scan's grid.
         label_values: Every value above 0 of the label map.
-        segment_names: Names that the label map gives to values.
+        segment_names: Names that the label map gives to values, on one line each.
         image_checksum: Of the image file.
         label_checksum: Of the label map's file.
         content_checksum: Of the scan, however it is stored.
@@ -93,7 +93,7 @@ def survey(pair: Pair, max_voxels: int = MAX_VOXELS) -> Facts:
         pair,
         grid,
         tuple(values[values > 0].tolist()),
-        {segment.value: segment.name for segment in label_map.segments},
+        {each.value: on_one_line(each.name) for each in label_map.segments},
         checksum(pair.image),
         checksum(pair.label),
         content_checksum(image),

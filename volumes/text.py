@@ -14,6 +14,11 @@ def shorten(text: str) -> str:
     return f"{text[:_SHOWN_CHARACTERS]}... ({len(text)} characters)"
 
 
+def on_one_line(text: str) -> str:
+    """Put a blank for each letter that would break a line or a table."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def shown(value: object) -> str:
     """Write what was received as a message shows it: on one line, not too long."""
     return shorten(repr(value))
