@@ -10,12 +10,14 @@ Example:
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
+from volumes.atomic import require_folder
 from volumes.errors import UsageError
 from volumes.shell import script
 
@@ -50,8 +52,9 @@ def require_room(folder: Path, *, force: bool) -> None:
     Raises:
         UsageError: If `folder` is a file, or holds PNGs and `force` is off.
     """
-    if folder.exists() and not folder.is_dir():
+    if os.path.exists(folder) and not os.path.isdir(folder):
         raise UsageError(f"{folder}: must be a folder. Received: a file")
+    require_folder(folder)
     held = len(list(folder.glob("*.png")))
     if held and not force:
         raise UsageError(

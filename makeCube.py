@@ -162,6 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     building.check_output(output, **way)
     compose = choose_augmentation(args)
     pairs = read_pairs(args["pairs"], may_be_missing=skip)
+    building.check_inputs(output, args["pairs"], pairs)
     facts, left_out = building.survey_cases(
         pairs, args["workers"], args["max_voxels"], skip=skip
     )

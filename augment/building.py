@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +14,7 @@ from augment.samples import Recipe
 from volumes.atomic import require_folder
 from volumes.classes import Classes, choose_classes
 from volumes.errors import DataError, UsageError
-from volumes.limits import MAX_VOXELS
+from volumes.limits import MAX_LENGTH, MAX_VOXELS, SPACING_RANGE
 from volumes.pairs import Pair
 from volumes.parallel import map_cases
 from volumes.parts import Parts
@@ -31,6 +32,8 @@ from volumes.planning import (
 )
 from volumes.splits import assign_splits
 from volumes.text import format_bytes
+
+MOST_COARSER = 1000  # times; the blur before it takes as many voxels
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ def _survey_or_fault(pair: Pair, max_voxels: int) -> Facts | DataError:
         return survey(pair, max_voxels)
     except DataError as error:
         return error
+    except MemoryError:
+        return DataError(f"Case '{pair.case_id}' needs more memory than there is.")
 
 
 def survey_cases(
@@ -105,6 +110,44 @@ def survey_cases(
     return tuple(fact for fact in found if isinstance(fact, Facts)), faults
 
 
+def check_spacing(
+    spacing: Sequence[float], shape: Sequence[int], facts: Sequence[Facts]
+) -> None:
+    """See that a grid of this spacing can be, and is not far coarser than a scan.
+
+    Raises:
+        UsageError: If it is not.
+    """
+    low, high = SPACING_RANGE
+    if not low <= min(spacing) <= max(spacing) <= high or (
+        max(side * count for side, count in zip(spacing, shape, strict=True))
+        > MAX_LENGTH
+    ):
+        raise UsageError(
+            f"The voxels of a cube must measure {low:g} to {high:g} mm, and its grid "
+            f"{MAX_LENGTH:g} mm at most. Received: {spacing} mm, {shape} voxels"
+        )
+    for fact in facts:
+        finest = min(fact.grid.spacing)
+        if max(spacing) > MOST_COARSER * finest:
+            raise UsageError(
+                f"A cube's voxels must be at most {MOST_COARSER} times coarser than a "
+                f"scan's. Received: {max(spacing):g} mm, and {finest:g} mm of case "
+                f"'{fact.pair.case_id}'"
+            )
+
+
+def check_inputs(output: Path, pair_list: Path, pairs: Sequence[Pair]) -> None:
+    """See that the cube does not take the place of what it is made from.
+
+    Raises:
+        UsageError: If it would.
+    """
+    inputs = [pair_list, *(path for pair in pairs for path in (pair.image, pair.label))]
+    if os.path.realpath(output) in map(os.path.realpath, inputs):
+        raise UsageError(f"{output} is what the cube is made from. Name another file.")
+
+
 def plan_cube(
     facts: Sequence[Facts],
     args: dict,
@@ -131,6 +174,7 @@ def plan_cube(
     spacing = tuple(args["spacing"] or ()) or choose_spacing(grids)
     if args["side"]:
         spacing = spacing_for_side(grids, args["side"])
+    check_spacing(spacing, args["shape"] or (1, 1, 1), facts)
     shape = tuple(args["shape"] or choose_shape(grids, spacing))
     found = {value for fact in facts for value in fact.label_values}
     names = {} if args["labels"] == ["binary"] else segment_names(facts)
@@ -185,7 +229,7 @@ def check_output(output: Path, *, force: bool, resume: bool) -> None:
             and neither `force` nor `resume` is on.
     """
     parts = Parts(output)
-    if output.is_dir():
+    if os.path.isdir(output):
         raise UsageError(f"{output} is a folder.")
     require_folder(output.parent)
     if parts.count and not (force or resume):
@@ -193,7 +237,7 @@ def check_output(output: Path, *, force: bool, resume: bool) -> None:
             f"{parts.folder} holds what a build that was cut short had finished "
             f"({parts.count} cases): --resume goes on with it, --force begins anew."
         )
-    if output.exists() and not (force or resume):
+    if os.path.exists(output) and not (force or resume):
         raise UsageError(f"{output} exists; --force replaces it.")
 
 

@@ -75,6 +75,24 @@ def test_kernel_is_compiled_where_no_cache_can_be_written(monkeypatch):
     assert second["nogil"]
 
 
+def test_kernel_runs_where_the_disk_of_its_cache_is_full(monkeypatch):
+    njit = numba.njit
+
+    def on_a_full_disk(**options):
+        def fail(*_):
+            raise OSError(28, "No space left on device")
+
+        return (lambda _: fail) if options.get("cache") else njit(**options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(numba, "njit", on_a_full_disk)
+        kernel = compiled(double)
+    out = np.empty(2, np.float32)
+    kernel(np.array([1, 5], np.float32), out)
+
+    np.testing.assert_array_equal(out, (2, 10))
+
+
 @pytest.mark.slow
 def test_packages_work_where_neither_they_nor_home_can_be_written(tmp_path):
     shutil.copytree(

@@ -131,7 +131,9 @@ def test_content_checksum_sees_through_format_type_and_order_of_axes(
     assert len(sums) == 1
 
 
-def test_content_checksum_tells_other_voxels_and_other_places(tmp_path, oblique_grid):
+def test_content_checksum_tells_other_voxels_and_not_where_they_lie(
+    tmp_path, oblique_grid
+):
     array = np.arange(60, dtype=np.int16).reshape(SHAPE)
     moved = oblique_grid.affine.copy()
     moved[1, 3] += 0.01
@@ -141,8 +143,21 @@ def test_content_checksum_tells_other_voxels_and_other_places(tmp_path, oblique_
         Volume(array, oblique_grid, tmp_path),
         Volume(array[::-1], oblique_grid, tmp_path),
         Volume(changed, oblique_grid, tmp_path),
-        Volume(array, Grid(SHAPE, moved), tmp_path),
     ]
 
     for first, second in itertools.combinations(volumes, 2):
         assert content_checksum(first) != content_checksum(second)
+    elsewhere = Volume(array, Grid(SHAPE, moved), tmp_path)
+    assert content_checksum(elsewhere) == content_checksum(volumes[0])
+
+
+def test_checksum_of_a_detached_header_is_of_its_data_too(tmp_path):
+    header = "NRRD0005\ntype: uint8\ndimension: 3\nsizes: 2 1 1\nencoding: raw\n"
+    header += "spacings: 1 1 1\ndata file: scan.raw\n"
+    (tmp_path / "scan.nhdr").write_text(header)
+    (tmp_path / "scan.raw").write_bytes(b"ab")
+    before = checksum(tmp_path / "scan.nhdr")
+
+    (tmp_path / "scan.raw").write_bytes(b"ac")
+
+    assert checksum(tmp_path / "scan.nhdr") != before

@@ -9,6 +9,18 @@ from volumes.intensity import Intensity, measure_intensity
 TEN = np.arange(10, dtype=np.float32).reshape(1, 2, 5) * 100
 
 
+def test_tiny_values_are_scaled_like_any_other():
+    image = np.arange(1000, dtype=np.float32)
+
+    tiny = measure_intensity(image * np.float32(1e-25), ("zscore",))
+    least = measure_intensity(image * np.float32(1e-36), ("zscore",))
+
+    assert tiny.scale == pytest.approx(
+        1e-25 * measure_intensity(image, ("zscore",)).scale
+    )
+    assert least.scale == 1
+
+
 def test_zscore_is_of_the_scan_s_own_voxels_by_hand():
     found = measure_intensity(TEN, ("auto",))
 

@@ -123,6 +123,31 @@ def test_existing_cube_is_replaced_only_by_force(scans, capsys):
         assert len(replaced) == 4
 
 
+@pytest.mark.parametrize("name", ["pairs.txt", "ann.nrrd"])
+def test_what_a_cube_is_made_from_is_not_replaced_even_by_force(scans, name, capsys):
+    before = (scans / name).read_bytes()
+
+    assert build(scans, "--output", scans / name, "--force") == 2
+
+    assert "is what the cube is made from" in capsys.readouterr().err
+    assert (scans / name).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "flags", [("--spacing", 1e-8), ("--spacing", 1e8), ("--side", 10**10)]
+)
+def test_voxels_that_cannot_be_end_with_two(scans, flags, capsys):
+    assert build(scans, *flags) == 2
+    assert (
+        "The voxels of a cube must measure 1e-06 to 1e+06 mm" in capsys.readouterr().err
+    )
+
+
+def test_cube_far_coarser_than_a_scan_ends_with_two(scans, capsys):
+    assert build(scans, "--spacing", 5000) == 2
+    assert "1000 times coarser than a scan's" in capsys.readouterr().err
+
+
 def test_folder_is_not_replaced_even_by_force(scans, capsys):
     (scans / "cube.h5").mkdir()
 

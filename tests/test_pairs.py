@@ -124,6 +124,17 @@ def test_case_ids_are_the_shortest_names_that_tell_apart(tmp_path, text, expecte
         assert case_ids == expected
 
 
+def test_a_subject_typed_in_two_ways_is_one_or_a_fault(folder):
+    composed, apart = "Zo\u00e9", "Zoe\u0301"  # alike on the screen
+    lines = "a.nrrd,b.nrrd,{}\nc.nii.gz,d.nii,{}\n"
+
+    first, second = read_pairs(write(folder, lines.format(composed, apart)))
+    assert first.subject == second.subject
+
+    with pytest.raises(DataError, match="alike. Received: 'p1', and 'P1' on line 1"):
+        read_pairs(write(folder, lines.format("P1", "p1")))
+
+
 def test_every_fault_is_told_at_once_with_its_line(folder):
     text = (
         "a.nrrd,b.nrrd,Ann,train\n"

@@ -76,6 +76,22 @@ def test_nobody_reading_the_messages_is_no_traceback_either():
     assert call_unread("-c", code, unread="stderr") == (141, b"")
 
 
+def test_closed_output_and_odd_letters_are_no_harm():
+    code = "from volumes.shell import script; import sys; "
+    printing = code + "sys.exit(script(lambda: print('Gr\\xf6\\udcffe') or 0)())"
+    closed = code + "sys.stdout = None; sys.exit(script(lambda: 0)())"
+    options = {
+        "cwd": ROOT,
+        "env": {"PYTHONIOENCODING": "ascii"},
+        "capture_output": True,
+    }
+
+    printed = subprocess.run([sys.executable, "-c", printing], check=True, **options)
+
+    assert printed.stdout == b"Gr\\xf6\\udcffe\n"
+    subprocess.run([sys.executable, "-c", closed], check=True, **options)
+
+
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call[0])
 def test_every_script_ends_so(call, tmp_path):
     output = str(tmp_path / "out")

@@ -86,6 +86,15 @@ def test_all_subjects_may_be_for_testing_where_it_is_asked_for():
     assert splits == {"a": "test", "b": "test"}
 
 
+@pytest.mark.parametrize("number", [2, 3, 5])
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.3, 0.7), (0.1, 0.9)])
+def test_shares_that_come_to_one_train_nobody(number, shares):
+    names = [str(n) for n in range(number)]
+    found = split_subjects(names, validation=shares[0], test=shares[1], seed=0)
+
+    assert set(found.values()) == {"validation", "test"}
+
+
 def test_the_list_s_own_splits_stand_as_they_are():
     given = ["test", "train", "train", "validation"]
 

@@ -52,9 +52,9 @@ def replacing(
         OutputError: If it cannot be written: a full disk, no right to write.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         raise DataError(f"{path}: must be a file to write. Received: a folder")
-    if not force and path.exists():
+    if not force and os.path.exists(path):
         raise DataError(f"{path}: must not exist yet. Received: an existing file")
     temporary = (folder or path.parent) / f".{secrets.token_hex(4)}-{path.name}"
     try:
@@ -80,8 +80,8 @@ def require_folder(folder: Path) -> None:
             files.
     """
     whole = folder.absolute()
-    above = next(path for path in (whole, *whole.parents) if path.exists())
-    if not above.is_dir():
+    above = next(path for path in (whole, *whole.parents) if os.path.exists(path))
+    if not os.path.isdir(above):
         raise UsageError(f"{folder} must be a folder. Received: {above} is a file.")
     if not os.access(above, os.W_OK | os.X_OK):
         raise UsageError(

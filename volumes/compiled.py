@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 
 import numba
 
@@ -15,6 +16,16 @@ def compiled(function: Callable) -> Callable:
     """
     options = {"parallel": True, "nogil": True, "fastmath": True}
     try:
-        return numba.njit(cache=True, **options)(function)
+        cached = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # numba found no place for its cache
         return numba.njit(**options)(function)
+    plain = numba.njit(**options)(function)
+
+    @wraps(function)
+    def kernel(*args):
+        try:
+            return cached(*args)
+        except OSError:  # the disk of its cache is full
+            return plain(*args)
+
+    return kernel

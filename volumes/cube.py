@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from functools import cached_property
 from pathlib import Path
 
@@ -46,7 +47,7 @@ class Cube:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        if not self.path.is_file():
+        if not os.path.isfile(path):
             raise DataError(f"{path}: no such cube.")
         try:
             self._file = h5py.File(self.path, "r")
@@ -54,7 +55,7 @@ class Cube:
             raise DataError(f"{path} {why_not_opened(error)}") from error
         try:
             self._attributes, self._datasets = read_layout(self._file, self.path)
-        except (OSError, RuntimeError, KeyError) as error:
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
             self._file.close()
             raise DataError(f"{path} is damaged: {error}") from error
         except DataError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from volumes.limits import MAX_INTENSITY, MAX_LABEL, MAX_VOXELS
 from volumes.nifti_format import read_nifti, read_nifti_grid, write_nifti
 from volumes.nrrd_format import kept_fields, read_nrrd, read_nrrd_grid, write_nrrd
 from volumes.nrrd_grid import geometry_fields
-from volumes.nrrd_header import DEFAULT_SPACE, check_is_file
+from volumes.nrrd_header import DEFAULT_SPACE, check_is_file, read_header
 from volumes.segments import format_segments
 from volumes.volume import Segment, Volume
 
@@ -23,8 +24,6 @@ SUFFIXES = (".seg.nrrd", ".seg.nhdr", ".nii.gz", ".nrrd", ".nhdr", ".nii")
 WRITTEN_SUFFIXES = (".seg.nrrd", ".nrrd", ".nii.gz", ".nii")
 _CHUNK_BYTES = 2**20
 _SHOWN_VALUES = 5
-# Two programs write one grid alike to about a thousandth of a millimetre.
-_AFFINE_DECIMALS = 3
 
 
 def suffix_of(path: str | Path) -> str:
@@ -209,15 +208,22 @@ def write_image(
 def checksum(path: str | Path) -> str:
     """Give the SHA-256 of a file's bytes, in hexadecimal.
 
+    Those of the data file follow where an NRRD header names one.
+
     Raises:
         DataError: If the file is none, or cannot be read.
     """
     check_is_file(Path(path))  # a device would never end
+    parts = [Path(path)]
+    if suffix_of(path).endswith(("nrrd", "nhdr")):
+        data_path = read_header(Path(path), sys.maxsize).data_path
+        parts += [data_path] * (data_path != Path(path))
     digest = hashlib.sha256()
     try:
-        with open(path, "rb") as stream:
-            while chunk := stream.read(_CHUNK_BYTES):
-                digest.update(chunk)
+        for part in parts:
+            with open(part, "rb") as stream:
+                while chunk := stream.read(_CHUNK_BYTES):
+                    digest.update(chunk)
     except OSError as error:
         raise DataError(f"{path}: could not be read: {error}") from error
     return digest.hexdigest()
@@ -227,18 +233,14 @@ def content_checksum(volume: Volume) -> str:
     """Give the SHA-256 of what a scan shows, however it is stored.
 
     Type, byte order, packing, file format and the order and sense in which the
-    axes are stored do not matter; voxel values and their places do.
+    axes are stored do not matter, nor where in the world the scan lies, which one
+    format rounds otherwise than another; the voxels from the patient's left to
+    right, posterior to anterior and inferior to superior do.
     """
     axes, signs = canonical_axes(volume.grid)
     array = volume.array.transpose(axes)
     array = array[tuple(slice(None, None, int(sign)) for sign in signs)]
-    first = np.where(signs > 0, 0, np.array(array.shape) - 1)
-    corner = np.zeros(3)
-    corner[axes] = first
-    vectors = volume.grid.affine[:3, axes] * signs
-    placed = np.column_stack([vectors, volume.grid.to_world(corner)])
     digest = hashlib.sha256(np.array(array.shape, dtype="<i8").tobytes())
-    digest.update((placed.round(_AFFINE_DECIMALS) + 0.0).astype("<f8").tobytes())
     for plane in array:
         short = plane.astype("<f4")
         exact = np.array_equal(short, plane)  # so in any type that holds the values

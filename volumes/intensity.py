@@ -14,6 +14,7 @@ CT_BELOW = -500.0
 CT_WINDOW = (-200.0, 1000.0)
 PERCENTILES = (0.5, 99.5)
 SAMPLED_VOXELS = 1_000_000
+LEAST_SCALE = 1e-30  # its inverse is a float32
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,9 @@ def measure_intensity(image: np.ndarray, mode: Sequence[str | float]) -> Intensi
         return Intensity("window", low, high, (low + high) / 2, (high - low) / 2)
     clipped = np.clip(flat, low, high)
     # Rounding gives a constant scan a spread that is almost, not quite, 0.
-    scale = float(clipped.std()) if low < high else 1.0
+    scale = float(clipped.std(dtype=np.float64)) if low < high else 1.0
+    if scale < LEAST_SCALE:
+        scale = 1.0
     return Intensity("zscore", low, high, float(clipped.mean()), scale)
 
 

@@ -28,7 +28,9 @@ _HEADERS = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _HEADER_BYTES = max(_HEADERS)
 # What may stand between header and voxels; extensions hold some kB.
 _MAX_OFFSET = 2**24
-_UNREADABLE = (HeaderDataError, OSError, EOFError, zlib.error, ValueError)
+_UNREADABLE = (
+    *(HeaderDataError, OSError, EOFError, zlib.error, ValueError, OverflowError),
+)
 _SILENT = logging.Logger("what nibabel mends in a header")
 _SILENT.addHandler(logging.NullHandler())
 

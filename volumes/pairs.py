@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -86,13 +87,13 @@ def read_pairs(path: str | Path, *, may_be_missing: bool = False) -> list[Pair]:
             image=line.image,
             label=line.label,
             case_id=case_id,
-            subject=line.subject or case_id,
+            subject=unicodedata.normalize("NFC", line.subject) or case_id,
             split=line.split or None,
             line=line.number,
         )
         for line, case_id in zip(lines, case_ids, strict=True)
     ]
-    faults += _split_faults(pairs)
+    faults += [*_spelling_faults(pairs), *_split_faults(pairs)]
     if not pairs and not faults:
         raise DataError(
             f"{path}: the pair list must hold at least one line image,label. "
@@ -236,6 +237,19 @@ def _path_faults(
                     f"the {other} of line {number}",
                 )
             first_use.setdefault(place, (line.number, role))
+
+
+def _spelling_faults(pairs: Sequence[Pair]) -> Iterator[tuple[int, str]]:
+    """Find subjects that differ in nothing but capitals: one person, most likely."""
+    first_case: dict[str, Pair] = {}
+    for pair in pairs:
+        first = first_case.setdefault(pair.subject.casefold(), pair)
+        if first.subject != pair.subject:
+            yield (
+                pair.line,
+                f"a subject must be spelled alike. Received: {pair.subject!r}, and "
+                f"{first.subject!r} on line {first.line}",
+            )
 
 
 def _split_faults(pairs: Sequence[Pair]) -> Iterator[tuple[int, str]]:

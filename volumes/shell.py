@@ -29,6 +29,9 @@ def script(function: Callable[..., int]) -> Callable[..., int]:
 
     @wraps(function)
     def ended(*args, **options) -> int:
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # names that a terminal cannot show
+                stream.reconfigure(errors="backslashreplace")
         try:
             try:
                 code = function(*args, **options)
@@ -40,7 +43,8 @@ def script(function: Callable[..., int]) -> Callable[..., int]:
                 code = INTERRUPTED
             finally:
                 # Now, since at the exit nobody could catch what goes wrong.
-                sys.stdout.flush()
+                if sys.stdout is not None:  # closed by ">&-"
+                    sys.stdout.flush()
         except BrokenPipeError:
             if not any([_is_unread(sys.stdout), _is_unread(sys.stderr)]):
                 raise
@@ -50,8 +54,10 @@ def script(function: Callable[..., int]) -> Callable[..., int]:
     return ended
 
 
-def _is_unread(stream: TextIO) -> bool:
+def _is_unread(stream: TextIO | None) -> bool:
     """Tell whether nobody reads a stream; if so, send what it holds nowhere."""
+    if stream is None:
+        return False
     poll = select.poll()
     poll.register(stream, select.POLLOUT)
     if not any(event & select.POLLERR for _, event in poll.poll(0)):

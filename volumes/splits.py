@@ -38,7 +38,9 @@ def split_subjects(
         for share in (validation, test)
     ]
     # Nobody to train on is right where it was asked for: a cube to test with.
-    room = len(names) if validation + test >= 1 else len(names) - 1
+    room = len(names) if validation + test > 1 - 1e-9 else len(names) - 1
+    if 0 < validation < 1 and abs(validation + test - 1) < 1e-9:
+        counts[1] = max(1, len(names) - counts[0])  # each rounded, they may not fit
     if sum(counts) > room:
         raise UsageError(
             "At least one subject must be left to train on, unless the shares of "
