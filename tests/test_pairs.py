@@ -131,7 +131,7 @@ def test_a_subject_typed_in_two_ways_is_one_or_a_fault(folder):
     first, second = read_pairs(write(folder, lines.format(composed, apart)))
     assert first.subject == second.subject
 
-    with pytest.raises(DataError, match="alike. Received: 'p1', and 'P1' on line 1"):
+    with pytest.raises(DataError, match=r"alike\. Received: 'p1', and 'P1' on line 1"):
         read_pairs(write(folder, lines.format("P1", "p1")))
 
 
