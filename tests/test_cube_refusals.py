@@ -204,8 +204,18 @@ def test_label_values_for_too_few_classes_are_refused(path):
     ("name", "value", "message"),
     [
         ("split", "training", "must name the splits train, .*Received: .'training'.$"),
-        ("drawn", "[1]", r"must hold a JSON object in `drawn` of row 1"),
-        ("source", "{", r"must hold a JSON object in `source` of row 1"),
+        ("case_id", "x" * 1001, r"in at most 1000 letters"),
+        ("drawn", "[1]", r"valid JSON object in `drawn` of row 1"),
+        ("drawn", '{"rescaling": [0, 0, 0]}', r"valid JSON object in `drawn`"),
+        ("drawn", '{"rescaling": "x"}', r"valid JSON object in `drawn`"),
+        ("drawn", '{"rotation": [1, [2]]}', r"valid JSON object in `drawn`"),
+        ("source", "{", r"valid JSON object in `source` of row 1"),
+        ("source", "{}", r"valid JSON object in `source` of row 1"),
+        (
+            "source",
+            '{"content_checksum": "a", "spacing": [1, 1, 1], "orientation": "XYZ"}',
+            r"valid JSON object in `source` of row 1",
+        ),
         ("extent", [[0, 7], [0, 8], [0, 10]], "must hold in `extent` boxes inside"),
         ("extent", [[3, 2], [0, 8], [0, 10]], "must hold in `extent` boxes inside"),
         ("extent", [[-1, 2], [0, 8], [0, 10]], "must hold in `extent` boxes inside"),
@@ -216,10 +226,33 @@ def test_label_values_for_too_few_classes_are_refused(path):
 def test_row_that_cannot_be_is_refused_when_it_is_read(path, name, value, message):
     with h5py.File(path, "r+") as file:
         file[name][1] = value
-    readers = {"split": "splits", "drawn": "drawn", "source": "sources"}
+    readers = {
+        "case_id": "case_ids",
+        "split": "splits",
+        "drawn": "drawn",
+        "source": "sources",
+    }
 
     def read(cube):
         return getattr(cube, readers.get(name, "extents")), cube.grid(1)
 
     with Cube(path) as cube, pytest.raises(DataError, match=message):
         read(cube)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"chunks": (1, 1, 8, 10)}, r"`image` whole and unpacked, .* Received: 0"),
+        ({"chunks": (4, 6, 8, 10)}, r"`image` in chunks of \(1, 1, 8, 10\)"),
+        ({}, r"`image` in chunks of .* Received: None"),
+    ],
+)
+def test_voxels_that_are_only_promised_are_refused(path, options, message):
+    with h5py.File(path, "r+") as file:
+        shape = file["image"].shape
+        del file["image"]
+        file.create_dataset("image", shape, np.float16, **options)
+
+    with pytest.raises(DataError, match=message):
+        Cube(path)

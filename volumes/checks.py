@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from volumes.cube import Cube
+from volumes.cube_layout import CANONICAL_AXIS
 
 # Beyond this factor from the median, a header is more likely wrong than a
 # protocol unusual.
@@ -24,7 +25,6 @@ SPACING_FACTOR = 1.5
 VOLUME_CHANGE = 0.25
 SIDES = (("left", "right"), ("posterior", "anterior"), ("inferior", "superior"))
 AXES = ("right-left", "posterior-anterior", "inferior-superior")
-CANONICAL_AXIS = {"L": 0, "R": 0, "P": 1, "A": 1, "I": 2, "S": 2}
 
 # Row, image, label map.
 Visit = Callable[[int, npt.NDArray, npt.NDArray], None]

@@ -20,6 +20,8 @@ import numpy.typing as npt
 
 from volumes.cube_layout import (
     ATTRIBUTES,
+    is_drawn,
+    is_source,
     read_dicts,
     read_layout,
     read_numbers,
@@ -165,19 +167,19 @@ class Cube:
     @cached_property
     def drawn(self) -> list[dict]:
         """Drawn augmentation parameters, by row."""
-        return read_dicts(self._datasets["drawn"], self.path)
+        return read_dicts(self._datasets["drawn"], self.path, is_drawn)
 
     @cached_property
     def sources(self) -> list[dict]:
         """Paths, checksums, and the scan's grid and orientation, by row."""
-        return read_dicts(self._datasets["source"], self.path)
+        return read_dicts(self._datasets["source"], self.path, is_source)
 
     @cached_property
     def extents(self) -> npt.NDArray[np.int64]:
         """Box of the grid that the scan fills, by row, shape (N, 3, 2)."""
         extents = read_numbers(self._datasets["extent"], self.path)
         first, last = extents[..., 0], extents[..., 1]
-        if (first < 0).any() or (first > last).any() or (last > self.shape).any():
+        if (first < 0).any() or (first >= last).any() or (last > self.shape).any():
             raise DataError(
                 f"{self.path} must hold in `extent` boxes inside its grid. Received: "
                 f"{extents.min()} to {extents.max()} for {self.shape}"

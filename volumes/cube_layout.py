@@ -39,6 +39,8 @@ ATTRIBUTES = (
     "versions",
 )
 MAX_ROWS = 2**20
+MAX_NAME = 1000
+CANONICAL_AXIS = {"L": 0, "R": 0, "P": 1, "A": 1, "I": 2, "S": 2}
 
 
 def is_spacing(value: Sequence) -> bool:
@@ -56,6 +58,43 @@ def is_values(value: Sequence) -> bool:
     """Tell whether these are the label values of each class."""
     numbers = [number for values in value for number in values]
     return all(isinstance(n, int) and 0 <= n <= MAX_LABEL for n in numbers)
+
+
+def is_source(value: dict) -> bool:
+    """Tell whether a row's source has what a cube is checked by."""
+    letters, spacing = value.get("orientation"), value.get("spacing")
+    return (
+        isinstance(value.get("content_checksum"), str)
+        and isinstance(spacing, list)
+        and all(isinstance(side, int | float) for side in spacing)
+        and is_spacing(spacing)
+        and isinstance(letters, str)
+        and len(letters) == 3
+        and {CANONICAL_AXIS.get(letter) for letter in letters} == {0, 1, 2}
+    )
+
+
+def is_drawn(value: dict) -> bool:
+    """Tell whether these are drawn parameters: figures, of a rescaling positive."""
+    try:
+        rescaling = np.broadcast_to(value.get("rescaling", 1.0), 3).astype(np.float64)
+    except (TypeError, ValueError):
+        return False
+    return bool((rescaling > 0).all()) and _is_figure(value)
+
+
+def _is_figure(value: object) -> bool:
+    """Tell whether this is a figure, a name, or lists and objects of these."""
+    if value is None or isinstance(value, str):
+        return True
+    if isinstance(value, dict):
+        return all(map(_is_figure, value.values()))
+    if isinstance(value, list) and any(isinstance(v, str | bool | dict) for v in value):
+        return all(map(_is_figure, value))
+    try:
+        return bool(np.isfinite(np.array(value, dtype=np.float64)).all())
+    except (TypeError, ValueError):
+        return False
 
 
 _IS_VALID: dict[str, Callable[[object], bool]] = {
@@ -116,6 +155,7 @@ def read_layout(
         raise DataError(f"{path} was not finished. Build it again.")
     datasets = {name: own_dataset(file, name, path) for name in names}
     _check_shapes(datasets, path)
+    _check_storage(datasets, path)
     attributes = {name: _attribute(file, name, path) for name in ATTRIBUTES}
     if len(attributes["class_names"]) != len(attributes["label_values"]):
         raise DataError(
@@ -145,6 +185,27 @@ def _check_shapes(datasets: dict[str, h5py.Dataset], path: Path) -> None:
                 f"{path} must hold `{name}` of shape and type {wanted}. "
                 f"Received: {found}"
             )
+
+
+def _check_storage(datasets: dict[str, h5py.Dataset], path: Path) -> None:
+    """Refuse voxels that a small file only promises, or packs many rows in one piece.
+
+    Raises:
+        DataError: If they are stored otherwise than makeCube.py does.
+    """
+    slices = (1, 1, *datasets["image"].shape[2:])
+    for name in VOXELS:
+        if datasets[name].chunks != slices:
+            raise DataError(
+                f"{path} must hold `{name}` in chunks of {slices}. "
+                f"Received: {datasets[name].chunks}"
+            )
+    promised, stored = datasets["image"].nbytes, datasets["image"].id.get_storage_size()
+    if stored != promised:
+        raise DataError(
+            f"{path} must hold `image` whole and unpacked, {promised} bytes. "
+            f"Received: {stored}"
+        )
 
 
 def _attribute(file: h5py.File, name: str, path: Path) -> object:
@@ -187,6 +248,12 @@ def read_texts(dataset: h5py.Dataset, path: Path) -> list[str]:
         DataError: If it cannot be read, or is of splits and names another.
     """
     texts = list(_read_column(dataset, dataset.asstr(), path))
+    longest = max(texts, key=len)
+    if _name(dataset) in ("case_id", "subject") and len(longest) > MAX_NAME:
+        raise DataError(
+            f"{path} must name cases and subjects in at most {MAX_NAME} letters. "
+            f"Received: {shown(longest)}"
+        )
     unknown = set(texts) - set(SPLITS) if _name(dataset) == "split" else ()
     if unknown:
         raise DataError(
@@ -196,11 +263,13 @@ def read_texts(dataset: h5py.Dataset, path: Path) -> list[str]:
     return texts
 
 
-def read_dicts(dataset: h5py.Dataset, path: Path) -> list[dict]:
+def read_dicts(
+    dataset: h5py.Dataset, path: Path, is_valid: Callable[[dict], bool]
+) -> list[dict]:
     """Read a column of JSON objects.
 
     Raises:
-        DataError: If one is none.
+        DataError: If one is none, or is not valid.
     """
     found = []
     for row, text in enumerate(read_texts(dataset, path)):
@@ -208,9 +277,9 @@ def read_dicts(dataset: h5py.Dataset, path: Path) -> list[dict]:
             value = json.loads(text)
         except (ValueError, RecursionError):
             value = None
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or not is_valid(value):
             raise DataError(
-                f"{path} must hold a JSON object in `{_name(dataset)}` "
+                f"{path} must hold a valid JSON object in `{_name(dataset)}` "
                 f"of row {row}. Received: {shown(text)}"
             )
         found.append(value)
