@@ -25,6 +25,8 @@ from volumes.resample import (
     smooth_for,
 )
 
+LARGEST = float(np.finfo(np.float16).max)  # beyond it lies infinity
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -193,7 +195,7 @@ def make_sample(
         intensity=scan.intensity,
     )
     return Sample(
-        image=image.astype(np.float16),
+        image=image.clip(-LARGEST, LARGEST).astype(np.float16),
         label=label,
         case_id=case_id,
         subject=subject,

@@ -211,6 +211,13 @@ def test_none_leaves_a_transform_out(scans):
     assert set(drawn) == {"flip", "rescaling", "rotation", "blur", "noise"}
 
 
+def test_wild_flags_do_not_reach_infinity(scans):
+    assert build(scans, "--brightness", 1e6, "--noise", 1e5) == 0
+
+    with Cube(scans / "cube.h5") as cube:
+        assert all(np.isfinite(cube.image(row)).all() for row in range(len(cube)))
+
+
 def test_cube_that_is_being_read_may_be_built_anew(scans):
     build(scans, "--copies", 1)
     with Cube(scans / "cube.h5") as reader:
