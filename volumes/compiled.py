@@ -16,16 +16,16 @@ def compiled(function: Callable) -> Callable:
     """
     options = {"parallel": True, "nogil": True, "fastmath": True}
     try:
-        cached = numba.njit(cache=True, **options)(function)
+        dispatcher = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # numba found no place for its cache
-        return numba.njit(**options)(function)
-    plain = numba.njit(**options)(function)
+        dispatcher = numba.njit(**options)(function)
 
     @wraps(function)
     def kernel(*args):
         try:
-            return cached(*args)
-        except OSError:  # the disk of its cache is full
-            return plain(*args)
+            return dispatcher(*args)
+        except OSError:  # it is compiled, but its cache's disk is full
+            return dispatcher(*args)
 
+    kernel.dispatcher = dispatcher
     return kernel
