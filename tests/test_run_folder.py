@@ -114,7 +114,7 @@ def test_run_that_is_refused_leaves_the_earlier_one(tmp_path, names, error):
     config = (tmp_path / "run" / names[0] / "config.json").read_bytes()
 
     for note in ("config.json", "unet2d/config.json"):
-        with pytest.raises(type(error)):
+        with pytest.raises(type(error), match=str(error)):
             end_run(tmp_path / "run", error, note)
 
         assert names_below(tmp_path) == before

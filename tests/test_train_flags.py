@@ -233,12 +233,12 @@ def test_both_killed_at_once_can_be_resumed_and_begun_again(
     def run_apart(function, args):
         calls.append((args.model, args.resume, args.epochs))
         if len(calls) == 1:
-            raise MemoryError  # as a kill: nothing is tidied up
+            raise MemoryError("cut")  # as a kill: nothing is tidied up
         return 0
 
     monkeypatch.setattr(train, "run_apart", run_apart)
     monkeypatch.setattr("runs.comparing.compare_runs", lambda runs, output: "")
-    with pytest.raises(MemoryError):
+    with pytest.raises(MemoryError, match="cut"):
         call(small_cube, tmp_path, "--epochs", "7", model="both")
 
     assert train.main(["--output", str(tmp_path), "--resume"]) == 0
