@@ -16,7 +16,6 @@ from hand_made_scans import (
 )
 
 import makeCube
-from volumes.checks import check_cube
 from volumes.cube import Cube
 
 SCRIPT = Path(makeCube.__file__)
@@ -210,15 +209,6 @@ def test_none_leaves_a_transform_out(scans):
     with Cube(scans / "cube.h5") as cube:
         drawn = cube.drawn[cube.rows(copy=1)[0]]
     assert set(drawn) == {"flip", "rescaling", "rotation", "blur", "noise"}
-
-
-def test_scan_that_lies_between_two_voxels_makes_a_cube_that_can_be_checked(scans):
-    flags = ("--spacing", 500, 1, 1, "--shape", 2, 32, 32, "--copies", 0)
-    assert build(scans, *flags) == 0
-
-    with Cube(scans / "cube.h5") as cube:
-        assert (cube.extents[:, 0, 0] == cube.extents[:, 0, 1]).all()
-        assert len(check_cube(cube)) >= len(cube)
 
 
 def test_wild_flags_do_not_reach_infinity(scans):

@@ -252,8 +252,7 @@ def _check_border(
     places = []
     for axis, names in enumerate(SIDES):
         for side, name in zip((0, -1), names, strict=True):
-            # A scan thinner than a voxel may lie between two: its box is empty.
-            count = np.count_nonzero(np.take(inside, side, axis)) if inside.size else 0
+            count = np.count_nonzero(np.take(inside, side, axis=axis))
             if count:
                 places.append(f"{name} ({_voxels(count)})")
     outside = voxels - np.count_nonzero(inside)

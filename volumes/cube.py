@@ -179,7 +179,7 @@ class Cube:
         """Box of the grid that the scan fills, by row, shape (N, 3, 2)."""
         extents = read_numbers(self._datasets["extent"], self.path)
         first, last = extents[..., 0], extents[..., 1]
-        if (first < 0).any() or (first > last).any() or (last > self.shape).any():
+        if (first < 0).any() or (first >= last).any() or (last > self.shape).any():
             raise DataError(
                 f"{self.path} must hold in `extent` boxes inside its grid. Received: "
                 f"{extents.min()} to {extents.max()} for {self.shape}"
