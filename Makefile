@@ -29,7 +29,7 @@ install: .venv/installed ## make .venv with what requirements.txt names
 	@touch $@
 
 demo: .venv/installed ## make phantoms, build a cube, train both networks, compare
-	$(RUN) -m volumes.phantom demo/scans --cases 12 --seed 0 --force
+	$(RUN) -m phantom demo/scans --cases 12 --seed 0 --force
 	$(RUN) makeCube.py demo/scans/pairs.txt --output demo/cube.h5 \
 	    --spacing 4 1.5 1.5 --copies $(COPIES) --force
 	$(RUN) checkCube.py demo/cube.h5 --output demo/pictures --force

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from volumes.atomic import require_folder
-from volumes.errors import UsageError
-from volumes.shell import script
+from system.atomic import require_folder
+from system.errors import UsageError
+from system.shell import script
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -66,9 +66,9 @@ def require_room(folder: Path, *, force: bool) -> None:
 def check(cube_path: Path, folder: Path | None) -> list:
     """Look at every row once: for findings and, with a folder, for pictures."""
     # Imported late, so that --help and wrong use are answered at once.
-    from volumes.case_pictures import CasePictures
-    from volumes.checks import check_cube
-    from volumes.cube import Cube
+    from cube.checks import check_cube
+    from cube.contact_sheets import CasePictures
+    from cube.reader import Cube
 
     with (
         Cube(cube_path) as cube,

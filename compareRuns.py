@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from volumes.shell import script
+from system.shell import script
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

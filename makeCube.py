@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from volumes.errors import UsageError
-from volumes.limits import MAX_VOXELS
-from volumes.shell import script
+from system.errors import UsageError
+from system.limits import MAX_VOXELS
+from system.shell import script
 
 if TYPE_CHECKING:
     from augment.compose import Compose
@@ -154,8 +154,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Survey every case, plan the cube, make it, and say what is in it."""
     args = vars(parse_args(argv))
     # Late, so that --help and a wrong flag answer at once.
-    from augment import building, making
-    from volumes.pairs import read_pairs
+    from cube import build as making
+    from cube import plan as building
+    from cube.pairs import read_pairs
 
     output, skip = args["output"], args["on_error"] == "skip"
     way = {"force": args["force"], "resume": args["resume"]}

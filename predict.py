@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from volumes.errors import DataError
-from volumes.limits import MAX_VOXELS
-from volumes.shell import script
+from system.errors import DataError
+from system.limits import MAX_VOXELS
+from system.shell import script
 
 
 # fmt: off
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from tqdm import tqdm
 
     from models.device import find_device
-    from models.trained import load_trained
+    from models.model_file import load_trained
     from runs.labelling import label_scan, plan_labels
 
     labels = plan_labels(args.scans, args.output, args.format, force=args.force)

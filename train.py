@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from runs.apart import run_apart
 from runs.folder import (
     CONFIG_NAME,
     TITLES,
@@ -22,8 +21,9 @@ from runs.folder import (
     prepared_run,
     write_json,
 )
-from volumes.errors import DataError
-from volumes.shell import script
+from system.apart import run_apart
+from system.errors import DataError
+from system.shell import script
 
 NETWORKS = tuple(TITLES)
 POSITIVE = (
@@ -128,8 +128,8 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Non
 def train_one(args: argparse.Namespace) -> None:
     """Train and test the one network that was asked for."""
     # Late, so that --help and a wrong flag answer at once.
-    from models.request import Request
-    from runs.network import run_network
+    from models.options import Request
+    from runs.train_and_test import run_network
 
     asked = vars(args)
     request = Request(**{field.name: asked[field.name] for field in fields(Request)})
@@ -171,8 +171,8 @@ def start_one(args: argparse.Namespace) -> int:
 @script
 def start(args: argparse.Namespace) -> int:
     """Make the run folder, train, and turn what goes wrong into an exit code."""
-    from volumes.cube import Cube
-    from volumes.files import checksum
+    from cube.reader import Cube
+    from volumes.formats.files import checksum
 
     Cube(args.cube).close()
     if args.weights is not None:

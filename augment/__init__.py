@@ -1,6 +1,5 @@
 """Drawing random transform parameters, and applying them."""
 
-from augment.compose import Compose
-from augment.samples import replay
+from augment.compose import Compose, replay
 
 __all__ = ["Compose", "replay"]

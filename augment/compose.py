@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -27,7 +28,10 @@ from augment.spatial import (
     Shift,
 )
 from augment.transform import Grey, Linear, Transform
-from volumes.resample import CoordinateMap
+from volumes.classes import classify_labels
+from volumes.geometry import Grid
+from volumes.intensity import Intensity
+from volumes.resample import CoordinateMap, filled_extent, resample
 
 TRANSFORMS: dict[str, type[Transform]] = {
     transform.name: transform
@@ -183,3 +187,55 @@ def compose_of(arguments: Mapping[str, Any]) -> Compose:
     return compose_default(
         **{name: arguments[name] for name in TRANSFORMS if name in arguments}
     )
+
+
+def replay(
+    drawn: str | Mapping[str, Any],
+    image: np.ndarray,
+    label: np.ndarray | None,
+    *,
+    source: Grid,
+    target: Grid | None = None,
+    intensity: Intensity | None = None,
+    classes: npt.NDArray[np.uint8] | None = None,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+    """Apply drawn values to a scan and its label map, as the cube's rows were made.
+
+    Args:
+        drawn: What was drawn, as a dict or as the cube's JSON; `{}` for nothing.
+        image: The scan's voxels, shape (I, J, K) of `source`; blurred beforehand
+            (`smooth_for`) where the target is coarser.
+        label: Unsigned integers of the same shape, or None.
+        source: The scan's grid.
+        target: The grid of the result. Defaults to the scan's own, whose axes
+            then stand for right, anterior and superior.
+        intensity: How to normalise; grey-value transforms expect it. Defaults to
+            leaving values as they are, with the smallest outside the scan.
+        classes: Class of each label value. Defaults to the value, up to 255.
+
+    Returns:
+        The image and the label map on `target`. The same arguments give the
+        same bytes.
+    """
+    drawn = json.loads(drawn) if isinstance(drawn, str) else drawn
+    target = source if target is None else target
+    through = coordinate_map(drawn, target.shape, target.spacing)
+    if classes is not None and label is not None:
+        label = classify_labels(label, classes)
+    background = image.min() if intensity is None else intensity.background
+    image, label = resample(
+        image,
+        label,
+        source,
+        target,
+        background=background,
+        through=through,
+    )
+    if intensity is not None:
+        image = intensity.normalise(image)
+    # The padding stays constant, so that it compresses to nothing.
+    extent = filled_extent(source, target, through.pull)
+    filled = tuple(slice(first, last) for first, last in extent)
+    if image[filled].size:
+        image[filled] = apply_grey(image[filled], drawn, target.spacing)
+    return image, label

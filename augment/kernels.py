@@ -9,7 +9,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from volumes.compiled import compiled
+from system.compiled import compiled
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 # Threads share whole blocks of this many voxels, an even number, so that no

@@ -49,8 +49,8 @@ from benchmarks.timing import (
     read_status,
     verdict,
 )
+from system.text import format_table
 from volumes.geometry import Grid, affine_from
-from volumes.text import format_table
 
 # Shape and spacing in mm: an isotropic CT, twice; a lumbar MR of thick slices.
 SIZES = {

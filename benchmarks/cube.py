@@ -32,18 +32,19 @@ import numba
 import numpy as np
 
 import makeCube
-from augment import building, making
 from augment.compose import apply_grey, coordinate_map
-from augment.samples import Scan, draw_copy, make_sample
 from benchmarks import ancestor, storage, timing
 from benchmarks.memory import memory_rows
 from benchmarks.timing import Row, compare, milliseconds, verdict
-from volumes import phantom
-from volumes.cube_writer import CubeWriter
-from volumes.files import read_finite_volume, read_label_map
-from volumes.pairs import read_pairs
+from cube import build as making
+from cube import plan as building
+from cube.pairs import read_pairs
+from cube.rows import Scan, draw_copy, make_sample
+from cube.writer import CubeWriter
+from phantom import __main__ as phantom
+from system.text import format_table
+from volumes.formats.files import read_finite_volume, read_label_map
 from volumes.resample import filled_extent, resample
-from volumes.text import format_table
 
 COPIES = 8
 PHASES = ("reading", "warping", "intensity", "compressing", "writing")

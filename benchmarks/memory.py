@@ -13,10 +13,10 @@ import numpy as np
 import makeCube
 from benchmarks import ancestor, timing
 from benchmarks.timing import Row, compare
-from volumes.files import write_image
+from cube.pairs import read_pairs
+from system.text import format_table
+from volumes.formats.files import write_image
 from volumes.geometry import Grid, affine_from
-from volumes.pairs import read_pairs
-from volumes.text import format_table
 
 SHAPE = (20, 24, 12)  # voxels of a scan
 SIDE = 24  # of the cube

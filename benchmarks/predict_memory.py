@@ -26,9 +26,9 @@ import numpy as np
 import predict
 from benchmarks import timing
 from benchmarks.timing import Row, compare
-from volumes.files import write_image
+from system.text import format_table
+from volumes.formats.files import write_image
 from volumes.geometry import Grid, affine_from
-from volumes.text import format_table
 
 LIMIT = 3 * 10**9
 SPACING = (0.7, 0.7, 1.0)  # of the scan, mm
@@ -61,7 +61,7 @@ def write_scan(path: Path, shape: Sequence[int]) -> None:
 def write_network(path: Path, num_classes: int, spacing: Sequence[float]) -> None:
     """Write an untrained network with the defaults of train.py."""
     from models.defaults import ARCHITECTURE, FILTERS, choose_patch_size
-    from models.trained import Traits, build_network, save_trained
+    from models.model_file import Traits, build_network, save_trained
 
     numbers = range(1, num_classes)
     traits = Traits(

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from benchmarks.timing import timed
-from volumes.cube_writer import Sample
+from cube.writer import Sample
 
 PATCH = (48, 96, 96)
 NUM_READS = 30

@@ -39,7 +39,7 @@ from benchmarks import machine, networks, timing
 from benchmarks.networks import Problem, Rival
 from benchmarks.scripts import help_rows, training_rows
 from benchmarks.timing import THREADS, Row, compare, interleave, milliseconds, verdict
-from volumes.text import format_table
+from system.text import format_table
 
 GRID = (48, 192, 192)  # of a lumbar scan at 2 mm
 SPACING = (2.0, 2.0, 2.0)

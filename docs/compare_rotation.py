@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from augment.samples import replay
+from augment.compose import replay
 from augment.spatial import Rotation
 from volumes.geometry import Grid, affine_from
 

@@ -3,7 +3,7 @@
 Example:
     python docs/draw_augmentation.py --output docs/augmentation
 
-The scan is made up (`volumes.phantom`) and laid on the cube's grid as makeCube.py
+The scan is made up (`phantom.__main__`) and laid on the cube's grid as makeCube.py
 does it. Each picture shows the scan, a weak draw and a strong one, the label map
 outlined in amber; overview.png shows the scan and seven copies of the default
 chain. Pictures that are there already are replaced.
@@ -24,15 +24,15 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from augment.compose import compose_default
-from augment.samples import Recipe, Scan, make_sample, replay
+from augment.compose import compose_default, replay
 from augment.spatial import Elastic, smallest_jacobian
-from volumes.atomic import replacing
+from cube.rows import Recipe, Scan, make_sample
+from phantom.__main__ import make_phantom
+from system.atomic import replacing
+from system.errors import DataError
 from volumes.drawing import draw_slice, find_slices, find_window, outline_color
-from volumes.errors import DataError
 from volumes.geometry import canonical_grid
-from volumes.phantom import make_phantom
-from volumes.sheets import BACKGROUND, TEXT, beside, describe_drawn, draw_text, stack
+from volumes.panels import BACKGROUND, TEXT, beside, describe_drawn, draw_text, stack
 
 CASE, SEED = 1, 0  # of the phantom
 SPACING = (4.0, 1.5, 1.5)  # mm

@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from volumes.atomic import replacing
+from system.atomic import replacing
 
 BOX = {"boxstyle": "round,pad=0.4", "facecolor": "#eef3fa", "edgecolor": "#35608f"}
 ARROW = {"arrowstyle": "->", "color": "#35608f", "shrinkA": 18, "shrinkB": 18}

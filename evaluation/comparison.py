@@ -25,8 +25,8 @@ from evaluation.statistics import (
 )
 from evaluation.tables import count_empty
 from evaluation.vertebrae import summarize_vertebrae
-from volumes.errors import DataError, UsageError
-from volumes.text import format_interval
+from system.errors import DataError, UsageError
+from system.text import format_interval
 
 # What each network cost: key in `costs`, title, figures after the point.
 COSTS = (

@@ -6,7 +6,7 @@ from evaluation.comparison import COSTS, count_cases
 from evaluation.metrics import METRICS, VERTEBRA_METRICS
 from evaluation.scores import EMPTY_MASK_RULES
 from evaluation.vertebrae import format_vertebrae
-from volumes.text import format_figure, format_interval, format_p, format_table
+from system.text import format_figure, format_interval, format_p, format_table
 
 
 def format_comparison(comparison: dict, *, markdown: bool = False) -> str:

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from volumes.atomic import replacing
-from volumes.errors import DataError
+from system.atomic import replacing
+from system.errors import DataError
 
 # Told apart by the colour-blind (Okabe and Ito, 2008), in this order.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")

@@ -9,8 +9,8 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from evaluation.scores import Score
-from volumes.atomic import replacing
-from volumes.errors import DataError
+from system.atomic import replacing
+from system.errors import DataError
 
 # Left out of the file where no class is a vertebra.
 VERTEBRA_COLUMNS = ("found", "centroid_error_mm", "dice_of_upper", "dice_of_lower")

@@ -15,7 +15,7 @@ import surface_distance
 from scipy import ndimage
 
 from evaluation.levels import score_levels
-from volumes.errors import DataError
+from system.errors import DataError
 
 HAUSDORFF_PERCENTILE = 95
 

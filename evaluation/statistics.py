@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from volumes.errors import DataError
+from system.errors import DataError
 
 CONFIDENCE = 0.95
 NUM_RESAMPLES = 10_000

@@ -19,7 +19,7 @@ from evaluation.metrics import (
 from evaluation.scores import EMPTY_MASK_RULES, Score
 from evaluation.statistics import CONFIDENCE, NUM_RESAMPLES, bootstrap_interval
 from evaluation.vertebrae import format_vertebrae, summarize_vertebrae
-from volumes.text import format_figure, format_interval, format_table
+from system.text import format_figure, format_interval, format_table
 
 
 def summarize(scores: Sequence[Score], seed: int = 0) -> dict:

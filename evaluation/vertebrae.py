@@ -10,7 +10,7 @@ import numpy as np
 from evaluation.levels import FOUND_WITHIN
 from evaluation.metrics import class_names_of
 from evaluation.scores import Score
-from volumes.text import format_figure, format_table
+from system.text import format_figure, format_table
 
 JUMP = 0.1  # of the Dice; labels that miss everything gain less by chance
 

@@ -9,11 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
-from augment.compose import Compose
-from augment.samples import replay
-from volumes.cube import Cube
+from augment.compose import Compose, replay
+from cube.reader import Cube
+from system.processes import map_in_order
 from volumes.geometry import Grid, affine_from
-from volumes.parallel import map_in_order
 
 KEPT_VOXELS = 2000  # foreground voxels remembered per row
 

@@ -13,9 +13,9 @@ import keras
 import numpy as np
 
 from models.averaging import WeightAverage
-from models.training import Progress
-from volumes.atomic import replacing
-from volumes.errors import DataError
+from models.training_loop import Progress
+from system.atomic import replacing
+from system.errors import DataError
 
 STATE_NAME = "state.npz"
 MAY_DIFFER = ("epochs", "minutes", "patience")  # how long to train

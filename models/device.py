@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from models.quiet import stderr_held_back
-from volumes.errors import DataError, UsageError
+from system.errors import DataError, UsageError
 
 
 def find_device(*, require_gpu: bool) -> str:

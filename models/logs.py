@@ -10,7 +10,7 @@ from pathlib import Path
 import tensorflow as tf
 from tensorboard.summary import Writer
 
-from volumes.errors import OutputError
+from system.errors import OutputError
 
 
 class TensorBoardLog:

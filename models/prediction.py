@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.ndimage import find_objects, label
 
 from models.batches import patch_box
-from models.trained import Traits
+from models.model_file import Traits
 from volumes.classes import count_labels
 from volumes.geometry import Grid, canonical_grid
 from volumes.intensity import measure_intensity

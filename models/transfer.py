@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import keras
 
+from cube.reader import Cube
+from cube.survey import pooling_sizes
 from models.defaults import ARCHITECTURE
-from models.trained import Traits
-from volumes.cube import Cube
-from volumes.errors import DataError, UsageError
-from volumes.planning import pooling_sizes
+from models.model_file import Traits
+from system.errors import DataError, UsageError
 
 HEAD = "scores"  # the layer whose filters are the classes
 

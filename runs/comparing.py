@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluation.cases_picture import draw_cases
+from evaluation.case_plot import draw_cases
 from evaluation.comparison import compare
 from evaluation.comparison_page import format_comparison
 from evaluation.curves import draw_curves, read_history
@@ -13,7 +13,7 @@ from evaluation.score_file import write_scores
 from evaluation.tables import format_summary, summarize
 from runs.folder import remove_page, write_json
 from runs.gathering import Side, gather
-from volumes.atomic import replacing
+from system.atomic import replacing
 
 CASES = "![Every test case](cases.png)"
 CURVES = "![Dice over epochs and minutes](curves.png)"

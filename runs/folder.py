@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from volumes.atomic import (
+from system.atomic import (
     holding,
     is_temporary,
     remove_temporary,
     replacing,
     require_folder,
 )
-from volumes.errors import DataError, OutputError, UsageError
+from system.errors import DataError, OutputError, UsageError
 
 TITLES = {"unet2d": "UNet-2D", "unet3d": "UNet-3D"}
 CONFIG_NAME = "config.json"

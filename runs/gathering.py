@@ -14,7 +14,7 @@ import numpy as np
 from evaluation.score_file import read_scores
 from evaluation.scores import Score
 from runs.folder import TITLES, read_json
-from volumes.errors import DataError
+from system.errors import DataError
 
 # Arguments that may differ between runs which are trained alike.
 WHERE = ("cube", "output", "force", "resume", "fold", "seed", "require_gpu")

@@ -11,14 +11,19 @@ import keras
 import numpy as np
 
 from models.device import memory_told
+from models.model_file import Traits
 from models.prediction import keep_largest, label_values, predict_scan
-from models.trained import Traits
-from volumes.atomic import require_folder
+from system.atomic import require_folder
+from system.errors import DataError, UsageError
+from system.limits import MAX_VOXELS
 from volumes.classes import count_labels
-from volumes.errors import DataError, UsageError
-from volumes.files import read_finite_volume, stem_of, suffix_of, write_label_map
+from volumes.formats.files import (
+    read_finite_volume,
+    stem_of,
+    suffix_of,
+    write_label_map,
+)
 from volumes.geometry import canonical_grid
-from volumes.limits import MAX_VOXELS
 
 
 def plan_labels(

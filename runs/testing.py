@@ -12,18 +12,18 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+from cube.reader import Cube
 from evaluation.scores import Score, score_case
 from models.device import memory_told
+from models.model_file import Traits
 from models.prediction import label_values, predict_scan
-from models.trained import Traits
-from volumes.atomic import replacing
+from system.atomic import replacing
+from system.errors import DataError
 from volumes.classes import Classes
-from volumes.cube import Cube
 from volumes.drawing import draw_prediction
-from volumes.errors import DataError
-from volumes.files import checksum, read_label_map, read_volume, write_label_map
+from volumes.formats.files import checksum, read_label_map, read_volume, write_label_map
 from volumes.geometry import canonical_spacing, canonical_view
-from volumes.sheets import file_names
+from volumes.panels import file_names
 from volumes.vertebrae import vertebra_classes
 from volumes.volume import Volume
 

@@ -17,8 +17,8 @@ import hypothesis
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
-from volumes.errors import DataError
-from volumes.files import read_finite_volume, read_label_map, write_label_map
+from system.errors import DataError
+from volumes.formats.files import read_finite_volume, read_label_map, write_label_map
 from volumes.volume import Volume
 
 SHORT_ROUND = 300

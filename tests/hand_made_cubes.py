@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from volumes.cube_writer import CubeWriter, Sample
+from cube.writer import CubeWriter, Sample
 
 SHAPE = (6, 8, 10)
 SPACING = (2.0, 1.0, 0.5)

@@ -11,9 +11,9 @@ import makeCube
 import train
 from evaluation.score_file import write_scores
 from evaluation.scores import Score
-from models.training import HISTORY_COLUMNS, write_history
+from models.training_loop import HISTORY_COLUMNS, write_history
 from runs.folder import write_json
-from volumes.files import read_volume, write_image, write_label_map
+from volumes.formats.files import read_volume, write_image, write_label_map
 from volumes.geometry import Grid, affine_from
 from volumes.volume import Segment
 

@@ -5,8 +5,8 @@ import signal
 import numpy as np
 
 import makeCube
-from augment import making
-from volumes.files import write_image
+from cube import build as making
+from volumes.formats.files import write_image
 from volumes.geometry import Grid, affine_from
 
 COS, SIN = np.cos(np.pi / 9), np.sin(np.pi / 9)

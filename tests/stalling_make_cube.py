@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import makeCube
-from augment import making
+from cube import build as making
 
 make_sample = making.make_sample
 stall = Path(os.environ["STALL"])

@@ -10,8 +10,7 @@ from hand_made_itk import (
 )
 from scipy.spatial.transform import Rotation
 
-from augment.compose import coordinate_map
-from augment.samples import replay
+from augment.compose import coordinate_map, replay
 from volumes.geometry import canonical_grid
 from volumes.resample import CoordinateMap, resample
 

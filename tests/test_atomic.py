@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from volumes.atomic import replacing
-from volumes.errors import DataError
+from system.atomic import replacing
+from system.errors import DataError
 
 
 def test_replacing_leaves_the_old_file_when_the_block_fails(tmp_path):

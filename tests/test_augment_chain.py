@@ -5,8 +5,7 @@ import pytest
 from hand_made_itk import PERMUTED, make_scan
 from scipy.spatial.transform import Rotation
 
-from augment.compose import coordinate_map
-from augment.samples import replay
+from augment.compose import coordinate_map, replay
 from volumes.geometry import Grid, affine_from
 from volumes.resample import CoordinateMap, resample
 

@@ -4,8 +4,7 @@ from hand_made_itk import PERMUTED
 from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation as Turn
 
-from augment.compose import Compose
-from augment.samples import replay
+from augment.compose import Compose, replay
 from augment.spatial import Elastic, Flip, Rescaling, Rotation, Shift
 from volumes.geometry import Grid, affine_from, canonical_grid
 from volumes.intensity import measure_intensity

@@ -13,9 +13,9 @@ from hand_made_scans import (
     write_scans,
 )
 
-from augment import making
-from volumes.cube import Cube
-from volumes.errors import DataError
+from cube import build as making
+from cube.reader import Cube
+from system.errors import DataError
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from hand_made_cubes import SHAPE, make_label, make_sample, write_cube
 from augment.compose import Compose, compose_of
 from augment.intensity import Gamma, GaussianNoise
 from augment.spatial import Flip, Rotation
+from cube.reader import Cube
 from models.batches import PatchSampler, patch_box, prefetch
-from volumes.cube import Cube
 
 VOXELS = np.arange(480).reshape(SHAPE)  # (6, 8, 10)
 

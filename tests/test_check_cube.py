@@ -10,7 +10,7 @@ from PIL import Image
 
 import checkCube
 from volumes.drawing import outline_color
-from volumes.sheets import GAP
+from volumes.panels import GAP
 
 SCRIPT = Path(checkCube.__file__)
 

@@ -8,8 +8,8 @@ from models.averaging import WeightAverage
 from models.checkpoint import check_identity, load_checkpoint, save_checkpoint
 from models.losses import DiceLoss
 from models.metrics import DiceCoefficient
-from models.training import Progress, Settings, Training
-from volumes.errors import DataError
+from models.training_loop import Progress, Settings, Training
+from system.errors import DataError
 
 RATE = 0.01
 IDENTITY = {"traits": {"cube_checksum": "abc", "architecture": {"filters": 2}}}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hand_made_cubes import clean_samples, make_label, make_sample, write_cube
 
-from volumes.checks import check_cube
-from volumes.cube import Cube
+from cube.checks import check_cube
+from cube.reader import Cube
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from system.errors import DataError, UsageError
 from volumes import classes as classes_module
 from volumes.classes import choose_classes, classify_labels, count_labels
-from volumes.errors import DataError, UsageError
 
 FOUND = [24, 20, 21, 20]
 NAMES = {20: "L1", 24: "L5", 7: "C7"}

@@ -8,10 +8,10 @@ from hand_made_run import leave_run
 from PIL import Image
 
 import compareRuns
-from evaluation import cases_picture
-from evaluation.cases_picture import draw_cases
+from evaluation import case_plot as cases_picture
+from evaluation.case_plot import draw_cases
 from evaluation.score_file import read_scores
-from volumes.errors import DataError
+from system.errors import DataError
 
 SCRIPT = Path(compareRuns.__file__)
 # Six cases in three folds; UNet-3D is better in each.

@@ -8,7 +8,7 @@ from hand_made_scores import MIXED, score
 
 from evaluation.comparison import compare
 from evaluation.comparison_page import format_comparison
-from volumes.errors import DataError, UsageError
+from system.errors import DataError, UsageError
 
 NAMES = ("UNet-2D", "UNet-3D")
 

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from volumes.compiled import compiled
+from system.compiled import compiled
 
 REPOSITORY = Path(__file__).parents[1]
 # Blur along the last axis by hand: a spike of 4 keeps 4 / sum(exp(-2 d^2)).

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from volumes.errors import DataError
-from volumes.files import read_grid, read_volume
+from system.errors import DataError
+from volumes.formats.files import read_grid, read_volume
 
 FOLDER = Path(__file__).parents[2] / "shared" / "nrrd_conformance"
 

@@ -15,10 +15,10 @@ from hand_made_cubes import (
     write_cube,
 )
 
-from volumes.cube import Cube
-from volumes.cube_layout import ATTRIBUTES, COLUMNS
-from volumes.cube_writer import CubeWriter
-from volumes.errors import DataError
+from cube.reader import Cube
+from cube.schema import ATTRIBUTES, COLUMNS
+from cube.writer import CubeWriter
+from system.errors import DataError
 
 
 @pytest.fixture

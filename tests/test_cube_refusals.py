@@ -13,9 +13,9 @@ from hand_made_cubes import (
     write_cube,
 )
 
-from volumes.cube import Cube
-from volumes.cube_layout import ATTRIBUTES
-from volumes.errors import DataError
+from cube.reader import Cube
+from cube.schema import ATTRIBUTES
+from system.errors import DataError
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_cube_that_is_cut_off_is_refused(path):
 
 
 OTHER_PROCESS = """
-from volumes.cube import Cube
+from cube.reader import Cube
 with Cube({path!r}) as cube:
     print(cube.label(2).sum())
 """

@@ -3,7 +3,7 @@ from PIL import Image
 
 from evaluation import curves
 from evaluation.curves import draw_curves, read_history
-from volumes.errors import DataError
+from system.errors import DataError
 
 
 def history(num_epochs, *, validation=True):

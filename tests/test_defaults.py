@@ -7,7 +7,7 @@ from models.defaults import (
     choose_patch_size,
     patch_multiples,
 )
-from volumes.errors import UsageError
+from system.errors import UsageError
 
 # 4 mm stays while .7 and 1.4 are halved; at depth 4 all are halved twice more.
 THICK = (4.0, 0.7, 0.7)

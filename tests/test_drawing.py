@@ -14,7 +14,7 @@ from volumes.drawing import (
     fit_scale,
     outline_color,
 )
-from volumes.sheets import GAP, font
+from volumes.panels import GAP, font
 
 SHAPE = (4, 6, 10)
 SPACING = (3.0, 2.0, 1.0)

@@ -3,8 +3,8 @@ import pytest
 from hand_made_splines import dense_displacement
 
 from augment.compose import Compose, coordinate_map
-from augment.samples import Recipe, Scan, make_sample
 from augment.spatial import FOLDS_BEYOND, Elastic, Rotation, smallest_jacobian
+from cube.rows import Recipe, Scan, make_sample
 from volumes.geometry import Grid, affine_from
 from volumes.warp import ControlGrid, spline_weights
 

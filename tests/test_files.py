@@ -5,8 +5,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from volumes.errors import DataError
-from volumes.files import (
+from system.errors import DataError
+from volumes.formats.files import (
     checksum,
     content_checksum,
     read_grid,
@@ -101,7 +101,7 @@ def test_want_of_memory_is_told(tmp_path, monkeypatch, name):
         raise MemoryError
 
     for reader in ("read_nrrd", "read_nifti"):
-        monkeypatch.setattr(f"volumes.files.{reader}", read)
+        monkeypatch.setattr(f"volumes.formats.files.{reader}", read)
 
     with pytest.raises(DataError, match=f"{name} needs more memory than there is"):
         read_volume(tmp_path / name)

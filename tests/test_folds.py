@@ -3,9 +3,7 @@ from collections import Counter
 import pytest
 from hand_made_cubes import make_sample, write_cube
 
-from volumes.cube import Cube
-from volumes.errors import UsageError
-from volumes.folds import (
+from cube.folds import (
     FoldedCube,
     assign_folds,
     describe_splits,
@@ -13,6 +11,8 @@ from volumes.folds import (
     record_splits,
     training_rows,
 )
+from cube.reader import Cube
+from system.errors import UsageError
 
 # Thirteen scans of eight people.
 SUBJECTS = [*"abcdefgh", "b", "b", "e", "e", "e"]

@@ -15,6 +15,8 @@ from PIL import Image
 
 import predict
 import train
+from cube.schema import ATTRIBUTES
+from cube.writer import CubeWriter
 from evaluation.architecture import draw_architecture
 from evaluation.curves import draw_curves
 from evaluation.score_file import write_scores
@@ -22,15 +24,13 @@ from evaluation.scores import Score
 from models.averaging import WeightAverage
 from models.checkpoint import save_checkpoint
 from models.logs import TensorBoardLog
-from models.trained import load_trained, save_trained
-from models.training import HISTORY_COLUMNS, Progress, write_history
+from models.model_file import load_trained, save_trained
+from models.training_loop import HISTORY_COLUMNS, Progress, write_history
 from runs import labelling
 from runs.folder import write_json
-from volumes.atomic import replacing
-from volumes.cube_layout import ATTRIBUTES
-from volumes.cube_writer import CubeWriter
-from volumes.errors import OutputError
-from volumes.files import write_image, write_label_map
+from system.atomic import replacing
+from system.errors import OutputError
+from volumes.formats.files import write_image, write_label_map
 from volumes.volume import Volume
 
 FLAGS = ("--copies", 1, "--spacing", 3, 1.5, 1.5)

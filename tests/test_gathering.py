@@ -4,7 +4,7 @@ import pytest
 from hand_made_run import leave_run
 
 from runs.gathering import gather, read_runs
-from volumes.errors import DataError
+from system.errors import DataError
 
 DICE = {"ann": 0.5, "ben": 0.75}
 

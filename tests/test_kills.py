@@ -17,7 +17,7 @@ from hand_made_scans import beside_the_scans, hear_interrupts, write_scans
 from hand_made_scans import build as build_in_process
 
 import makeCube
-from volumes.files import write_image
+from volumes.formats.files import write_image
 from volumes.geometry import Grid, affine_from
 
 SCRIPT = Path(makeCube.__file__)

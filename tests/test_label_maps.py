@@ -8,8 +8,8 @@ import pytest
 import SimpleITK
 import slicerio
 
-from volumes.errors import DataError
-from volumes.files import (
+from system.errors import DataError
+from volumes.formats.files import (
     read_label_map,
     read_volume,
     write_image,

@@ -15,13 +15,13 @@ from hand_made_scans import (
 )
 
 import makeCube
-from augment.building import plan_cube
 from augment.compose import Compose
-from volumes.cube import Cube
-from volumes.cube_writer import Sample
-from volumes.errors import UsageError
-from volumes.pairs import Pair
-from volumes.planning import Facts
+from cube.pairs import Pair
+from cube.plan import plan_cube
+from cube.reader import Cube
+from cube.survey import Facts
+from cube.writer import Sample
+from system.errors import UsageError
 
 REAL_LISTS = Path(__file__).parents[2] / "shared" / "data" / "pairs"
 SPLITS = dict(zip(NAMES, ("train", "validation", "test", "train"), strict=True))

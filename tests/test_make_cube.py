@@ -16,7 +16,7 @@ from hand_made_scans import (
 )
 
 import makeCube
-from volumes.cube import Cube
+from cube.reader import Cube
 
 SCRIPT = Path(makeCube.__file__)
 

@@ -10,9 +10,9 @@ from hand_made_scans import (
     write_scans,
 )
 
-from volumes import planning
-from volumes.cube import Cube
-from volumes.files import write_image
+from cube import survey as planning
+from cube.reader import Cube
+from volumes.formats.files import write_image
 from volumes.geometry import Grid, affine_from
 
 

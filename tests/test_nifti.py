@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from volumes.errors import DataError
-from volumes.files import (
+from system.errors import DataError
+from volumes.formats.files import (
     read_grid,
     read_volume,
 )

@@ -6,8 +6,8 @@ import pytest
 import SimpleITK
 from hand_made_nrrd import SHAPE, VOXELS, nrrd_bytes, write
 
-from volumes.errors import DataError
-from volumes.files import read_grid, read_volume, write_image, write_label_map
+from system.errors import DataError
+from volumes.formats.files import read_grid, read_volume, write_image, write_label_map
 from volumes.geometry import Grid, affine_from
 
 

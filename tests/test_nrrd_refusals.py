@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hand_made_nrrd import SHAPE, VOXELS, nrrd_bytes, write
 
-from volumes.errors import DataError
-from volumes.files import read_label_map, read_volume
+from system.errors import DataError
+from volumes.formats.files import read_label_map, read_volume
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from hand_made_nrrd import VOXELS, nrrd_bytes, write
 from hand_made_refused_twins import REFUSED
 from hand_made_twins import write_files
 
-from volumes.errors import DataError
-from volumes.files import read_volume
+from system.errors import DataError
+from volumes.formats.files import read_volume
 
 RAW = VOXELS.tobytes(order="F")
 

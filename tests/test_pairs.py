@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from volumes.errors import DataError
-from volumes.pairs import read_pairs
+from cube.pairs import read_pairs
+from system.errors import DataError
 
 REAL_LISTS = Path(__file__).parents[2] / "shared" / "data" / "pairs"
 

@@ -10,8 +10,8 @@ from threading import Event
 import pytest
 from hand_made_scans import hear_interrupts
 
-from volumes.errors import DataError
-from volumes.parallel import WorkerPool, map_cases, map_in_order
+from system.errors import DataError
+from system.processes import WorkerPool, map_cases, map_in_order
 
 ROOT = Path(__file__).parents[1]
 
@@ -109,7 +109,7 @@ PARENT = """
 import os, sys, time
 sys.path[:0] = [{root!r}, {tests!r}]
 from test_parallel import sleep_and_tell
-from volumes.parallel import map_cases
+from system.processes import map_cases
 jobs = [({folder!r}, seconds) for seconds in (0, 600)]
 for _ in map_cases(sleep_and_tell, jobs, 2): print("one is idle", flush=True)
 """

@@ -17,8 +17,8 @@ from hand_made_scans import (
     write_scans,
 )
 
-from augment import making
-from volumes.cube import Cube
+from cube import build as making
+from cube.reader import Cube
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import pytest
 from nibabel.affines import apply_affine
 from scipy import ndimage
 
-from volumes.files import read_label_map, read_volume
+from cube.pairs import read_pairs
+from phantom.__main__ import SPACES, lay_grid, main, make_phantom, store, stored_grid
+from phantom.anatomy import L5, make_spine, rod, upright
+from phantom.canvas import coverage, footprint
+from volumes.formats.files import read_label_map, read_volume
 from volumes.geometry import share_a_grid
-from volumes.pairs import read_pairs
-from volumes.phantom import SPACES, lay_grid, main, make_phantom, store, stored_grid
-from volumes.phantom_anatomy import L5, make_spine, rod, upright
-from volumes.phantom_canvas import coverage, footprint
 from volumes.vertebrae import VERTEBRAE
 
 ROOT = Path(__file__).parents[1]
@@ -243,7 +243,7 @@ def test_a_run_from_the_shell_gives_the_same_bytes(written, tmp_path):
 
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "volumes.phantom", tmp_path / "again"),
+            *(sys.executable, "-m", "phantom.__main__", tmp_path / "again"),
             *("--cases", "1", "--seed", "5", "--workers", "2"),
         ],
         cwd=ROOT,

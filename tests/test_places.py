@@ -11,8 +11,8 @@ import checkCube
 import makeCube
 import predict
 import train
-from volumes.cube import Cube
-from volumes.files import read_label_map, write_image
+from cube.reader import Cube
+from volumes.formats.files import read_label_map, write_image
 
 ODD_NAMES = (
     "with space",

@@ -4,12 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from volumes import planning
-from volumes.errors import DataError, UsageError
-from volumes.files import read_label_map, write_image, write_label_map
-from volumes.geometry import Grid, affine_from, canonical_grid
-from volumes.pairs import Pair
-from volumes.planning import (
+from cube import survey as planning
+from cube.pairs import Pair
+from cube.survey import (
     Facts,
     Needs,
     check_duplicates,
@@ -21,6 +18,9 @@ from volumes.planning import (
     spacing_for_side,
     survey,
 )
+from system.errors import DataError, UsageError
+from volumes.formats.files import read_label_map, write_image, write_label_map
+from volumes.geometry import Grid, affine_from, canonical_grid
 from volumes.volume import Segment
 
 # I -> posterior, J -> superior, K -> left.

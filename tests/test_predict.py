@@ -9,7 +9,7 @@ import SimpleITK
 from hand_made_run import write_scan
 
 import predict
-from volumes.files import read_label_map
+from volumes.formats.files import read_label_map
 
 SCRIPT = Path(predict.__file__)
 

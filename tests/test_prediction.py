@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from models import prediction
+from models.model_file import Traits
 from models.prediction import (
     carry_back,
     classify,
@@ -15,7 +16,6 @@ from models.prediction import (
     predict_scan,
     tile_starts,
 )
-from models.trained import Traits
 from volumes.geometry import Grid, affine_from
 from volumes.volume import Segment
 

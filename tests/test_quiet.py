@@ -41,7 +41,7 @@ def test_everything_shows_where_the_user_asks_for_it(capfd, monkeypatch):
 
 def test_building_and_checking_a_cube_need_no_tensorflow():
     code = (
-        "import makeCube, checkCube, augment.building, volumes.checks, sys\n"
+        "import makeCube, checkCube, cube.plan, cube.checks, sys\n"
         "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras')))"
     )
 

@@ -7,7 +7,7 @@ from hand_made_itk import PERMUTED, make_scan
 from hand_made_scans import GRID, build, write_scan, write_scans
 
 from augment import replay as exported
-from augment.compose import TRANSFORMS, Compose, compose_default
+from augment.compose import TRANSFORMS, Compose, compose_default, replay
 from augment.intensity import (
     BiasField,
     Brightness,
@@ -18,11 +18,10 @@ from augment.intensity import (
     LowResolution,
     RicianNoise,
 )
-from augment.samples import replay
 from augment.spatial import Elastic, Flip, Rescaling, Rotation, Shift
+from cube.reader import Cube
 from volumes.classes import Classes
-from volumes.cube import Cube
-from volumes.files import read_label_map, read_volume
+from volumes.formats.files import read_label_map, read_volume
 from volumes.geometry import Grid, affine_from, canonical_grid
 from volumes.intensity import Intensity, measure_intensity
 from volumes.resample import smooth_for

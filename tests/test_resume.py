@@ -12,9 +12,9 @@ import pytest
 from hand_made_run import TINY
 
 import train
-from models.trained import load_trained
+from models.model_file import load_trained
 from runs.folder import read_json
-from volumes.atomic import is_temporary
+from system.atomic import is_temporary
 
 FLAGS = ["--epochs", "4", "--dropout", "0.3", *TINY]
 TIMED = ("minutes", "seconds_per_step", "waiting_share")
@@ -104,13 +104,13 @@ def assert_equal_runs(run, whole):
         ("numpy.savez", 3, "half"),
         ("models.batches.patch_box", 2, "before"),
         ("numpy.savez", 1, "half"),
-        ("models.training.learning_rate_at", 6, "before"),
-        ("models.fitting.save_trained", 1, "before"),
-        ("models.fitting.save_trained", 2, "before"),
-        ("models.fitting.write_history", 4, "before"),
-        ("runs.network.draw_curves", 1, "before"),
+        ("models.training_loop.learning_rate_at", 6, "before"),
+        ("models.train_run.save_trained", 1, "before"),
+        ("models.train_run.save_trained", 2, "before"),
+        ("models.train_run.write_history", 4, "before"),
+        ("runs.train_and_test.draw_curves", 1, "before"),
         ("runs.testing.write_label_map", 2, "before"),
-        ("runs.network.write_scores", 1, "before"),
+        ("runs.train_and_test.write_scores", 1, "before"),
     ],
 )
 def test_killed_run_ends_as_one_never_cut(
@@ -195,7 +195,7 @@ def test_both_networks_killed_end_as_never_cut_and_none_is_left_behind(
 def test_is_temporary_knows_what_a_killed_write_leaves(tmp_path):
     killed = start(
         "-c",
-        "import os, sys; from volumes.atomic import replacing\n"
+        "import os, sys; from system.atomic import replacing\n"
         "with replacing(sys.argv[1]) as path:\n"
         "    path.write_text('half'); os.kill(os.getpid(), 9)",
         str(tmp_path / "state.npz"),

@@ -5,7 +5,7 @@ import pytest
 from hand_made_run import leave_run
 
 from runs.folder import prepared_run, read_json, write_json
-from volumes.errors import DataError, OutputError, UsageError
+from system.errors import DataError, OutputError, UsageError
 
 MODELS = ("unet2d", "unet3d")
 

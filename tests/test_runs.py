@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from hand_made_run import leave_run
 
-from models.trained import load_trained
+from cube.reader import Cube
+from models.model_file import load_trained
 from runs import testing
 from runs.comparing import compare_runs
 from runs.folder import read_json
 from runs.labelling import plan_labels
-from volumes.cube import Cube
-from volumes.errors import DataError, UsageError
-from volumes.files import checksum, write_image
+from system.errors import DataError, UsageError
+from volumes.formats.files import checksum, write_image
 
 MODELS = ("unet2d", "unet3d")
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from augment.compose import Compose, compose_default
-from augment.samples import Recipe, Scan, make_sample
-from volumes.errors import DataError
+from cube.rows import Recipe, Scan, make_sample
+from system.errors import DataError
 from volumes.geometry import Grid, affine_from
 
 COS, SIN = np.cos(np.pi / 9), np.sin(np.pi / 9)

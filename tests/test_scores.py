@@ -4,7 +4,7 @@ import surface_distance
 from scipy.spatial import distance
 
 from evaluation.scores import score_case, score_masks
-from volumes.errors import DataError
+from system.errors import DataError
 
 SPACING = (3.0, 2.0, 1.0)
 CLASSES = ("background", "vertebra")

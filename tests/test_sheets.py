@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from volumes.drawing import BOTH, PREDICTION, REFERENCE, draw_prediction
-from volumes.sheets import (
+from volumes.panels import (
     BACKGROUND,
     GAP,
     describe_drawn,

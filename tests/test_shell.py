@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from volumes.errors import DataError, UsageError
-from volumes.shell import script
+from system.errors import DataError, UsageError
+from system.shell import script
 
 ROOT = Path(__file__).resolve().parents[1]
 CALLS = [  # each names a file that is not there
@@ -65,7 +65,7 @@ def call_unread(*command: str, unread: str) -> tuple[int, bytes]:
 @pytest.mark.parametrize("buffered", ["", "1"])
 def test_a_reader_that_went_away_ends_a_script_in_silence(buffered, monkeypatch):
     monkeypatch.setenv("PYTHONUNBUFFERED", buffered)
-    code = "from volumes.shell import script; import sys; "
+    code = "from system.shell import script; import sys; "
     code += "sys.exit(script(lambda: print('a cube') or 0)())"
     assert call_unread("-c", code, unread="stdout") == (141, b"")
 
@@ -77,7 +77,7 @@ def test_nobody_reading_the_messages_is_no_traceback_either():
 
 
 def test_closed_output_and_odd_letters_are_no_harm():
-    code = "from volumes.shell import script; import sys; "
+    code = "from system.shell import script; import sys; "
     printing = code + "sys.exit(script(lambda: print('Gr\\xf6\\udcffe') or 0)())"
     closed = code + "sys.stdout = None; sys.exit(script(lambda: 0)())"
     options = {

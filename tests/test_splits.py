@@ -2,8 +2,8 @@ from collections import Counter
 
 import pytest
 
-from volumes.errors import UsageError
-from volumes.splits import SPLITS, assign_splits, split_subjects
+from cube.splits import SPLITS, assign_splits, split_subjects
+from system.errors import UsageError
 
 # Twelve scans of eight people.
 SUBJECTS = [*"abcdefgh", "b", "b", "e", "h"]

@@ -8,7 +8,7 @@ from evaluation.statistics import (
     smallest_wilcoxon_p,
     wilcoxon_p,
 )
-from volumes.errors import DataError
+from system.errors import DataError
 
 
 def test_interval_of_a_constant_is_the_constant():

@@ -10,8 +10,8 @@ from evaluation.metrics import METRICS, values_by_case
 from evaluation.score_file import VERTEBRA_COLUMNS, read_scores, write_scores
 from evaluation.scores import Score
 from evaluation.tables import format_summary, summarize
-from volumes.errors import DataError
-from volumes.text import format_figure, format_table
+from system.errors import DataError
+from system.text import format_figure, format_table
 
 
 def test_scores_survive_the_file_exactly(tmp_path):

@@ -14,10 +14,10 @@ import slicerio
 from hand_made_run import CASES, TINY, call, names_in
 
 import train
-from models.trained import load_trained
-from models.training import HISTORY_COLUMNS, Training
-from volumes.cube import Cube
-from volumes.files import read_label_map
+from cube.reader import Cube
+from models.model_file import load_trained
+from models.training_loop import HISTORY_COLUMNS, Training
+from volumes.formats.files import read_label_map
 
 SCRIPT = Path(train.__file__)
 TESTED = [name for name, split in CASES.items() if split == "test"]

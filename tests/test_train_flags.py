@@ -8,8 +8,8 @@ from hand_made_cubes import clean_samples, write_cube
 from hand_made_run import TINY, call, names_in
 
 import train
+from cube.reader import Cube
 from runs.folder import write_json
-from volumes.cube import Cube
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_no_epochs_are_resumed_with_the_same_cube_and_weights_only(
         write_json(run / "config.json", about)
         tested.append((request.weights, cube_path))
 
-    monkeypatch.setattr("runs.network.run_network", note)
+    monkeypatch.setattr("runs.train_and_test.run_network", note)
     weights, others, run = (tmp_path / name for name in ("w.keras", "o.keras", "run"))
     weights.write_bytes(b"weights")
     others.write_bytes(b"others")

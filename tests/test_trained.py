@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-from models.trained import TRAITS_NAME, Traits, load_trained, save_trained
+from models.model_file import TRAITS_NAME, Traits, load_trained, save_trained
 from models.unet import unet_3d
-from volumes.errors import DataError
+from system.errors import DataError
 
 TRAITS = Traits(
     model="unet3d",

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from evaluation.curves import read_history
-from models import training
+from models import training_loop as training
 from models.averaging import WeightAverage
 from models.losses import DiceLoss
 from models.metrics import DiceCoefficient
-from models.training import (
+from models.training_loop import (
     HISTORY_COLUMNS,
     Progress,
     Settings,
@@ -20,7 +20,7 @@ from models.training import (
     write_history,
 )
 from models.unet import build_unet
-from volumes.errors import DataError
+from system.errors import DataError
 
 RATE = 0.01
 

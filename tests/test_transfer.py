@@ -9,15 +9,15 @@ from hand_made_run import CASES, TINY
 
 import makeCube
 import train
+from cube.reader import Cube
 from models.averaging import WeightAverage
 from models.losses import DiceLoss
 from models.metrics import DiceCoefficient
-from models.trained import Traits, contents, load_trained
-from models.training import Settings, Training
+from models.model_file import Traits, contents, load_trained
+from models.training_loop import Settings, Training
 from models.transfer import carry_over, check_transfer, freeze_encoder
 from models.unet import unet_3d
-from volumes.cube import Cube
-from volumes.errors import DataError, UsageError
+from system.errors import DataError, UsageError
 
 SPACING = (2.0, 1.0, 0.5)
 BEFORE = Traits(

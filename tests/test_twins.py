@@ -8,8 +8,8 @@ from hand_made_nrrd import VOXELS
 from hand_made_refused_twins import REFUSED
 from hand_made_twins import READ, write_files
 
-from volumes.errors import DataError
-from volumes.files import read_label_map, read_volume
+from system.errors import DataError
+from volumes.formats.files import read_label_map, read_volume
 
 
 def by_simpleitk(path):

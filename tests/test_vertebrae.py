@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from volumes.segments import default_segments
+from volumes.formats.segments import default_segments
 from volumes.vertebrae import (
     VERTEBRAE,
     label_color,

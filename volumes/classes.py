@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from volumes.errors import DataError, UsageError
-from volumes.limits import MAX_LABEL
+from system.errors import DataError, UsageError
+from system.limits import MAX_LABEL
 
 MAX_CLASSES = 256  # the cube keeps a class in a byte
 COUNTED_VOXELS = 4_000_000  # at a time: numpy counts in a copy of 8 bytes a voxel

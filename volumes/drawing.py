@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from volumes.sheets import TEXT, Color, beside, draw_sheet, font
+from volumes.panels import TEXT, Color, beside, draw_sheet, font
 from volumes.vertebrae import label_color
 
 # A label map and the colour of each of its labels.

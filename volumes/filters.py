@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from volumes.compiled import compiled
+from system.compiled import compiled
 
 TRUNCATE = 3.0  # sigmas; beyond lies 0.3 % of the weight
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from nibabel.orientations import aff2axcodes, io_orientation
 
-from volumes.limits import MAX_LENGTH, SPACING_RANGE
+from system.limits import MAX_LENGTH, SPACING_RANGE
 
 # Two grids are one if no corner of theirs is further apart than this share of a
 # voxel: rounded headers pass, real shifts do not.

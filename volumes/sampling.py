@@ -12,7 +12,7 @@ import numpy as np
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from volumes.compiled import compiled
+from system.compiled import compiled
 
 # Half a voxel beyond the outermost centres; rounding must not decide.
 BORDER = 0.5 + 1e-6

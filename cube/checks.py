@@ -1,0 +1,285 @@
+"""What can be wrong with a cube, found in one pass over its rows.
+
+Intensities, labels and their places are checked row by row; spacing,
+orientation, doubles and splits across the scans. One row is in memory at a
+time, and each is read once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cube.reader import Cube
+from cube.schema import CANONICAL_AXIS
+
+# Beyond this factor from the median, a header is more likely wrong than a
+# protocol unusual.
+SPACING_FACTOR = 1.5
+# A rotation clips a little of a label that lies near the border; a label that
+# lost more than this was moved wrongly.
+VOLUME_CHANGE = 0.25
+SIDES = (("left", "right"), ("posterior", "anterior"), ("inferior", "superior"))
+AXES = ("right-left", "posterior-anterior", "inferior-superior")
+
+# Row, image, label map.
+Visit = Callable[[int, npt.NDArray, npt.NDArray], None]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    Args:
+        case_id: The case at fault.
+        copy: Which of its rows; None if the case as a whole is meant.
+        kind: A few words, the same for all findings of that kind.
+        message: What was expected and what was found, with values.
+    """
+
+    case_id: str
+    copy: int | None
+    kind: str
+    message: str
+
+    def __str__(self) -> str:
+        row = f", copy {self.copy}" if self.copy else ""
+        return f"{self.case_id}{row}: {self.kind}: {self.message}"
+
+
+def check_cube(cube: Cube, visit: Visit | None = None) -> list[Finding]:
+    """Look for everything that this module knows of.
+
+    Args:
+        cube: An open cube.
+        visit: Called with every row while it is in memory: row number, image
+            and label map, each of shape (I, J, K); for pictures and progress.
+
+    Returns:
+        Findings by case, in the cube's order; within a case first those of the
+        case as a whole, then the scan's, then those of its copies.
+    """
+    findings = [*check_sources(cube), *check_splits(cube)]
+    cases = rows_by_case(cube)
+    for rows in cases.values():
+        scan_voxels = None
+        for row in rows:
+            image, label = cube.image(row), cube.label(row)
+            counts = _count_labels(label)
+            findings += check_image(cube, row, image)
+            findings += check_label(cube, row, label, counts)
+            voxels = int(counts[1:].sum())
+            if cube.copies[row] == 0:
+                scan_voxels = voxels
+            elif scan_voxels:
+                findings += check_copy_volume(cube, row, voxels, scan_voxels)
+            if visit is not None:
+                visit(row, image, label)
+    order = {case_id: place for place, case_id in enumerate(cases)}
+    return sorted(
+        findings, key=lambda f: (order[f.case_id], -1 if f.copy is None else f.copy)
+    )
+
+
+def rows_by_case(cube: Cube) -> dict[str, list[int]]:
+    """List the rows of every case, the scan before its copies."""
+    cases = defaultdict(list)
+    for row, case_id in enumerate(cube.case_ids):
+        cases[case_id].append(row)
+    return {
+        case_id: sorted(rows, key=lambda row: cube.copies[row])
+        for case_id, rows in cases.items()
+    }
+
+
+def check_image(cube: Cube, row: int, image: npt.NDArray) -> Iterator[Finding]:
+    """Find intensities that are not finite, and a scan of one intensity."""
+    finite = np.isfinite(image)
+    missing = finite.size - np.count_nonzero(finite)
+    if missing:
+        share = 100 * missing / finite.size
+        yield _finding(
+            cube,
+            row,
+            "intensity not finite",
+            f"{_voxels(missing)} ({share:.2g} %) NaN or infinite",
+        )
+    box = _box(cube, row)
+    values = image[box][finite[box]]
+    if values.size and values.min() == values.max():
+        yield _finding(
+            cube,
+            row,
+            "constant image",
+            f"all {values.size} voxels of the scan have intensity {values.min():.4g}",
+        )
+
+
+def check_label(
+    cube: Cube, row: int, label: npt.NDArray, counts: npt.NDArray[np.int64]
+) -> Iterator[Finding]:
+    """Find unknown classes, an empty label map, foreground at the scan's border.
+
+    The border is checked for scans only: that an augmented copy turns a vertebra
+    out of the picture, image and label together, is what augmentation does.
+    """
+    last = len(cube.class_names) - 1
+    unknown = [value for value in np.flatnonzero(counts) if value > last]
+    if unknown:
+        found = ", ".join(f"{value} ({_voxels(counts[value])})" for value in unknown)
+        yield _finding(
+            cube, row, "unknown class", f"labels must be 0 to {last}; found {found}"
+        )
+    if not counts[1:].any():
+        yield _finding(cube, row, "no foreground", "no voxel is labelled")
+    elif cube.copies[row] == 0:
+        yield from _check_border(cube, row, label, int(counts[1:].sum()))
+
+
+def check_copy_volume(
+    cube: Cube, row: int, voxels: int, scan_voxels: int
+) -> Iterator[Finding]:
+    """Find a copy whose label is not as large as its rescaling makes it."""
+    drawn = cube.drawn[row].get("rescaling", 1.0)
+    factor = float(np.prod(np.broadcast_to(drawn, 3)))
+    ratio = voxels / (scan_voxels * factor)
+    if voxels and abs(ratio - 1) > VOLUME_CHANGE:
+        yield _finding(
+            cube,
+            row,
+            "label volume",
+            f"{voxels} labelled voxels, {ratio:.2f} of the {scan_voxels * factor:.0f} "
+            f"expected (scan {scan_voxels}, rescaling {factor:.2f} by volume)",
+        )
+
+
+def check_sources(cube: Cube) -> Iterator[Finding]:
+    """Find scans unlike the others, and scans that are there twice."""
+    scans = cube.rows(copy=0)
+    yield from _check_spacings(cube, scans)
+    yield from _check_orientations(cube, scans)
+    first_with: dict[str, int] = {}
+    for row in scans:
+        first = first_with.setdefault(cube.sources[row]["content_checksum"], row)
+        if first != row:
+            yield _finding(
+                cube,
+                row,
+                "same scan twice",
+                f"the same voxels as case {cube.case_ids[first]} "
+                f"({cube.splits[row]} and {cube.splits[first]})",
+                whole_case=True,
+            )
+
+
+def check_splits(cube: Cube) -> Iterator[Finding]:
+    """Find subjects in two splits, and augmented copies outside training."""
+    members = defaultdict(lambda: defaultdict(dict))
+    for row, subject in enumerate(cube.subjects):
+        members[subject][cube.splits[row]].setdefault(cube.case_ids[row], row)
+        if cube.copies[row] > 0 and cube.splits[row] != "train":
+            yield _finding(
+                cube,
+                row,
+                "augmented copy outside training",
+                f"split must be train; found {cube.splits[row]}",
+            )
+    for subject, splits in members.items():
+        if len(splits) > 1:
+            places = " and ".join(
+                f"{split} ({', '.join(cases)})" for split, cases in splits.items()
+            )
+            second = list(splits.values())[1]
+            yield _finding(
+                cube,
+                next(iter(second.values())),
+                "subject in two splits",
+                f"subject {subject} is in {places}",
+                whole_case=True,
+            )
+
+
+def _check_spacings(cube: Cube, scans: list[int]) -> Iterator[Finding]:
+    """Compare the scans' own spacing, axis by axis, with the median."""
+    if not scans:
+        return
+    spacings = np.array([_canonical_spacing(cube.sources[row]) for row in scans])
+    median = np.median(spacings, axis=0)
+    factors = np.maximum(spacings / median, median / spacings)
+    for place, axis in np.argwhere(factors > SPACING_FACTOR):
+        yield _finding(
+            cube,
+            scans[place],
+            "unusual spacing",
+            f"{spacings[place, axis]:.4g} mm {AXES[axis]}; "
+            f"the median of all scans is {median[axis]:.4g} mm",
+            whole_case=True,
+        )
+
+
+def _check_orientations(cube: Cube, scans: list[int]) -> Iterator[Finding]:
+    """Find scans whose axes run unlike those of more than half of the scans."""
+    orientations = [cube.sources[row]["orientation"] for row in scans]
+    usual, count = Counter(orientations or [""]).most_common(1)[0]
+    if 2 * count <= len(scans):
+        return
+    for row, orientation in zip(scans, orientations, strict=True):
+        if orientation != usual:
+            yield _finding(
+                cube,
+                row,
+                "unusual orientation",
+                f"stored as {orientation}; {count} of {len(scans)} scans are {usual}",
+                whole_case=True,
+            )
+
+
+def _canonical_spacing(source: dict) -> list[float]:
+    """Give a scan's spacing in mm along right, anterior, superior."""
+    axes = [CANONICAL_AXIS[letter] for letter in source["orientation"]]
+    return [source["spacing"][axes.index(axis)] for axis in range(3)]
+
+
+def _check_border(
+    cube: Cube, row: int, label: npt.NDArray, voxels: int
+) -> Iterator[Finding]:
+    """Name the sides of the scan at which foreground is cut off."""
+    inside = label[_box(cube, row)] > 0
+    places = []
+    for axis, names in enumerate(SIDES):
+        for side, name in zip((0, -1), names, strict=True):
+            count = np.count_nonzero(np.take(inside, side, axis=axis))
+            if count:
+                places.append(f"{name} ({_voxels(count)})")
+    outside = voxels - np.count_nonzero(inside)
+    if outside:
+        places.append(f"outside ({_voxels(outside)})")
+    if places:
+        yield _finding(cube, row, "label touches the scan's border", ", ".join(places))
+
+
+def _voxels(count: int) -> str:
+    return "1 voxel" if count == 1 else f"{count} voxels"
+
+
+def _count_labels(label: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Count the voxels of each value, shape (256,)."""
+    # Slice by slice: bincount widens what it is given to 64 bits.
+    return sum(np.bincount(plane.ravel(), minlength=256) for plane in label)
+
+
+def _box(cube: Cube, row: int) -> tuple[slice, slice, slice]:
+    """Give the box of the grid that the scan fills."""
+    return tuple(slice(int(first), int(last)) for first, last in cube.extents[row])
+
+
+def _finding(
+    cube: Cube, row: int, kind: str, message: str, *, whole_case: bool = False
+) -> Finding:
+    """Name the case and, unless the whole case is meant, the copy of a row."""
+    copy = None if whole_case else cube.copies[row]
+    return Finding(cube.case_ids[row], copy, kind, message)

@@ -1,0 +1,265 @@
+"""Before and after a cube is made: survey the cases, plan, say what is in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from operator import attrgetter
+from pathlib import Path
+
+from augment.compose import Compose
+from cube.pairs import Pair
+from cube.partial_build import Parts
+from cube.rows import Recipe
+from cube.splits import assign_splits
+from cube.survey import (
+    Facts,
+    Needs,
+    check_duplicates,
+    check_needs,
+    choose_shape,
+    choose_spacing,
+    foresee,
+    free_disk,
+    spacing_for_side,
+    survey,
+)
+from system.atomic import require_folder
+from system.errors import DataError, UsageError
+from system.limits import MAX_LENGTH, MAX_VOXELS, SPACING_RANGE
+from system.processes import map_cases
+from system.text import format_bytes
+from volumes.classes import Classes, choose_classes
+
+MOST_COARSER = 1000  # times; the blur before it takes as many voxels
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is decided before the first voxel is read.
+
+    Args:
+        facts: Of every case, in the order of the pair list.
+        splits: Of every case.
+        copies: How many augmented copies each case gets; 0 outside training.
+        recipe: What all rows have in common.
+        classes: The networks' classes.
+        needs: Foreseen size and memory.
+        workers: Processes, as many as the memory allows.
+        left_out: Why cases of the list are not in it, by case.
+    """
+
+    facts: tuple[Facts, ...]
+    splits: tuple[str, ...]
+    copies: tuple[int, ...]
+    recipe: Recipe
+    classes: Classes
+    needs: Needs
+    workers: int
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def num_rows(self) -> int:
+        """Scans and copies together."""
+        return len(self.facts) + sum(self.copies)
+
+
+def _survey_or_fault(pair: Pair, max_voxels: int) -> Facts | DataError:
+    try:
+        return survey(pair, max_voxels)
+    except DataError as error:
+        return error
+    except MemoryError:
+        return DataError(f"Case '{pair.case_id}' needs more memory than there is.")
+
+
+def survey_cases(
+    pairs: Sequence[Pair],
+    workers: int,
+    max_voxels: int = MAX_VOXELS,
+    *,
+    skip: bool = False,
+) -> tuple[tuple[Facts, ...], dict[str, str]]:
+    """Look at every case before any is made, so that no hour is lost to line 40.
+
+    Args:
+        pairs: The pair list.
+        workers: Processes, at most.
+        max_voxels: What a header may promise.
+        skip: Whether to leave out cases that cannot be used.
+
+    Returns:
+        What is known of each case, and why the others were left out.
+
+    Raises:
+        DataError: If any case cannot be used, or none can; all are named.
+    """
+    # A pool of processes takes seconds to start; few cases are read sooner.
+    workers = min(workers, len(pairs) // 8)
+    look = partial(_survey_or_fault, max_voxels=max_voxels)
+    found = list(map_cases(look, pairs, workers, name=attrgetter("case_id")))
+    faults = {
+        pair.case_id: str(fact)
+        for pair, fact in zip(pairs, found, strict=True)
+        if isinstance(fact, DataError)
+    }
+    if faults and (not skip or len(faults) == len(pairs)):
+        raise DataError("\n".join(faults.values()))
+    return tuple(fact for fact in found if isinstance(fact, Facts)), faults
+
+
+def check_spacing(
+    spacing: Sequence[float], shape: Sequence[int], facts: Sequence[Facts]
+) -> None:
+    """See that a grid of this spacing can be, and is not far coarser than a scan.
+
+    Raises:
+        UsageError: If it is not.
+    """
+    low, high = SPACING_RANGE
+    if not low <= min(spacing) <= max(spacing) <= high or (
+        max(side * count for side, count in zip(spacing, shape, strict=True))
+        > MAX_LENGTH
+    ):
+        raise UsageError(
+            f"The voxels of a cube must measure {low:g} to {high:g} mm, and its grid "
+            f"{MAX_LENGTH:g} mm at most. Received: {spacing} mm, {shape} voxels"
+        )
+    for fact in facts:
+        finest = min(fact.grid.spacing)
+        if max(spacing) > MOST_COARSER * finest:
+            raise UsageError(
+                f"A cube's voxels must be at most {MOST_COARSER} times coarser than a "
+                f"scan's. Received: {max(spacing):g} mm, and {finest:g} mm of case "
+                f"'{fact.pair.case_id}'"
+            )
+
+
+def check_inputs(output: Path, pair_list: Path, pairs: Sequence[Pair]) -> None:
+    """See that the cube does not take the place of what it is made from.
+
+    Raises:
+        UsageError: If it would.
+    """
+    inputs = [pair_list, *(path for pair in pairs for path in (pair.image, pair.label))]
+    if os.path.realpath(output) in map(os.path.realpath, inputs):
+        raise UsageError(f"{output} is what the cube is made from. Name another file.")
+
+
+def plan_cube(
+    facts: Sequence[Facts],
+    args: dict,
+    compose: Compose,
+    output: Path,
+    left_out: dict[str, str] | None = None,
+) -> Plan:
+    """Decide the grid, the classes, the splits, and see that it all fits.
+
+    Args:
+        facts: Of every case.
+        args: makeCube.py's flags by name.
+        compose: The augmentation.
+        output: Where the cube will lie.
+        left_out: Why cases of the list are not among them, by case.
+
+    Raises:
+        DataError: If a scan is listed twice.
+        UsageError: If the flags do not fit the cases, the disk or the memory.
+    """
+    if not args["allow_duplicates"]:
+        check_duplicates(facts)
+    grids = [fact.grid for fact in facts]
+    spacing = tuple(args["spacing"] or ()) or choose_spacing(grids)
+    if args["side"]:
+        spacing = spacing_for_side(grids, args["side"])
+    check_spacing(spacing, args["shape"] or (1, 1, 1), facts)
+    shape = tuple(args["shape"] or choose_shape(grids, spacing))
+    found = {value for fact in facts for value in fact.label_values}
+    names = {} if args["labels"] == ["binary"] else segment_names(facts)
+    classes = choose_classes(args["labels"], found, names)
+    splits = assign_splits(
+        [fact.pair.subject for fact in facts],
+        [fact.pair.split for fact in facts],
+        validation=args["validation"],
+        test=args["test"],
+        seed=args["seed"],
+    )
+    copies = tuple(args["copies"] if split == "train" else 0 for split in splits)
+    needs = foresee(facts, [1 + count for count in copies], shape)
+    workers = check_needs(
+        *(needs, output, min(args["workers"], len(facts))), Parts(output).size
+    )
+    recipe = Recipe(
+        spacing, shape, classes.lookup(), args["intensity"], compose, args["seed"]
+    )
+    return Plan(
+        *(tuple(facts), tuple(splits), copies, recipe, classes, needs, workers),
+        left_out or {},
+    )
+
+
+def segment_names(facts: Sequence[Facts]) -> dict[int, str]:
+    """Gather the names that label maps give to values.
+
+    Raises:
+        DataError: If two label maps name one value differently: 3D Slicer numbers
+            the segments of each file on its own.
+    """
+    names: dict[int, tuple[str, str]] = {}
+    for fact in facts:
+        for value, name in fact.segment_names.items():
+            case_id, other = names.setdefault(value, (fact.pair.case_id, name))
+            if other != name:
+                raise DataError(
+                    f"Label value {value} must mean one structure. Received: '{other}' "
+                    f"in case '{case_id}', '{name}' in case '{fact.pair.case_id}'. "
+                    "--labels binary takes all structures as one class."
+                )
+    return {value: name for value, (_, name) in names.items()}
+
+
+def check_output(output: Path, *, force: bool, resume: bool) -> None:
+    """Refuse to write where nothing can be written, or over what is there.
+
+    Raises:
+        UsageError: If it is a folder or its folder takes no files; or if the file
+            exists, or finished cases of a build that was cut short lie beside it,
+            and neither `force` nor `resume` is on.
+    """
+    parts = Parts(output)
+    if os.path.isdir(output):
+        raise UsageError(f"{output} is a folder.")
+    require_folder(output.parent)
+    if parts.count and not (force or resume):
+        raise UsageError(
+            f"{parts.folder} holds what a build that was cut short had finished "
+            f"({parts.count} cases): --resume goes on with it, --force begins anew."
+        )
+    if os.path.exists(output) and not (force or resume):
+        raise UsageError(f"{output} exists; --force replaces it.")
+
+
+def describe_plan(plan: Plan, output: Path) -> str:
+    """Say, before the work, what the cube will be and what it will take."""
+    recipe = plan.recipe
+    folder, free = free_disk(output)
+    spacing = " x ".join(f"{value:.4g}" for value in recipe.spacing)
+    shape = " x ".join(str(side) for side in recipe.shape)
+    notes: dict[str, list[str]] = {}
+    for fact in plan.facts:
+        for note in fact.notes:
+            notes.setdefault(note, []).append(fact.pair.case_id)
+    lines = [
+        f"grid      {shape} voxels of {spacing} mm (right, anterior, superior)",
+        f"classes   {', '.join(plan.classes.names)}",
+        f"rows      {len(plan.facts)} scans and {sum(plan.copies)} copies",
+        f"size      {format_bytes(plan.needs.cube)}; {format_bytes(free)} free in "
+        f"{folder}",
+        f"memory    about {format_bytes(plan.needs.memory_per_worker)} for each of "
+        f"{plan.workers} workers",
+    ]
+    for note, cases in notes.items():
+        lines.append(f"note      {note} ({len(cases)} cases, {cases[0]} the first)")
+    return "\n".join(lines)

@@ -1,0 +1,233 @@
+"""The cube: one HDF5 file with every scan, its label map and its copies.
+
+This module reads it and `cube.writer` writes it; no other knows the
+names inside. A row is a scan (copy 0) or an augmented copy of it (copy 1, 2,
+...); all rows share one grid shape and one spacing, axis 0 to the patient's
+right, 1 to the anterior, 2 to the superior.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from functools import cached_property
+from pathlib import Path
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from cube.hdf5 import why_not_opened
+from cube.schema import (
+    ATTRIBUTES,
+    is_drawn,
+    is_source,
+    read_dicts,
+    read_layout,
+    read_numbers,
+    read_texts,
+)
+from cube.splits import SPLITS
+from system.errors import DataError
+from volumes.geometry import Grid
+
+
+class Cube:
+    """Read a cube; nothing is loaded before it is asked for.
+
+    An h5py handle does not survive a fork: open a cube in the process that
+    reads it. One open cube may be read from several threads.
+
+    Args:
+        path: The HDF5 file.
+
+    Raises:
+        DataError: If the file is missing, is no cube, is of another format
+            version or was not finished.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        if not os.path.isfile(path):
+            raise DataError(f"{path}: no such cube.")
+        try:
+            self._file = h5py.File(self.path, "r")
+        except OSError as error:
+            raise DataError(f"{path} {why_not_opened(error)}") from error
+        try:
+            self._attributes, self._datasets = read_layout(self._file, self.path)
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+            self._file.close()
+            raise DataError(f"{path} is damaged: {error}") from error
+        except DataError:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Cube:
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; closing twice does no harm."""
+        self._file.close()
+
+    def __len__(self) -> int:
+        return self._datasets["image"].shape[0]
+
+    def dataset(self, name: str) -> h5py.Dataset:
+        """Give a dataset itself, for copying."""
+        return self._datasets[name]
+
+    def _column(self, name: str) -> list[str]:
+        return read_texts(self._datasets[name], self.path)
+
+    @cached_property
+    def checksum(self) -> str:
+        """SHA-256 over the columns and attributes, which name every scan's own."""
+        digest = hashlib.sha256()
+        for name in ATTRIBUTES:
+            digest.update(self._file.attrs[name].encode())
+        for name in ("case_id", "subject", "split", "source", "drawn"):
+            digest.update(json.dumps(self._column(name)).encode())
+        return digest.hexdigest()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Grid of every row, (I, J, K)."""
+        return self._datasets["image"].shape[1:]
+
+    @cached_property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance in mm between voxel centres along I, J, K."""
+        return tuple(self._attributes["spacing"])
+
+    @cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """Name of each class; the first is the background."""
+        return tuple(self._attributes["class_names"])
+
+    @cached_property
+    def label_values(self) -> tuple[tuple[int, ...], ...]:
+        """Values of the label maps behind each class; none for the background."""
+        return tuple(tuple(values) for values in self._attributes["label_values"])
+
+    @cached_property
+    def intensity(self) -> list:
+        """The mode that normalised every scan; see `measure_intensity`."""
+        return self._attributes["intensity"]
+
+    @cached_property
+    def arguments(self) -> dict:
+        """What makeCube.py was asked for, as far as it decides the content."""
+        return self._attributes["arguments"]
+
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        """Versions of the packages that made the cube."""
+        return self._attributes["versions"]
+
+    @cached_property
+    def left_out(self) -> dict[str, str]:
+        """Why cases of the pair list are not in the cube, by case."""
+        return json.loads(self._file.attrs.get("left_out", "{}"))
+
+    @property
+    def request(self) -> str | None:
+        """Checksum of all that was asked for, scans included; see `makeCube.py`."""
+        return json.loads(self._file.attrs.get("request", "null"))
+
+    @property
+    def seed(self) -> int:
+        """The one seed of splits and augmentation."""
+        return self.arguments["seed"]
+
+    @cached_property
+    def case_ids(self) -> list[str]:
+        """Which scan, by row."""
+        return self._column("case_id")
+
+    @cached_property
+    def subjects(self) -> list[str]:
+        """Which person, by row."""
+        return self._column("subject")
+
+    @cached_property
+    def copies(self) -> list[int]:
+        """0 for the scan itself, 1, 2, ... for augmented copies, by row."""
+        return read_numbers(self._datasets["copy"], self.path).tolist()
+
+    @cached_property
+    def splits(self) -> list[str]:
+        """Split, by row."""
+        return self._column("split")
+
+    @cached_property
+    def drawn(self) -> list[dict]:
+        """Drawn augmentation parameters, by row."""
+        return read_dicts(self._datasets["drawn"], self.path, is_drawn)
+
+    @cached_property
+    def sources(self) -> list[dict]:
+        """Paths, checksums, and the scan's grid and orientation, by row."""
+        return read_dicts(self._datasets["source"], self.path, is_source)
+
+    @cached_property
+    def extents(self) -> npt.NDArray[np.int64]:
+        """Box of the grid that the scan fills, by row, shape (N, 3, 2)."""
+        extents = read_numbers(self._datasets["extent"], self.path)
+        first, last = extents[..., 0], extents[..., 1]
+        if (first < 0).any() or (first >= last).any() or (last > self.shape).any():
+            raise DataError(
+                f"{self.path} must hold in `extent` boxes inside its grid. Received: "
+                f"{extents.min()} to {extents.max()} for {self.shape}"
+            )
+        return extents
+
+    @cached_property
+    def affines(self) -> npt.NDArray[np.float64]:
+        """Cube voxel to the scan's world in mm, by row, shape (N, 4, 4)."""
+        return read_numbers(self._datasets["affine"], self.path)
+
+    def rows(self, split: str | None = None, copy: int | None = None) -> list[int]:
+        """List the rows of a split, or of one copy number, or of both."""
+        if split is not None and split not in SPLITS:
+            raise ValueError(f"Split must be one of {SPLITS}. Received: {split}")
+        return [
+            row
+            for row in range(len(self))
+            if split in (None, self.splits[row]) and copy in (None, self.copies[row])
+        ]
+
+    def grid(self, row: int) -> Grid:
+        """Give the grid of a row in the world of its scan."""
+        try:
+            return Grid(self.shape, self.affines[row])
+        except ValueError as error:
+            raise DataError(
+                f"{self.path} must hold a grid in `affine` of row {row}: {error}"
+            ) from error
+
+    def image(
+        self, row: int, box: tuple[slice, slice, slice] | None = None
+    ) -> npt.NDArray[np.float16]:
+        """Read the image of a row, or a box of it; shape (I, J, K)."""
+        return self._read("image", row, box)
+
+    def label(
+        self, row: int, box: tuple[slice, slice, slice] | None = None
+    ) -> npt.NDArray[np.uint8]:
+        """Read the label map of a row, or a box of it; shape (I, J, K)."""
+        return self._read("label", row, box)
+
+    def _read(self, name: str, row: int, box: tuple | None) -> np.ndarray:
+        try:
+            return self._datasets[name][(row, *(box or (slice(None),) * 3))]
+        except OSError as error:
+            raise DataError(
+                f"{self.path} is damaged in `{name}` of row {row}: {error}"
+            ) from error
+        except MemoryError as error:
+            raise DataError(f"{self.path} needs more memory than there is.") from error

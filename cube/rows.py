@@ -1,0 +1,153 @@
+"""From a scan and its label map to a row of the cube: a pure function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from augment.compose import Compose, coordinate_map, generator_for, replay
+from augment.spatial import smallest_jacobian
+from cube.writer import Sample
+from system.errors import DataError
+from volumes.classes import classify_labels
+from volumes.geometry import Grid, canonical_grid
+from volumes.intensity import Intensity, measure_intensity
+from volumes.resample import (
+    filled_extent,
+    mapped_affine,
+    smooth_for,
+)
+
+LARGEST = float(np.finfo(np.float16).max)  # beyond it lies infinity
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What all rows of a cube have in common.
+
+    Args:
+        spacing: Of the cube, in mm.
+        shape: Of the cube, (I, J, K).
+        classes: Class of each label value, uint8, shape (65536,).
+        intensity: Mode of `measure_intensity`.
+        compose: The augmentation.
+        seed: The one seed.
+    """
+
+    spacing: tuple[float, float, float]
+    shape: tuple[int, int, int]
+    classes: npt.NDArray[np.uint8]
+    intensity: tuple
+    compose: Compose
+    seed: int
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A scan made ready: measured and smoothed once for all of its copies.
+
+    Args:
+        image: Voxels on the scanner's grid, finite.
+        label: Unsigned integers on the same grid.
+        grid: The scanner's grid.
+        recipe: What it is made ready for.
+    """
+
+    image: np.ndarray
+    label: np.ndarray
+    grid: Grid
+    recipe: Recipe
+
+    @cached_property
+    def intensity(self) -> Intensity:
+        """How the scan is normalised, from its own voxels."""
+        return measure_intensity(self.image, self.recipe.intensity)
+
+    @cached_property
+    def classified(self) -> npt.NDArray[np.uint8]:
+        """The class of each voxel."""
+        return classify_labels(self.label, self.recipe.classes)
+
+    @cached_property
+    def target(self) -> Grid:
+        """The cube's grid laid over the scan."""
+        return canonical_grid(self.grid, self.recipe.spacing, self.recipe.shape)
+
+    @cached_property
+    def smoothed(self) -> np.ndarray:
+        """The image, blurred where the cube is coarser."""
+        return smooth_for(self.image, self.grid, self.target)
+
+
+def draw_copy(
+    recipe: Recipe, case_id: str, copy: int
+) -> tuple[dict[str, Any], npt.NDArray[np.float64]]:
+    """Draw what a copy of a case gets; nothing for copy 0.
+
+    Returns:
+        The drawn values, and how output points are pulled, shape (3, 4). An
+        elastic entry also reports the smallest Jacobian determinant.
+    """
+    if copy == 0:
+        return {}, np.eye(3, 4)
+    drawn = recipe.compose.draw(generator_for(recipe.seed, case_id, copy))
+    through = coordinate_map(drawn, recipe.shape, recipe.spacing)
+    if through.control is not None:
+        smallest = smallest_jacobian(through.control, recipe.shape, recipe.spacing)
+        reported = {"smallest_jacobian": round(smallest, 3)}
+        drawn = {**drawn, "elastic": {**drawn["elastic"], **reported}}
+    return drawn, through.pull
+
+
+def make_sample(
+    scan: Scan, *, case_id: str, subject: str, split: str, source: dict, copy: int
+) -> Sample:
+    """Make one row of the cube: the scan itself, or one augmented copy.
+
+    Args:
+        scan: The scan, made ready.
+        case_id: Which scan; with the copy number and the recipe's seed it
+            decides what is drawn.
+        subject: Which person.
+        split: Which split.
+        source: Where the scan came from.
+        copy: 0 for the scan itself, 1, 2, ... for augmented copies.
+
+    Returns:
+        The row. It depends on the arguments and on nothing else.
+
+    Raises:
+        DataError: If the scan lies between the cube's voxels.
+    """
+    recipe, target = scan.recipe, scan.target
+    drawn, pull = draw_copy(recipe, case_id, copy)
+    extent = filled_extent(scan.grid, target, pull)
+    if np.any(extent[:, 0] >= extent[:, 1]):
+        raise DataError(
+            f"Case '{case_id}' must be thicker than a voxel of the cube. Received: "
+            f"{scan.grid}, for a cube of {recipe.spacing} mm"
+        )
+    image, label = replay(
+        drawn,
+        scan.smoothed,
+        scan.classified,
+        source=scan.grid,
+        target=target,
+        intensity=scan.intensity,
+    )
+    return Sample(
+        image=image.clip(-LARGEST, LARGEST).astype(np.float16),
+        label=label,
+        case_id=case_id,
+        subject=subject,
+        copy=copy,
+        split=split,
+        extent=extent,
+        affine=mapped_affine(target, pull),
+        drawn=drawn,
+        source=source,
+    )

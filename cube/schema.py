@@ -1,0 +1,286 @@
+"""What a cube must hold: names, kinds and shapes, all checked on opening.
+
+A cube comes from anywhere. What is checked here once is trusted behind it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from cube.hdf5 import own_dataset
+from cube.splits import SPLITS
+from system.errors import DataError
+from system.limits import MAX_LABEL, MAX_VOXELS, SPACING_RANGE
+from system.text import shown
+from volumes.intensity import is_mode
+
+FORMAT_VERSION = 1
+TEXT = h5py.string_dtype()
+VOXELS = {"image": np.float16, "label": np.uint8}
+# Row-wise datasets besides image and label: name, shape of a row, dtype.
+COLUMNS = (
+    ("case_id", (), TEXT),
+    ("subject", (), TEXT),
+    ("copy", (), np.int64),
+    ("split", (), TEXT),
+    ("extent", (3, 2), np.int64),
+    ("affine", (4, 4), np.float64),
+    ("drawn", (), TEXT),
+    ("source", (), TEXT),
+)
+ATTRIBUTES = (
+    *("spacing", "class_names", "label_values", "intensity", "arguments"),
+    "versions",
+)
+MAX_ROWS = 2**20
+MAX_NAME = 1000
+CANONICAL_AXIS = {"L": 0, "R": 0, "P": 1, "A": 1, "I": 2, "S": 2}
+
+
+def is_spacing(value: Sequence) -> bool:
+    """Tell whether these are three spacings in mm."""
+    low, high = SPACING_RANGE
+    return len(value) == 3 and all(low <= side <= high for side in value)
+
+
+def is_names(value: Sequence) -> bool:
+    """Tell whether these are names of two classes or more."""
+    return 2 <= len(value) <= 256 and all(isinstance(name, str) for name in value)
+
+
+def is_values(value: Sequence) -> bool:
+    """Tell whether these are the label values of each class."""
+    numbers = [number for values in value for number in values]
+    return all(isinstance(n, int) and 0 <= n <= MAX_LABEL for n in numbers)
+
+
+def is_source(value: dict) -> bool:
+    """Tell whether a row's source has what a cube is checked by."""
+    letters, spacing = value.get("orientation"), value.get("spacing")
+    return (
+        isinstance(value.get("content_checksum"), str)
+        and isinstance(spacing, list)
+        and all(isinstance(side, int | float) for side in spacing)
+        and is_spacing(spacing)
+        and isinstance(letters, str)
+        and len(letters) == 3
+        and {CANONICAL_AXIS.get(letter) for letter in letters} == {0, 1, 2}
+    )
+
+
+def is_drawn(value: dict) -> bool:
+    """Tell whether these are drawn parameters: figures, of a rescaling positive."""
+    try:
+        rescaling = np.broadcast_to(value.get("rescaling", 1.0), 3).astype(np.float64)
+    except (TypeError, ValueError):
+        return False
+    return bool((rescaling > 0).all()) and _is_figure(value)
+
+
+def _is_figure(value: object) -> bool:
+    """Tell whether this is a figure, a name, or lists and objects of these."""
+    if value is None or isinstance(value, str):
+        return True
+    if isinstance(value, dict):
+        return all(map(_is_figure, value.values()))
+    if isinstance(value, list) and any(isinstance(v, str | bool | dict) for v in value):
+        return all(map(_is_figure, value))
+    try:
+        return bool(np.isfinite(np.array(value, dtype=np.float64)).all())
+    except (TypeError, ValueError):
+        return False
+
+
+_IS_VALID: dict[str, Callable[[object], bool]] = {
+    "spacing": is_spacing,
+    "class_names": is_names,
+    "label_values": is_values,
+    "intensity": is_mode,
+    "arguments": lambda value: isinstance(value["seed"], int),
+    "versions": lambda value: isinstance(value, dict),
+}
+
+
+def check_version(file: h5py.File, path: Path) -> None:
+    """Refuse a file that is no cube, or one of another version.
+
+    Raises:
+        DataError: If it is one of these.
+    """
+    found = file.attrs.get("format_version")
+    if found is None:
+        raise DataError(f"{path} is HDF5 but no cube of makeCube.py.")
+    is_number = isinstance(found, int | np.integer)
+    if is_number and found > FORMAT_VERSION:
+        raise DataError(
+            f"{path} must have format version {FORMAT_VERSION}. Received: {found}, "
+            "from a newer makeCube.py; use the programs that came with it."
+        )
+    if not is_number or found != FORMAT_VERSION:
+        raise DataError(
+            f"{path} must have format version {FORMAT_VERSION}. Received: "
+            f"{shown(found)}. Build it again with makeCube.py."
+        )
+
+
+def read_layout(
+    file: h5py.File, path: Path
+) -> tuple[dict[str, object], dict[str, h5py.Dataset]]:
+    """Check all that a cube must hold, but for the voxels.
+
+    Args:
+        file: Open for reading.
+        path: Of the file, for messages.
+
+    Returns:
+        Attributes and datasets, by name.
+
+    Raises:
+        DataError: If something is missing, not finished, not what it must be, or
+            kept in another file.
+    """
+    check_version(file, path)
+    names = [*VOXELS, *(name for name, _, _ in COLUMNS)]
+    missing = sorted(set(names) - set(file))
+    missing += sorted({*ATTRIBUTES, "complete"} - set(file.attrs))
+    if missing:
+        raise DataError(f"{path} lacks {', '.join(missing)}.")
+    if not np.array_equal(file.attrs["complete"], True):
+        raise DataError(f"{path} was not finished. Build it again.")
+    datasets = {name: own_dataset(file, name, path) for name in names}
+    _check_shapes(datasets, path)
+    _check_storage(datasets, path)
+    attributes = {name: _attribute(file, name, path) for name in ATTRIBUTES}
+    if len(attributes["class_names"]) != len(attributes["label_values"]):
+        raise DataError(
+            f"{path} must have label values for each class. Received: "
+            f"{len(attributes['label_values'])} for {len(attributes['class_names'])}"
+        )
+    return attributes, datasets
+
+
+def _check_shapes(datasets: dict[str, h5py.Dataset], path: Path) -> None:
+    """Refuse datasets that do not fit together, or that no cube can have."""
+    shape = datasets["image"].shape
+    rows = shape[0] if len(shape) == 4 else 0
+    if not 1 <= rows <= MAX_ROWS or not 1 <= math.prod(shape[1:]) <= MAX_VOXELS:
+        raise DataError(
+            f"{path} must hold `image` as 1 to {MAX_ROWS} rows of at most {MAX_VOXELS} "
+            f"voxels. Received: shape {shape}"
+        )
+    expected = {name: (shape, np.dtype(kind)) for name, kind in VOXELS.items()}
+    for name, row, kind in COLUMNS:
+        expected[name] = ((rows, *row), np.dtype(kind))
+    for name, wanted in expected.items():
+        found = (datasets[name].shape, datasets[name].dtype)
+        is_text = h5py.check_string_dtype(found[1]) is not None
+        if found[0] != wanted[0] or (found[1] != wanted[1] and not is_text):
+            raise DataError(
+                f"{path} must hold `{name}` of shape and type {wanted}. "
+                f"Received: {found}"
+            )
+
+
+def _check_storage(datasets: dict[str, h5py.Dataset], path: Path) -> None:
+    """Refuse voxels that a small file only promises, or packs many rows in one piece.
+
+    Raises:
+        DataError: If they are stored otherwise than makeCube.py does.
+    """
+    slices = (1, 1, *datasets["image"].shape[2:])
+    for name in VOXELS:
+        if datasets[name].chunks != slices:
+            raise DataError(
+                f"{path} must hold `{name}` in chunks of {slices}. "
+                f"Received: {datasets[name].chunks}"
+            )
+    promised, stored = datasets["image"].nbytes, datasets["image"].id.get_storage_size()
+    if stored != promised:
+        raise DataError(
+            f"{path} must hold `image` whole and unpacked, {promised} bytes. "
+            f"Received: {stored}"
+        )
+
+
+def _attribute(file: h5py.File, name: str, path: Path) -> object:
+    """Parse an attribute, which is JSON."""
+    text = file.attrs[name]
+    try:
+        value = json.loads(text)
+        is_valid = _IS_VALID[name](value)
+    except (TypeError, ValueError, KeyError, RecursionError):
+        is_valid = False
+    if not is_valid:
+        raise DataError(f"{path} must hold a valid `{name}`. Received: {shown(text)}")
+    return value
+
+
+def read_numbers(dataset: h5py.Dataset, path: Path) -> np.ndarray:
+    """Read a column of numbers whole.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
+    return _read_column(dataset, dataset, path)
+
+
+def _read_column(dataset: h5py.Dataset, view: Sequence, path: Path) -> np.ndarray:
+    try:
+        return view[:]
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{path} is damaged in `{_name(dataset)}`: {error}") from error
+
+
+def _name(dataset: h5py.Dataset) -> str:
+    return dataset.name.removeprefix("/")
+
+
+def read_texts(dataset: h5py.Dataset, path: Path) -> list[str]:
+    """Read a column of text.
+
+    Raises:
+        DataError: If it cannot be read, or is of splits and names another.
+    """
+    texts = list(_read_column(dataset, dataset.asstr(), path))
+    longest = max(texts, key=len)
+    if _name(dataset) in ("case_id", "subject") and len(longest) > MAX_NAME:
+        raise DataError(
+            f"{path} must name cases and subjects in at most {MAX_NAME} letters. "
+            f"Received: {shown(longest)}"
+        )
+    unknown = set(texts) - set(SPLITS) if _name(dataset) == "split" else ()
+    if unknown:
+        raise DataError(
+            f"{path} must name the splits {', '.join(SPLITS)}. Received: "
+            f"{shown(sorted(unknown))}"
+        )
+    return texts
+
+
+def read_dicts(
+    dataset: h5py.Dataset, path: Path, is_valid: Callable[[dict], bool]
+) -> list[dict]:
+    """Read a column of JSON objects.
+
+    Raises:
+        DataError: If one is none, or is not valid.
+    """
+    found = []
+    for row, text in enumerate(read_texts(dataset, path)):
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict) or not is_valid(value):
+            raise DataError(
+                f"{path} must hold a valid JSON object in `{_name(dataset)}` "
+                f"of row {row}. Received: {shown(text)}"
+            )
+        found.append(value)
+    return found

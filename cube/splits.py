@@ -1,0 +1,88 @@
+"""Dividing subjects, never scans, into train, validation and test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from system.errors import UsageError
+
+SPLITS = ("train", "validation", "test")
+
+
+def split_subjects(
+    subjects: Sequence[str], *, validation: float, test: float, seed: int
+) -> dict[str, str]:
+    """Assign each subject to one split at random.
+
+    The same subjects with the same seed get the same splits, in whatever order
+    and however often they are named.
+
+    Args:
+        subjects: One name per scan; repeats are one subject.
+        validation: Share of the subjects, in [0, 1].
+        test: Share of the subjects, in [0, 1].
+        seed: Of the shuffle.
+
+    Returns:
+        Split of each subject. A share above 0 gets at least one subject.
+
+    Raises:
+        UsageError: If nobody is left to train on and the shares are below 1, or
+            there are too few subjects for both.
+    """
+    names = sorted(set(subjects))
+    counts = [
+        max(1, round(share * len(names))) if share > 0 else 0
+        for share in (validation, test)
+    ]
+    # Nobody to train on is right where it was asked for: a cube to test with.
+    room = len(names) if validation + test > 1 - 1e-9 else len(names) - 1
+    if 0 < validation < 1 and abs(validation + test - 1) < 1e-9:
+        counts[1] = max(1, len(names) - counts[0])  # each rounded, they may not fit
+    if sum(counts) > room:
+        raise UsageError(
+            "At least one subject must be left to train on, unless the shares of "
+            "validation and test come to 1. Received: "
+            f"{len(names)} subjects, of which {counts[0]} for validation and "
+            f"{counts[1]} for test; --validation 0 or --test 0 asks for none."
+        )
+    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    shuffled = [names[index] for index in rng.permutation(len(names))]
+    bounds = np.cumsum([0, *counts])
+    splits = dict.fromkeys(names, "train")
+    for split, first, last in zip(SPLITS[1:], bounds, bounds[1:], strict=False):
+        splits.update(dict.fromkeys(shuffled[first:last], split))
+    return splits
+
+
+def assign_splits(
+    subjects: Sequence[str],
+    given: Sequence[str | None],
+    *,
+    validation: float,
+    test: float,
+    seed: int,
+) -> list[str]:
+    """Give every case its split: the pair list's own, or a drawn one.
+
+    Args:
+        subjects: Of each case.
+        given: The list's split of each case, or None.
+        validation: Share of the subjects, where the list gives none.
+        test: Share of the subjects, where the list gives none.
+        seed: Of the shuffle.
+
+    Raises:
+        UsageError: If only some cases have a split.
+    """
+    if all(split is None for split in given):
+        drawn = split_subjects(subjects, validation=validation, test=test, seed=seed)
+        return [drawn[subject] for subject in subjects]
+    if None in given:
+        raise UsageError(
+            "The pair list must give a split to every case or to none. Received: "
+            f"{given.count(None)} of {len(given)} cases without a split."
+        )
+    return list(given)

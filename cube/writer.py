@@ -1,0 +1,151 @@
+"""Writing a cube: row by row, or many rows at once from cubes that are its parts."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from cube.hdf5 import NewFile
+from cube.reader import Cube
+from cube.schema import COLUMNS, FORMAT_VERSION, TEXT
+from system.errors import DataError
+
+MADE_WITH = ("numpy", "scipy", "numba", "h5py", "pynrrd", "nibabel")
+BYTES_PER_VOXEL = np.dtype(np.float16).itemsize + np.dtype(np.uint8).itemsize
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row of the cube.
+
+    Args:
+        image: Normalised intensity, float16, shape (I, J, K).
+        label: Classes, uint8, shape (I, J, K).
+        case_id: Which scan.
+        subject: Which person.
+        copy: 0 for the scan itself, 1, 2, ... for augmented copies.
+        split: "train", "validation" or "test".
+        extent: Box of the grid that the scan fills, first and one-past-last
+            index along each axis, shape (3, 2).
+        affine: Cube voxel to the scan's world in mm, shape (4, 4).
+        drawn: The drawn augmentation parameters; empty for the scan itself.
+        source: Paths, checksums, and the scan's grid and orientation.
+    """
+
+    image: npt.NDArray[np.float16]
+    label: npt.NDArray[np.uint8]
+    case_id: str
+    subject: str
+    copy: int
+    split: str
+    extent: npt.NDArray[np.int64]
+    affine: npt.NDArray[np.float64]
+    drawn: dict
+    source: dict
+
+
+def _json(value: object) -> str:
+    return json.dumps(value)  # in order: a chain is replayed as it was drawn
+
+
+class CubeWriter:
+    """Write a new cube, row by row, in order.
+
+    Args:
+        path: File to write. The caller gives a temporary name and renames it.
+        shape: Grid of every row, (I, J, K).
+        num_rows: How many rows will follow.
+        attributes: Spacing in mm, class names (background first), the label
+            values behind each class, the intensity mode and the arguments, all
+            JSON-safe. The versions of packages are added.
+    """
+
+    def __init__(
+        self, path: Path, *, shape: Sequence[int], num_rows: int, attributes: dict
+    ):
+        self._disk = NewFile(path)
+        self._file = h5py.File(self._disk, "w", track_order=False)
+        self._num_rows, self._next = num_rows, 0
+        self._file.attrs["format_version"] = FORMAT_VERSION
+        self._file.attrs["complete"] = False
+        versions = {name: importlib.metadata.version(name) for name in MADE_WITH}
+        for name, value in {**attributes, "versions": versions}.items():
+            self._file.attrs[name] = _json(value)
+        # A chunk is a sagittal slice: UNet-2D reads one, UNet-3D a few. Noise hardly
+        # packs, and unpacking it costs every training step; a label map packs to
+        # a hundredth, in no time (benchmarks/cube.py). Not by LZF: that reads memory
+        # that nobody set, and the same rows differ by a few bytes now and then.
+        chunks = (1, 1, *shape[1:])
+        size = (num_rows, *shape)
+        self._file.create_dataset("image", size, np.float16, chunks=chunks)
+        self._file.create_dataset(
+            "label",
+            size,
+            np.uint8,
+            chunks=chunks,
+            compression="gzip",
+            compression_opts=1,
+        )
+        for name, row, dtype in COLUMNS:
+            self._file.create_dataset(name, (num_rows, *row), dtype)
+
+    def add(self, sample: Sample) -> None:
+        """Write the next row."""
+        row = self._next
+        with self._disk.telling():
+            self._file["image"][row] = sample.image
+            self._file["label"][row] = sample.label
+            for name, _, dtype in COLUMNS:
+                value = getattr(sample, name)
+                text = dtype is TEXT and not isinstance(value, str)
+                self._file[name][row] = _json(value) if text else value
+        self._next += 1
+
+    def add_rows(self, cube: Cube) -> None:
+        """Take over every row of another cube, as it is packed.
+
+        Raises:
+            DataError: If its rows are of another shape or stored otherwise.
+        """
+        first, end = self._next, self._next + len(cube)
+        with self._disk.telling():
+            for name in ("image", "label"):
+                source, target = cube.dataset(name), self._file[name]
+                if _storage(source) != _storage(target):
+                    raise DataError(
+                        f"{cube.path} must store its rows as this version does. "
+                        f"Received: {_storage(source)} and not {_storage(target)}"
+                    )
+                sides = zip(source.shape, source.chunks, strict=True)
+                for row, *place in product(*(range(0, *side) for side in sides)):
+                    mask, packed = source.id.read_direct_chunk((row, *place))
+                    target.id.write_direct_chunk((first + row, *place), packed, mask)
+            for name, _, _ in COLUMNS:
+                self._file[name][first:end] = cube.dataset(name)[:]
+        self._next = end
+
+    def __enter__(self) -> CubeWriter:
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        if kind is None and self._next == self._num_rows:
+            self._file.attrs["complete"] = True
+        with self._disk.telling() if kind is None else suppress(Exception):
+            self._file.close()
+        self._disk.close()
+
+
+def _storage(dataset: h5py.Dataset) -> tuple:
+    """Tell what must be the same for packed chunks to be taken over."""
+    filters = dataset.id.get_create_plist()
+    packing = [filters.get_filter(place) for place in range(filters.get_nfilters())]
+    return dataset.shape[1:], dataset.dtype, dataset.chunks, packing

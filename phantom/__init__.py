@@ -1,0 +1,1 @@
+"""The synthetic spine: made-up scans with exact label maps."""

@@ -1,0 +1,72 @@
+"""One network's run: train, test, score, and leave everything in the folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cube.folds import describe_splits, open_cube, record_splits
+from evaluation.architecture import draw_architecture
+from evaluation.curves import draw_curves
+from evaluation.provenance import commit, package_versions
+from evaluation.score_file import write_scores
+from evaluation.tables import format_summary, summarize
+from models.device import find_device, peak_memory_mib
+from models.options import Request, obtain_network
+from models.train_run import check_resumed, fit
+from runs.folder import CONFIG_NAME, TITLES, write_json
+from runs.testing import check_sources, predict_test_cases
+
+
+def run_network(
+    request: Request, cube_path: Path, run: Path, arguments: dict, *, require_gpu: bool
+) -> None:
+    """Train a network on a cube, predict and score the cube's test cases.
+
+    Args:
+        request: Which network, and how to train it.
+        cube_path: The cube.
+        run: The run folder, there already.
+        arguments: The command line, for the record.
+        require_gpu: Whether to refuse to run on a CPU.
+
+    Raises:
+        DataError: If the cube, its scans or the request cannot be used.
+    """
+    title = TITLES[request.model]
+    device = find_device(require_gpu=require_gpu)
+    print(f"{title} on {device}", flush=True)
+    with open_cube(cube_path, request.fold, request.folds) as cube:
+        splits = record_splits(cube)
+        if request.fold is not None:
+            print(describe_splits(splits), flush=True)
+        network, traits = obtain_network(request, cube)
+        check_sources(cube)
+        check_resumed(request, traits, run)
+        about = {
+            "arguments": arguments,
+            "device": device,
+            "versions": package_versions(),
+            "commit": commit(),
+            "cube_checksum": cube.checksum,
+        }
+        write_json(run / CONFIG_NAME, about)
+        write_json(run / "splits.json", splits)
+        fitted = fit(request, cube, run, network, traits)
+        draw_architecture(fitted.layout, title, run / "architecture.png")
+        if fitted.history:
+            draw_curves({title: fitted.history}, run / "curves.png")
+        tested = predict_test_cases(fitted.network, fitted.traits, cube, run)
+    write_scores(run / "scores.csv", tested.scores)
+    summary = summarize(tested.scores)
+    costs = {
+        "parameters": fitted.network.count_params(),
+        "training_minutes": fitted.minutes,
+        "seconds_per_scan": tested.seconds_per_scan,
+        "peak_memory_mib": max(peak_memory_mib(), fitted.peak_mib),
+    }
+    write_json(run / "summary.json", {"scores": summary, "costs": costs})
+    if tested.scores:
+        print(f"{title} on the test cases, on each scan's own grid")
+        print(format_summary(summary))
+    else:
+        print("The cube has no test case, so nothing was scored.")

@@ -1,0 +1,1 @@
+"""Errors, limits, exit codes, whole-file writes and processes; nothing of scans."""

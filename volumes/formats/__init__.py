@@ -1,0 +1,1 @@
+"""Reading and writing NRRD and NIfTI, trusting no file."""

@@ -1,0 +1,200 @@
+"""The header of an NRRD file, checked: what a scalar 3-D volume must say of itself.
+
+Reference:
+    [NRRD format](https://teem.sourceforge.net/nrrd/format.html).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from system.errors import DataError
+from system.limits import MAX_VOXELS
+from system.text import shorten, shown
+from volumes.formats.nrrd_lines import FIELDS, parse_field, read_lines
+
+# What a file's x, y, z are multiplied by to become right, anterior, superior.
+SPACE_SIGNS = {
+    "left-posterior-superior": (-1.0, -1.0, 1.0),
+    "right-anterior-superior": (1.0, 1.0, 1.0),
+    "left-anterior-superior": (-1.0, 1.0, 1.0),
+}
+SPACE_NAMES = {
+    "lps": "left-posterior-superior",
+    "ras": "right-anterior-superior",
+    "las": "left-anterior-superior",
+    **{name: name for name in SPACE_SIGNS},
+}
+DEFAULT_SPACE = "left-posterior-superior"
+UNPLACED_SPACES = ("scanner-xyz", "3d-right-handed", "3d-left-handed")
+
+_REQUIRED = ("type", "dimension", "sizes", "encoding")
+_SCALAR_KINDS = ("domain", "space", "none", "???")
+
+_TYPES = {
+    "i1": "signed char|int8|int8_t",
+    "u1": "uchar|unsigned char|uint8|uint8_t",
+    "i2": "short|short int|signed short|signed short int|int16|int16_t",
+    "u2": "ushort|unsigned short|unsigned short int|uint16|uint16_t",
+    "i4": "int|signed int|int32|int32_t",
+    "u4": "uint|unsigned int|uint32|uint32_t",
+    "i8": "longlong|long long|long long int|signed long long"
+    "|signed long long int|int64|int64_t",
+    "u8": "ulonglong|unsigned long long|unsigned long long int|uint64|uint64_t",
+    "f4": "float",
+    "f8": "double",
+}
+_CODES = {name: code for code, names in _TYPES.items() for name in names.split("|")}
+_TEXT_ENCODINGS = ("ascii", "text", "txt")
+
+
+@dataclass(frozen=True)
+class NrrdHeader:
+    """A header that was read and checked.
+
+    Args:
+        path: The file it stands in.
+        text: Fields by their full lower-case names, and key/value pairs.
+        fields: The fields that matter here, parsed.
+        data_path: The file the voxels stand in, `path` itself if attached.
+        data_offset: Where in `data_path` to begin, before lines and bytes are
+            skipped.
+    """
+
+    path: Path
+    text: dict[str, str]
+    fields: dict[str, Any]
+    data_path: Path
+    data_offset: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of voxels along I, J, K."""
+        return tuple(self.fields["sizes"])
+
+    @property
+    def encoding(self) -> str:
+        """The encoding's name in lower case."""
+        return self.fields["encoding"].lower()
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of a stored voxel, byte order included."""
+        code = _CODES.get(self.fields["type"].lower())
+        if code is None:
+            raise self.fault("type", "must be an integer or float type of 8 to 64 bits")
+        if code.endswith("1") or self.encoding in _TEXT_ENCODINGS:
+            return np.dtype(code)
+        order = {"little": "<", "big": ">"}.get(self.fields.get("endian", "").lower())
+        if order is None:
+            raise self.fault("endian", 'must be "little" or "big"')
+        return np.dtype(order + code)
+
+    def fault(self, field: str, demand: str) -> DataError:
+        """Build the error that names a field and what it holds."""
+        received = shown(self.text[field]) if field in self.text else "no such field"
+        return DataError(f"{self.path}: field '{field}' {demand}. Received: {received}")
+
+
+def check_is_file(path: Path) -> None:
+    """Refuse a path that is missing, a folder, or another thing than a file.
+
+    Raises:
+        DataError: If it is one of these.
+    """
+    if not os.path.isfile(path):
+        kind = "not a regular file" if os.path.exists(path) else "no such file"
+        raise DataError(f"{path}: must be a file that exists. Received: {kind}")
+
+
+def read_header(path: Path, max_voxels: int = MAX_VOXELS) -> NrrdHeader:
+    """Read and check the header of a scalar 3-D NRRD file.
+
+    Args:
+        path: The file.
+        max_voxels: How many its sizes may promise.
+
+    Raises:
+        DataError: If the file is no NRRD file, not scalar and 3-D, or asks for
+            something that cannot be read, naming the field.
+    """
+    check_is_file(path)
+    try:
+        with path.open("rb") as stream:
+            fields, pairs = read_lines(stream, path)
+            offset = stream.tell()
+    except OSError as error:
+        raise DataError(f"{path}: could not be read: {error}") from error
+    text = {**pairs, **fields}
+    for name in _REQUIRED:
+        if name not in fields:
+            raise DataError(f"{path}: field '{name}' must be given. Received: none")
+    parsed = {
+        name: parse_field(name, fields[name], path) for name in FIELDS if name in fields
+    }
+    header = NrrdHeader(path, text, parsed, path, offset)
+    if "data file" in parsed:
+        header = NrrdHeader(path, text, parsed, _data_path(header), 0)
+    _check_scalar_volume(header, max_voxels)
+    return header
+
+
+def _data_path(header: NrrdHeader) -> Path:
+    """Find the detached data file, which must lie in or below the header's folder."""
+    name = header.fields["data file"]
+    folder = Path(os.path.realpath(header.path.parent))
+    relative = Path(name)
+    demand = "must name a file in the header's own folder or below it"
+    if relative.is_absolute() or ".." in relative.parts:
+        raise header.fault("data file", demand)
+    try:
+        target = Path(os.path.realpath(folder / relative))
+    except ValueError as error:  # a name with a zero byte
+        raise header.fault("data file", demand) from error
+    if not target.is_relative_to(folder):
+        raise header.fault("data file", f"{demand}, not a link that leaves it")
+    if not os.path.exists(target):
+        raise header.fault("data file", "must name a file that exists")
+    if not os.path.isfile(target):
+        raise header.fault("data file", "must name a regular file")
+    return target
+
+
+def _check_scalar_volume(header: NrrdHeader, max_voxels: int) -> None:
+    """Refuse what is not a scalar 3-D volume of a readable size and type."""
+    sides = header.fields["sizes"]
+    kinds = [kind.lower() for kind in header.fields.get("kinds", [])]
+    dimension = header.fields["dimension"]
+    if dimension != len(sides):
+        raise header.fault("sizes", f"must hold dimension = {dimension} numbers")
+    if kinds and dimension != len(kinds):
+        raise header.fault("kinds", f"must hold dimension = {dimension} words")
+    if len(sides) == 4 and kinds[:1] == ["list"]:
+        raise header.fault(
+            "kinds",
+            f"must describe one scalar 3-D volume; this file holds {sides[0]} layers "
+            "(a segmentation whose segments overlap, or a list of volumes), and one "
+            "label map cannot hold two labels in a voxel. For a segmentation: remove "
+            "the overlap in 3D Slicer and save again",
+        )
+    what = f"{dimension}-D data of sizes {' x '.join(map(str, sides))}"
+    if kinds:
+        what += f" and kinds {', '.join(header.fields['kinds'])}"
+    if dimension != 3 or not set(kinds) <= set(_SCALAR_KINDS):
+        raise DataError(
+            f"{header.path}: must be a scalar 3-D volume (fields 'dimension', 'kinds')."
+            f" Received: {shorten(what)}"
+        )
+    if min(sides) < 1 or math.prod(sides) > max_voxels:
+        raise header.fault(
+            "sizes",
+            f"must be positive and at most {max_voxels} voxels together, which "
+            "--max-voxels raises",
+        )
+    header.dtype  # noqa: B018 - refuses an unknown type or byte order

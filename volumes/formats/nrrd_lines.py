@@ -1,0 +1,135 @@
+"""The lines of an NRRD header, and the values in them.
+
+pynrrd parses the values, one field at a time, so that an error can name its
+field. The lines are gathered here, because pynrrd takes a key/value pair such
+as `byte skip:= -1` for a field, drops letters beyond ASCII, and stumbles over
+lists of data files.
+
+Reference:
+    [NRRD format](https://teem.sourceforge.net/nrrd/format.html).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import nrrd
+
+from system.errors import DataError
+from system.text import shorten, shown
+
+# Of the headers of other programs that were seen, the longest has 40 kB.
+MAX_HEADER_BYTES = 2**20
+
+FIELDS = (
+    *("type", "dimension", "sizes", "encoding", "endian", "kinds", "data file"),
+    *("line skip", "byte skip", "space", "space dimension", "space directions"),
+    *("space origin", "space units", "spacings", "measurement frame"),
+)
+# The format allows some names without their space, and either case.
+FIELD_NAMES = {
+    **{name.replace(" ", ""): name for name in FIELDS},
+    **{name: name for name in FIELDS},
+}
+_INTEGERS = ("dimension", "sizes", "line skip", "byte skip", "space dimension")
+
+
+def read_lines(stream: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Gather fields and key/value pairs up to the first empty line.
+
+    A pair that bears the name of a field is left out: it is no field, neither
+    here nor in a file that takes over what this header says.
+
+    Raises:
+        DataError: If the lines are no header, or the header is too long.
+    """
+    magic = stream.readline(80)
+    if not re.fullmatch(rb"NRRD000[1-5]", magic.rstrip()):
+        raise DataError(
+            f"{path}: an NRRD file must begin with NRRD0001 to NRRD0005. "
+            f"Received: {magic[:16]!r}"
+        )
+    fields: dict[str, str] = {}
+    pairs: dict[str, str] = {}
+    while line := stream.readline(MAX_HEADER_BYTES).rstrip():
+        if stream.tell() > MAX_HEADER_BYTES:
+            raise DataError(
+                f"{path}: the header must end with an empty line within "
+                f"{MAX_HEADER_BYTES} bytes. Received: none"
+            )
+        if line.startswith(b"#"):
+            continue
+        match = re.fullmatch(r"([^:]+):(=?)(.*)", line.decode("utf-8", "replace"))
+        if match is None:
+            raise DataError(
+                f'{path}: each header line must read "field: value" or '
+                f'"key:=value". Received: {line[:60]!r}'
+            )
+        name, is_pair, value = match[1].strip(), match[2], match[3].strip()
+        if is_pair:
+            if name.lower() not in FIELD_NAMES:
+                pairs[name] = re.sub(r"\\([\\n])", _unescape, value)
+            continue
+        name = FIELD_NAMES.get(name.lower(), name)
+        if name in fields:
+            raise DataError(
+                f"{path}: field '{shorten(name)}' must be given once. "
+                f"Received: {shown(fields[name])} and {shown(value)}"
+            )
+        fields[name] = value
+        if name == "data file" and _names_several_files(value):
+            raise DataError(
+                f"{path}: field 'data file' must name one file; data spread over "
+                f"several files (LIST or a numbered pattern) are not read. "
+                f"Received: {shown(value)}"
+            )
+    return fields, pairs
+
+
+def _names_several_files(value: str) -> bool:
+    """Tell a list, or a numbered pattern with its first, last and step."""
+    if re.fullmatch(r"LIST( \d+)?", value):
+        return True
+    words = value.split()
+    numbers = [word for word in words[-3:] if re.fullmatch(r"-?\d+", word)]
+    return "%" in value and len(words) > 3 and len(numbers) == 3
+
+
+def _unescape(match: re.Match[str]) -> str:
+    return "\n" if match[1] == "n" else match[1]
+
+
+def parse_field(name: str, value: str, path: Path) -> Any:
+    """Parse one field: whole numbers here, the rest by pynrrd.
+
+    Raises:
+        DataError: If the value is not of the field's kind.
+    """
+    if name in _INTEGERS:
+        words = value.split()
+        if not words or not all(re.fullmatch(r"[-+]?\d{1,18}", word) for word in words):
+            raise DataError(
+                f"{path}: field '{name}' must hold integers. Received: {shown(value)}"
+            )
+        numbers = [int(word) for word in words]
+        if name == "sizes":
+            return numbers
+        if len(numbers) > 1:
+            raise DataError(
+                f"{path}: field '{name}' must hold one integer. "
+                f"Received: {shown(value)}"
+            )
+        return numbers[0]
+    # A writer may put blanks inside the parentheses of a vector; pynrrd may not.
+    tight = " ".join(value.split())
+    for blank, none in ((" ,", ","), (", ", ","), ("( ", "("), (" )", ")")):
+        tight = tight.replace(blank, none)
+    try:
+        return nrrd.read_header(["NRRD0005", f"{name}: {tight}"])[name]
+    except (nrrd.NRRDError, ValueError, OverflowError, TypeError, IndexError) as error:
+        raise DataError(
+            f"{path}: field '{name}' could not be parsed ({shorten(str(error))}). "
+            f"Received: {shown(value)}"
+        ) from error
