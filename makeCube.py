@@ -154,26 +154,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Survey every case, plan the cube, make it, and say what is in it."""
     args = vars(parse_args(argv))
     # Late, so that --help and a wrong flag answer at once.
-    from cube import build as making
-    from cube import plan as building
+    from cube.build import describe_cube, write_cube
     from cube.pairs import read_pairs
+    from cube.plan import check_inputs, check_output, describe_plan, plan_cube
+    from cube.survey import survey_cases
 
     output, skip = args["output"], args["on_error"] == "skip"
     way = {"force": args["force"], "resume": args["resume"]}
-    building.check_output(output, **way)
+    check_output(output, **way)
     compose = choose_augmentation(args)
     pairs = read_pairs(args["pairs"], may_be_missing=skip)
-    building.check_inputs(output, args["pairs"], pairs)
-    facts, left_out = building.survey_cases(
+    check_inputs(output, args["pairs"], pairs)
+    facts, left_out = survey_cases(
         pairs, args["workers"], args["max_voxels"], skip=skip
     )
     for fault in left_out.values():
         print(f"left out  {fault}", file=sys.stderr)
-    plan = building.plan_cube(facts, args, compose, output, left_out)
-    print(building.describe_plan(plan, output))
+    plan = plan_cube(facts, args, compose, output, left_out)
+    print(describe_plan(plan, output))
     content = {name: args[name] for name in DECIDE_CONTENT}
-    made = making.write_cube(output, plan, content, **way, skip=skip)
-    print(making.describe_cube(plan, output, made))
+    made = write_cube(output, plan, content, **way, skip=skip)
+    print(describe_cube(plan, output, made))
     return 0
 
 

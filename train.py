@@ -21,8 +21,8 @@ from runs.folder import (
     prepared_run,
     write_json,
 )
-from system.apart import run_apart
 from system.errors import DataError
+from system.processes import run_apart
 from system.shell import script
 
 NETWORKS = tuple(TITLES)

@@ -36,10 +36,11 @@ from augment.compose import apply_grey, coordinate_map
 from benchmarks import ancestor, storage, timing
 from benchmarks.memory import memory_rows
 from benchmarks.timing import Row, compare, milliseconds, verdict
-from cube import build as making
-from cube import plan as building
+from cube.build import write_cube
 from cube.pairs import read_pairs
+from cube.plan import Plan, plan_cube
 from cube.rows import Scan, draw_copy, make_sample
+from cube.survey import survey_cases
 from cube.writer import CubeWriter
 from phantom import __main__ as phantom
 from system.text import format_table
@@ -67,16 +68,16 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def plan_for(pairs: Path, output: Path, *, copies: int, flags=FLAGS) -> building.Plan:
+def plan_for(pairs: Path, output: Path, *, copies: int, flags=FLAGS) -> Plan:
     """Plan a cube as makeCube.py does."""
     args = vars(
         makeCube.parse_args(
             [str(pairs), "--output", str(output), "--copies", str(copies), *flags]
         )
     )
-    facts, _ = building.survey_cases(read_pairs(pairs), 1)
+    facts, _ = survey_cases(read_pairs(pairs), 1)
     compose = makeCube.choose_augmentation(args)
-    return replace(building.plan_cube(facts, args, compose, output), workers=1)
+    return replace(plan_cube(facts, args, compose, output), workers=1)
 
 
 @dataclass
@@ -94,7 +95,7 @@ class Clock:
         self.last = now
 
 
-def make_rows(plan: building.Plan, clock: Clock) -> Iterator:
+def make_rows(plan: Plan, clock: Clock) -> Iterator:
     """Make every row of a plan step by step, as `make_sample` does at once."""
     for fact, copies in zip(plan.facts, plan.copies, strict=True):
         clock.note(None)
@@ -138,7 +139,7 @@ def make_row(scan: Scan, case_id: str, copy: int, clock: Clock):
     return sample
 
 
-def time_phases(plan: building.Plan, folder: Path) -> tuple[dict[str, float], list]:
+def time_phases(plan: Plan, folder: Path) -> tuple[dict[str, float], list]:
     """Time each phase, in seconds a row.
 
     Compressing is what writing with the cube's own storage takes longer than
@@ -173,7 +174,7 @@ def time_phases(plan: building.Plan, folder: Path) -> tuple[dict[str, float], li
     return spent, kept
 
 
-def phase_rows(plan: building.Plan, folder: Path, turns: int) -> tuple[list[Row], list]:
+def phase_rows(plan: Plan, folder: Path, turns: int) -> tuple[list[Row], list]:
     """Time the phases, print them, and give the rows."""
     time_phases(replace(plan, facts=plan.facts[:1], copies=(1,)), folder)
     found = [time_phases(plan, folder) for _ in range(turns)]
@@ -224,7 +225,7 @@ def storage_rows(samples: list, folder: Path, turns: int) -> list[Row]:
     return rows
 
 
-def ancestor_rows(plan: building.Plan, spent: float, folder: Path) -> list[Row]:
+def ancestor_rows(plan: Plan, spent: float, folder: Path) -> list[Row]:
     """Time the way of 2020 on the first cases, a row."""
     files = [(fact.pair.image, fact.pair.label) for fact in plan.facts]
     if any(path.suffix != ".nrrd" for pair in files for path in pair):
@@ -240,7 +241,7 @@ def ancestor_rows(plan: building.Plan, spent: float, folder: Path) -> list[Row]:
     return [row]
 
 
-def worker_rows(plan: building.Plan, folder: Path, turns: int, least: int) -> list[Row]:
+def worker_rows(plan: Plan, folder: Path, turns: int, least: int) -> list[Row]:
     """Time a whole cube by one worker and by two, the start of the pool included.
 
     Each worker has one thread, so that two have twice what one has. The cases are
@@ -260,7 +261,7 @@ def worker_rows(plan: building.Plan, folder: Path, turns: int, least: int) -> li
             work = replace(plan, workers=workers)
             output = folder / f"workers{workers}.h5"
             built = (output, work, {"seed": 0})
-            build = partial(timing.quietly, making.write_cube, *built)
+            build = partial(timing.quietly, write_cube, *built)
             numba.set_num_threads(1)  # of one worker, which is this process
             times.append(timing.timed(build))
             numba.set_num_threads(threads)

@@ -53,7 +53,7 @@ def training_rows(*, quick: bool) -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         scans, cube = folder / "scans", folder / "cube.h5"
-        call("-m", "phantom.__main__", scans, "--cases", 2 if quick else 6)
+        call("-m", "phantom", scans, "--cases", 2 if quick else 6)
         call("makeCube.py", scans / "pairs.txt", "--output", cube, *CUBE_FLAGS)
         for model, steps in STEPS.items():
             for augment in ("stored",) if quick else ("stored", "online"):

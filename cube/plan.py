@@ -5,33 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from operator import attrgetter
 from pathlib import Path
+
+import numpy as np
 
 from augment.compose import Compose
 from cube.pairs import Pair
 from cube.partial_build import Parts
+from cube.resources import Needs, check_needs, foresee, free_disk
 from cube.rows import Recipe
 from cube.splits import assign_splits
-from cube.survey import (
-    Facts,
-    Needs,
-    check_duplicates,
-    check_needs,
-    choose_shape,
-    choose_spacing,
-    foresee,
-    free_disk,
-    spacing_for_side,
-    survey,
-)
+from cube.survey import Facts, check_duplicates
 from system.atomic import require_folder
 from system.errors import DataError, UsageError
-from system.limits import MAX_LENGTH, MAX_VOXELS, SPACING_RANGE
-from system.processes import map_cases
+from system.limits import MAX_LENGTH, SPACING_RANGE
 from system.text import format_bytes
 from volumes.classes import Classes, choose_classes
+from volumes.geometry import (
+    Grid,
+    canonical_grid,
+    canonical_spacing,
+)
+from volumes.pooling import pooling_sizes
 
 MOST_COARSER = 1000  # times; the blur before it takes as many voxels
 
@@ -64,50 +59,6 @@ class Plan:
     def num_rows(self) -> int:
         """Scans and copies together."""
         return len(self.facts) + sum(self.copies)
-
-
-def _survey_or_fault(pair: Pair, max_voxels: int) -> Facts | DataError:
-    try:
-        return survey(pair, max_voxels)
-    except DataError as error:
-        return error
-    except MemoryError:
-        return DataError(f"Case '{pair.case_id}' needs more memory than there is.")
-
-
-def survey_cases(
-    pairs: Sequence[Pair],
-    workers: int,
-    max_voxels: int = MAX_VOXELS,
-    *,
-    skip: bool = False,
-) -> tuple[tuple[Facts, ...], dict[str, str]]:
-    """Look at every case before any is made, so that no hour is lost to line 40.
-
-    Args:
-        pairs: The pair list.
-        workers: Processes, at most.
-        max_voxels: What a header may promise.
-        skip: Whether to leave out cases that cannot be used.
-
-    Returns:
-        What is known of each case, and why the others were left out.
-
-    Raises:
-        DataError: If any case cannot be used, or none can; all are named.
-    """
-    # A pool of processes takes seconds to start; few cases are read sooner.
-    workers = min(workers, len(pairs) // 8)
-    look = partial(_survey_or_fault, max_voxels=max_voxels)
-    found = list(map_cases(look, pairs, workers, name=attrgetter("case_id")))
-    faults = {
-        pair.case_id: str(fact)
-        for pair, fact in zip(pairs, found, strict=True)
-        if isinstance(fact, DataError)
-    }
-    if faults and (not skip or len(faults) == len(pairs)):
-        raise DataError("\n".join(faults.values()))
-    return tuple(fact for fact in found if isinstance(fact, Facts)), faults
 
 
 def check_spacing(
@@ -263,3 +214,36 @@ def describe_plan(plan: Plan, output: Path) -> str:
     for note, cases in notes.items():
         lines.append(f"note      {note} ({len(cases)} cases, {cases[0]} the first)")
     return "\n".join(lines)
+
+
+def choose_spacing(grids: Sequence[Grid]) -> tuple[float, float, float]:
+    """Take the median spacing of the scans, and the finest two axes as equal.
+
+    Returns:
+        Spacing in mm along right, anterior, superior; the finest two are both
+        the smaller of their medians.
+    """
+    median = np.median([canonical_spacing(grid) for grid in grids], axis=0)
+    order = np.argsort(median, kind="stable")
+    median[order[1]] = median[order[0]]
+    return tuple(float(f"{value:.4g}") for value in median)
+
+
+def spacing_for_side(grids: Sequence[Grid], side: int) -> tuple[float, float, float]:
+    """Choose one isotropic spacing so that the longest scan fits `side` voxels."""
+    longest = max(max(np.array(grid.shape) * np.array(grid.spacing)) for grid in grids)
+    return (float(longest / side),) * 3
+
+
+def choose_shape(
+    grids: Sequence[Grid], spacing: Sequence[float], depth: int = 4
+) -> tuple[int, int, int]:
+    """Take what the largest scan needs, rounded up to what the networks halve.
+
+    Returns:
+        Sides in voxels, each a multiple of the product of its axis' poolings:
+        16, or less along thick slices.
+    """
+    need = np.max([canonical_grid(grid, spacing).shape for grid in grids], axis=0)
+    multiple = np.prod(pooling_sizes(spacing, depth), axis=0)
+    return tuple((-(-need // multiple) * multiple).tolist())

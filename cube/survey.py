@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from operator import attrgetter
 
 import numpy as np
 
 from cube.pairs import Pair
-from cube.writer import BYTES_PER_VOXEL
-from system.errors import DataError, UsageError
+from system.errors import DataError
 from system.limits import MAX_VOXELS
-from system.text import format_bytes, on_one_line
+from system.processes import map_cases
+from system.text import on_one_line
 from volumes.classes import count_labels
 from volumes.formats.files import (
     checksum,
@@ -25,17 +23,9 @@ from volumes.formats.files import (
 )
 from volumes.geometry import (
     Grid,
-    canonical_grid,
-    canonical_spacing,
     largest_corner_distance,
     share_a_grid,
 )
-
-# A scan in work: its voxels as read, smoothed, and a warped copy with scratch; each
-# row is written when it is made.
-BYTES_PER_SCAN_VOXEL = 12
-CGROUP = Path("/sys/fs/cgroup")
-BYTES_PER_WARPED_VOXEL = 16
 
 
 @dataclass(frozen=True)
@@ -117,141 +107,45 @@ def check_duplicates(facts: Sequence[Facts]) -> None:
         )
 
 
-def choose_spacing(grids: Sequence[Grid]) -> tuple[float, float, float]:
-    """Take the median spacing of the scans, and the finest two axes as equal.
-
-    Returns:
-        Spacing in mm along right, anterior, superior; the finest two are both
-        the smaller of their medians.
-    """
-    median = np.median([canonical_spacing(grid) for grid in grids], axis=0)
-    order = np.argsort(median, kind="stable")
-    median[order[1]] = median[order[0]]
-    return tuple(float(f"{value:.4g}") for value in median)
-
-
-def spacing_for_side(grids: Sequence[Grid], side: int) -> tuple[float, float, float]:
-    """Choose one isotropic spacing so that the longest scan fits `side` voxels."""
-    longest = max(max(np.array(grid.shape) * np.array(grid.spacing)) for grid in grids)
-    return (float(longest / side),) * 3
-
-
-def pooling_sizes(spacing: Sequence[float], depth: int) -> list[tuple[int, int, int]]:
-    """Decide which axes each of `depth` poolings halves.
-
-    An axis is skipped while its spacing is more than twice the finest of the
-    others', so that thick slices are pooled once the voxels are near cubes.
-
-    Returns:
-        For each level a factor, 1 or 2, along each axis.
-    """
-    current = np.array(spacing, dtype=float)
-    sizes = []
-    for _ in range(depth):
-        others = [np.delete(current, axis).min() for axis in range(len(current))]
-        factors = np.where(current > 2 * np.array(others), 1, 2)
-        sizes.append(tuple(factors.tolist()))
-        current = current * factors
-    return sizes
-
-
-def choose_shape(
-    grids: Sequence[Grid], spacing: Sequence[float], depth: int = 4
-) -> tuple[int, int, int]:
-    """Take what the largest scan needs, rounded up to what the networks halve.
-
-    Returns:
-        Sides in voxels, each a multiple of the product of its axis' poolings:
-        16, or less along thick slices.
-    """
-    need = np.max([canonical_grid(grid, spacing).shape for grid in grids], axis=0)
-    multiple = np.prod(pooling_sizes(spacing, depth), axis=0)
-    return tuple((-(-need // multiple) * multiple).tolist())
-
-
-def available_memory() -> int:
-    """Tell how many bytes of memory are free to use."""
+def _survey_or_fault(pair: Pair, max_voxels: int) -> Facts | DataError:
     try:
-        with open("/proc/meminfo") as lines:
-            found = dict(line.split(":", 1) for line in lines)
-        free = int(found["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError):
-        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    try:  # a container's or a batch job's own limit
-        limit, used = (
-            int((CGROUP / name).read_text())
-            for name in ("memory.max", "memory.current")
-        )
-        return min(free, max(0, limit - used))
-    except (OSError, ValueError):
-        return free
+        return survey(pair, max_voxels)
+    except DataError as error:
+        return error
+    except MemoryError:
+        return DataError(f"Case '{pair.case_id}' needs more memory than there is.")
 
 
-def free_disk(output: Path) -> tuple[Path, int]:
-    """Tell the folder that will hold a file, and how many bytes are free there."""
-    folder = next(path for path in output.absolute().parents if path.is_dir())
-    return folder, shutil.disk_usage(folder).free
-
-
-@dataclass(frozen=True)
-class Needs:
-    """What building a cube will take, in bytes.
+def survey_cases(
+    pairs: Sequence[Pair],
+    workers: int,
+    max_voxels: int = MAX_VOXELS,
+    *,
+    skip: bool = False,
+) -> tuple[tuple[Facts, ...], dict[str, str]]:
+    """Look at every case before any is made, so that no hour is lost to line 40.
 
     Args:
-        cube: The file. Images are not packed; label maps pack to almost nothing.
-            Until it is complete its cases lie beside it, so it is needed twice.
-        memory_per_worker: While one case is in work.
-    """
-
-    cube: int
-    memory_per_worker: int
-
-
-def foresee(facts: Sequence[Facts], rows: Sequence[int], shape: Sequence[int]) -> Needs:
-    """Foresee a cube's size and the memory that making it takes.
-
-    Args:
-        facts: Of every case.
-        rows: How many rows each case becomes.
-        shape: Of the cube.
-    """
-    # In Python's integers: a scan with a slip in its spacing overflows numpy's.
-    padded = math.prod(shape)
-    cube = padded * sum(rows) * np.dtype(np.float16).itemsize
-    memory = max(
-        math.prod(fact.grid.shape) * BYTES_PER_SCAN_VOXEL
-        + padded * (BYTES_PER_WARPED_VOXEL + BYTES_PER_VOXEL)
-        for fact in facts
-    )
-    return Needs(cube, memory)
-
-
-def check_needs(needs: Needs, output: Path, workers: int, finished: int = 0) -> int:
-    """See that a cube fits on the disk and its making in memory.
-
-    Args:
-        needs: What it will take.
-        output: Where it will lie.
+        pairs: The pair list.
         workers: Processes, at most.
-        finished: Bytes of its cases that lie on the disk already.
+        max_voxels: What a header may promise.
+        skip: Whether to leave out cases that cannot be used.
 
     Returns:
-        The number of workers, lowered to what the memory allows.
+        What is known of each case, and why the others were left out.
 
     Raises:
-        UsageError: If the disk or the memory cannot hold it.
+        DataError: If any case cannot be used, or none can; all are named.
     """
-    folder, disk = free_disk(output)
-    memory = available_memory()
-    if 2 * needs.cube - finished > disk:
-        raise UsageError(
-            f"The cube needs about {format_bytes(needs.cube)}, and as much again while "
-            f"it is built, but {folder} has {format_bytes(disk)} free. A coarser "
-            "--spacing or fewer --copies helps."
-        )
-    if needs.memory_per_worker > memory:
-        raise UsageError(
-            f"One case needs about {format_bytes(needs.memory_per_worker)} of memory, "
-            f"but {format_bytes(memory)} are free. A coarser --spacing helps."
-        )
-    return max(1, min(workers, memory // needs.memory_per_worker))
+    # A pool of processes takes seconds to start; few cases are read sooner.
+    workers = min(workers, len(pairs) // 8)
+    look = partial(_survey_or_fault, max_voxels=max_voxels)
+    found = list(map_cases(look, pairs, workers, name=attrgetter("case_id")))
+    faults = {
+        pair.case_id: str(fact)
+        for pair, fact in zip(pairs, found, strict=True)
+        if isinstance(fact, DataError)
+    }
+    if faults and (not skip or len(faults) == len(pairs)):
+        raise DataError("\n".join(faults.values()))
+    return tuple(fact for fact in found if isinstance(fact, Facts)), faults

@@ -3,7 +3,7 @@
 Example:
     python docs/draw_augmentation.py --output docs/augmentation
 
-The scan is made up (`phantom.__main__`) and laid on the cube's grid as makeCube.py
+The scan is made up (`phantom`) and laid on the cube's grid as makeCube.py
 does it. Each picture shows the scan, a weak draw and a strong one, the label map
 outlined in amber; overview.png shows the scan and seven copies of the default
 chain. Pictures that are there already are replaced.
@@ -26,13 +26,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from augment.compose import compose_default, replay
 from augment.spatial import Elastic, smallest_jacobian
+from cube.contact_sheets import describe_drawn
 from cube.rows import Recipe, Scan, make_sample
-from phantom.__main__ import make_phantom
+from phantom.cases import make_phantom
 from system.atomic import replacing
 from system.errors import DataError
 from volumes.drawing import draw_slice, find_slices, find_window, outline_color
 from volumes.geometry import canonical_grid
-from volumes.panels import BACKGROUND, TEXT, beside, describe_drawn, draw_text, stack
+from volumes.panels import BACKGROUND, TEXT, beside, draw_text, stack
 
 CASE, SEED = 1, 0  # of the phantom
 SPACING = (4.0, 1.5, 1.5)  # mm

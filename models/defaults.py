@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cube.survey import pooling_sizes
 from system.errors import UsageError
+from volumes.pooling import pooling_sizes
 
 MODELS = ("unet2d", "unet3d")
 FILTERS = {"unet2d": 8, "unet3d": 8}

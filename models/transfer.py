@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import keras
 
 from cube.reader import Cube
-from cube.survey import pooling_sizes
 from models.defaults import ARCHITECTURE
 from models.model_file import Traits
 from system.errors import DataError, UsageError
+from volumes.pooling import pooling_sizes
 
 HEAD = "scores"  # the layer whose filters are the classes
 

@@ -8,8 +8,8 @@ from functools import partial
 import keras
 from keras import layers
 
-from cube.survey import pooling_sizes
 from models.layers import InstanceNormalization, Softmax
+from volumes.pooling import pooling_sizes
 
 NORMS = ("instance", "group", "batch", "none")
 MAX_FILTERS = 320

@@ -19,11 +19,11 @@ from models.model_file import Traits
 from models.prediction import label_values, predict_scan
 from system.atomic import replacing
 from system.errors import DataError
+from system.text import file_names
 from volumes.classes import Classes
 from volumes.drawing import draw_prediction
 from volumes.formats.files import checksum, read_label_map, read_volume, write_label_map
 from volumes.geometry import canonical_spacing, canonical_view
-from volumes.panels import file_names
 from volumes.vertebrae import vertebra_classes
 from volumes.volume import Volume
 

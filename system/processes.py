@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from itertools import islice
 
-import numba
-
 from system.errors import DataError
 
 
@@ -139,6 +137,8 @@ class WorkerPool(ProcessPoolExecutor):
     """
 
     def __init__(self, workers: int):
+        import numba  # late: it is slow to import, and --help needs none of it
+
         threads = max(1, numba.config.NUMBA_NUM_THREADS // workers)
         super().__init__(
             workers,
@@ -173,6 +173,8 @@ class WorkerPool(ProcessPoolExecutor):
 
 def _begin(threads: int) -> None:
     """Set a worker up."""
+    import numba
+
     numba.set_num_threads(threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -181,3 +183,32 @@ def _end_with_parent() -> None:
     """Wait for the end of the process that began this one, however it comes."""
     multiprocessing.parent_process().join()
     os._exit(1)
+
+
+def run_apart(function: Callable[..., int], *args: object) -> int:
+    """Call a function in a new process, and wait for it.
+
+    If this process is killed, the other ends at once: nobody would know that it
+    still writes files.
+
+    Args:
+        function: Importable; gives an exit code.
+        *args: For the function; picklable.
+
+    Returns:
+        The exit code, or minus the signal that ended the process.
+    """
+    spawning = multiprocessing.get_context("spawn")
+    child = spawning.Process(target=_call, args=(function, args))
+    child.start()
+    try:
+        child.join()
+    except KeyboardInterrupt:
+        child.join()  # it was interrupted too, and tidies up
+        raise
+    return child.exitcode
+
+
+def _call(function: Callable[..., int], args: tuple) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    sys.exit(function(*args))

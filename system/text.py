@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 _SHOWN_CHARACTERS = 120
 
@@ -73,3 +74,27 @@ def format_p(p_value: float | None) -> str:
     if p_value is None:
         return "n/a"
     return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def file_names(case_ids: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
+    """Give every case a file name that any file system takes, without suffix.
+
+    Args:
+        case_ids: In the order in which names are handed out.
+        reserved: Names that are taken already.
+
+    Returns:
+        Name of each case id: letters, digits, dots, dashes and underlines, not
+        starting with a dot, no two alike even where case does not count.
+    """
+    names, taken = {}, {name.lower() for name in reserved}
+    for case_id in dict.fromkeys(case_ids):
+        stem = re.sub(r"[^\w.-]", "_", case_id)[:100]
+        stem = re.sub(r"^\.+|\.+$|^$", "_", stem)
+        name, number = stem, 1
+        while name.lower() in taken:
+            number += 1
+            name = f"{stem}_{number}"
+        taken.add(name.lower())
+        names[case_id] = name
+    return names

@@ -4,8 +4,8 @@ import signal
 
 import numpy as np
 
+import cube.build
 import makeCube
-from cube import build as making
 from volumes.formats.files import write_image
 from volumes.geometry import Grid, affine_from
 
@@ -61,11 +61,11 @@ def hear_interrupts():
 
 def note_made(monkeypatch):
     """Give the cases that will be made, in order; the list grows with each."""
-    make_case, cases = making.make_case, []
+    make_case, cases = cube.build.make_case, []
 
     def noted(job):
         cases.append(job.fact.pair.case_id)
         return make_case(job)
 
-    monkeypatch.setattr(making, "make_case", noted)
+    monkeypatch.setattr(cube.build, "make_case", noted)
     return cases

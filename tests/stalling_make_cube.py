@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import makeCube
-from cube import build as making
+from cube import build
 
-make_sample = making.make_sample
+make_sample = build.make_sample
 stall = Path(os.environ["STALL"])
 
 
@@ -24,7 +24,7 @@ def stalling(scan, **about):
 
 
 # Processes that a pool spawns run this line too.
-making.make_sample = stalling
+build.make_sample = stalling
 
 if __name__ == "__main__":
     sys.exit(makeCube.main())

@@ -13,7 +13,7 @@ from hand_made_scans import (
     write_scans,
 )
 
-from cube import build as making
+import cube.build
 from cube.reader import Cube
 from system.errors import DataError
 
@@ -30,14 +30,14 @@ def made(monkeypatch):
 
 def fail_at(case_id, monkeypatch, error):
     """Let a scan that was fine in the survey fail when it is made."""
-    read = making.read_finite_volume
+    read = cube.build.read_finite_volume
 
     def failing(path, max_voxels):
         if path.stem == case_id:
             raise error
         return read(path, max_voxels)
 
-    monkeypatch.setattr(making, "read_finite_volume", failing)
+    monkeypatch.setattr(cube.build, "read_finite_volume", failing)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hand_made_run import leave_run
 from PIL import Image
 
 import compareRuns
-from evaluation import case_plot as cases_picture
+from evaluation import case_plot
 from evaluation.case_plot import draw_cases
 from evaluation.score_file import read_scores
 from system.errors import DataError
@@ -159,12 +159,12 @@ def test_script_runs_by_itself(folds, tmp_path):
 def test_picture_joins_the_points_of_a_case(folds, tmp_path, monkeypatch):
     drawn = []
 
-    class Kept(cases_picture.Figure):
+    class Kept(case_plot.Figure):
         def __init__(self, *args, **options):
             super().__init__(*args, **options)
             drawn.append(self)
 
-    monkeypatch.setattr(cases_picture, "Figure", Kept)
+    monkeypatch.setattr(case_plot, "Figure", Kept)
     networks = {
         model: read_scores(Path(folds[0]) / model / "scores.csv")
         for model in ("unet2d", "unet3d")

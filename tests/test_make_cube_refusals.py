@@ -10,7 +10,7 @@ from hand_made_scans import (
     write_scans,
 )
 
-from cube import survey as planning
+from cube import resources
 from cube.reader import Cube
 from volumes.formats.files import write_image
 from volumes.geometry import Grid, affine_from
@@ -81,7 +81,7 @@ def test_requests_that_do_not_fit_the_scans_exit_with_2(scans, capsys, flags, me
 
 
 def test_cube_for_which_there_is_no_room_is_refused(scans, capsys, monkeypatch):
-    monkeypatch.setattr(planning, "available_memory", lambda: 10**4)
+    monkeypatch.setattr(resources, "available_memory", lambda: 10**4)
 
     assert build(scans) == 2
 

@@ -17,7 +17,7 @@ from hand_made_scans import (
     write_scans,
 )
 
-from cube import build as making
+import cube.build
 from cube.reader import Cube
 
 
@@ -33,14 +33,14 @@ def made(monkeypatch):
 
 def interrupt_at(case_id, monkeypatch):
     """Let somebody press Ctrl-C while a case is in work."""
-    make_sample = making.make_sample
+    make_sample = cube.build.make_sample
 
     def pressed(scan, **about):
         if about["case_id"] == case_id and about["copy"] == 0:
             raise KeyboardInterrupt
         return make_sample(scan, **about)
 
-    monkeypatch.setattr(making, "make_sample", pressed)
+    monkeypatch.setattr(cube.build, "make_sample", pressed)
 
 
 @pytest.fixture

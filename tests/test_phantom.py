@@ -8,9 +8,10 @@ from nibabel.affines import apply_affine
 from scipy import ndimage
 
 from cube.pairs import read_pairs
-from phantom.__main__ import SPACES, lay_grid, main, make_phantom, store, stored_grid
+from phantom.__main__ import main
 from phantom.anatomy import L5, make_spine, rod, upright
 from phantom.canvas import coverage, footprint
+from phantom.cases import SPACES, lay_grid, make_phantom, store, stored_grid
 from volumes.formats.files import read_label_map, read_volume
 from volumes.geometry import share_a_grid
 from volumes.vertebrae import VERTEBRAE
@@ -243,7 +244,7 @@ def test_a_run_from_the_shell_gives_the_same_bytes(written, tmp_path):
 
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "phantom.__main__", tmp_path / "again"),
+            *(sys.executable, "-m", "phantom", tmp_path / "again"),
             *("--cases", "1", "--seed", "5", "--workers", "2"),
         ],
         cwd=ROOT,

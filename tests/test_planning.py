@@ -4,23 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cube import survey as planning
+from cube import resources
 from cube.pairs import Pair
-from cube.survey import (
-    Facts,
-    Needs,
-    check_duplicates,
-    check_needs,
-    choose_shape,
-    choose_spacing,
-    foresee,
-    pooling_sizes,
-    spacing_for_side,
-    survey,
-)
+from cube.plan import choose_shape, choose_spacing, spacing_for_side
+from cube.resources import Needs, check_needs, foresee
+from cube.survey import Facts, check_duplicates, survey
 from system.errors import DataError, UsageError
 from volumes.formats.files import read_label_map, write_image, write_label_map
 from volumes.geometry import Grid, affine_from, canonical_grid
+from volumes.pooling import pooling_sizes
 from volumes.volume import Segment
 
 # I -> posterior, J -> superior, K -> left.
@@ -192,8 +184,8 @@ def test_needs_are_foreseen_by_hand():
 
 def machine(monkeypatch, *, disk, memory):
     usage = type("Usage", (), {"free": disk})
-    monkeypatch.setattr(planning.shutil, "disk_usage", lambda folder: usage)
-    monkeypatch.setattr(planning, "available_memory", lambda: memory)
+    monkeypatch.setattr(resources.shutil, "disk_usage", lambda folder: usage)
+    monkeypatch.setattr(resources, "available_memory", lambda: memory)
 
 
 def test_workers_are_lowered_to_what_the_memory_holds(monkeypatch, tmp_path):
@@ -225,11 +217,11 @@ def test_case_larger_than_the_memory_is_refused(monkeypatch, tmp_path):
 def test_available_memory_heeds_a_limit_of_the_job(monkeypatch, tmp_path):
     (tmp_path / "memory.max").write_text("3000\n")
     (tmp_path / "memory.current").write_text("1000\n")
-    monkeypatch.setattr(planning, "CGROUP", tmp_path)
+    monkeypatch.setattr(resources, "CGROUP", tmp_path)
 
-    assert planning.available_memory() == 2000
+    assert resources.available_memory() == 2000
 
 
 def test_available_memory_is_a_number_of_bytes():
     # More than 16 MB, or no test would run; less than 64 TB.
-    assert 2**24 < planning.available_memory() < 2**46
+    assert 2**24 < resources.available_memory() < 2**46

@@ -4,17 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cube.contact_sheets import describe_drawn, draw_overview, shorten_to_width
+from system.text import file_names
 from volumes.drawing import BOTH, PREDICTION, REFERENCE, draw_prediction
-from volumes.panels import (
-    BACKGROUND,
-    GAP,
-    describe_drawn,
-    draw_overview,
-    draw_sheet,
-    file_names,
-    font,
-    shorten,
-)
+from volumes.panels import BACKGROUND, GAP, draw_sheet, font
 
 RED = (255, 0, 0)
 
@@ -123,7 +116,7 @@ def test_overview_of_no_case_says_so():
 
 
 def test_long_case_id_keeps_its_ends():
-    text = shorten("sub-verse0123456789_dir-sag_L1", 120, 14)
+    text = shorten_to_width("sub-verse0123456789_dir-sag_L1", 120, 14)
 
     assert text.startswith("sub")
     assert text.endswith("L1")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evaluation.curves import read_history
-from models import training_loop as training
+from models import training_loop
 from models.averaging import WeightAverage
 from models.losses import DiceLoss
 from models.metrics import DiceCoefficient
@@ -158,7 +158,7 @@ def test_without_validation_the_latest_weights_are_best_and_patience_waits():
 def test_training_stops_within_an_epoch_when_the_minutes_are_up(monkeypatch):
     clock = SimpleNamespace(now=100.0)
     clock.perf_counter = lambda: clock.now
-    monkeypatch.setattr(training, "time", clock)
+    monkeypatch.setattr(training_loop, "time", clock)
 
     # A step takes 10 s: 4 in the first epoch, 2 more in the minute.
     found, _ = train(Figure(clock=clock), Settings(None, 1.0, 4, RATE))
@@ -173,7 +173,7 @@ def test_training_stops_within_an_epoch_when_the_minutes_are_up(monkeypatch):
 def test_resumed_training_counts_the_minutes_used_before(monkeypatch):
     clock = SimpleNamespace(now=100.0)
     clock.perf_counter = lambda: clock.now
-    monkeypatch.setattr(training, "time", clock)
+    monkeypatch.setattr(training_loop, "time", clock)
     history = [dict.fromkeys(HISTORY_COLUMNS, 0.0)]
     before = Progress(epoch=1, step=4, seconds=40.0, best_epoch=1, history=history)
 

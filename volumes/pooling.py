@@ -1,0 +1,26 @@
+"""Which axes a network halves: planning and networks must agree on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def pooling_sizes(spacing: Sequence[float], depth: int) -> list[tuple[int, int, int]]:
+    """Decide which axes each of `depth` poolings halves.
+
+    An axis is skipped while its spacing is more than twice the finest of the
+    others', so that thick slices are pooled once the voxels are near cubes.
+
+    Returns:
+        For each level a factor, 1 or 2, along each axis.
+    """
+    current = np.array(spacing, dtype=float)
+    sizes = []
+    for _ in range(depth):
+        others = [np.delete(current, axis).min() for axis in range(len(current))]
+        factors = np.where(current > 2 * np.array(others), 1, 2)
+        sizes.append(tuple(factors.tolist()))
+        current = current * factors
+    return sizes
