@@ -67,14 +67,14 @@ def check(cube_path: Path, folder: Path | None) -> list:
     """Look at every row once: for findings and, with a folder, for pictures."""
     # Imported late, so that --help and wrong use are answered at once.
     from cube.checks import check_cube
-    from cube.contact_sheets import CasePictures
+    from cube.contact_sheets import ContactSheets
     from cube.reader import Cube
 
     with (
         Cube(cube_path) as cube,
         tqdm(total=len(cube), unit="row", disable=None) as progress,
     ):
-        pictures = None if folder is None else CasePictures(cube, folder)
+        pictures = None if folder is None else ContactSheets(cube, folder)
 
         def visit(row, image, label):
             progress.set_description(cube.case_ids[row])

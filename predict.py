@@ -49,14 +49,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     labels = plan_labels(args.scans, args.output, args.format, force=args.force)
     print(f"predicting on {find_device(require_gpu=args.require_gpu)}")
-    network, traits = load_trained(args.model)
+    network, metadata = load_trained(args.model)
     failed = 0
     with tqdm(labels.items(), unit="scan", disable=None) as bar:
         for scan, label in bar:
             bar.set_description(scan.name)
             try:
                 options = (args.keep_largest, args.max_voxels)
-                bar.write(label_scan(network, traits, scan, label, *options))
+                bar.write(label_scan(network, metadata, scan, label, *options))
             except DataError as error:
                 bar.write(str(error), file=sys.stderr)
                 failed += 1

@@ -16,9 +16,9 @@ from pathlib import Path
 from runs.folder import (
     CONFIG_NAME,
     TITLES,
-    begun_arguments,
-    check_tested,
-    prepared_run,
+    check_same_inputs,
+    open_run_folder,
+    recorded_arguments,
     write_json,
 )
 from system.errors import DataError
@@ -58,7 +58,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.resume:
         try:
-            begun = begun_arguments(args.output)
+            begun = recorded_arguments(args.output)
         except DataError as error:
             parser.error(str(error))
         parser.set_defaults(**begun)
@@ -128,12 +128,14 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Non
 def train_one(args: argparse.Namespace) -> None:
     """Train and test the one network that was asked for."""
     # Late, so that --help and a wrong flag answer at once.
-    from models.options import Request
+    from models.options import TrainingOptions
     from runs.train_and_test import run_network
 
     asked = vars(args)
-    request = Request(**{field.name: asked[field.name] for field in fields(Request)})
-    run_network(request, args.cube, args.output, asked, require_gpu=args.require_gpu)
+    options = TrainingOptions(
+        **{field.name: asked[field.name] for field in fields(TrainingOptions)}
+    )
+    run_network(options, args.cube, args.output, asked, require_gpu=args.require_gpu)
 
 
 def train_both(args: argparse.Namespace) -> None:
@@ -163,7 +165,7 @@ def one_of_both(args: argparse.Namespace, model: str) -> argparse.Namespace:
 @script
 def start_one(args: argparse.Namespace) -> int:
     """Train one of both networks; what was in its folder is seen to already."""
-    with prepared_run(args.output, force=False, resume=True):
+    with open_run_folder(args.output, force=False, resume=True):
         train_one(args)
     return 0
 
@@ -180,12 +182,12 @@ def start(args: argparse.Namespace) -> int:
             raise DataError(f"{args.weights}: no such model.")
         args.weights_checksum = checksum(args.weights)  # noted with the flags
     both = args.model == "both"
-    with prepared_run(args.output, force=args.force, resume=args.resume):
+    with open_run_folder(args.output, force=args.force, resume=args.resume):
         if args.resume and args.epochs == 0:
             with Cube(args.cube) as cube:
                 files = {"cube": (args.cube, cube.checksum)}
             files["weights"] = (args.weights, args.weights_checksum)
-            check_tested(args.output, files)
+            check_same_inputs(args.output, files)
         if not args.resume:  # first of all, so that whatever was begun can be resumed
             first = one_of_both(args, NETWORKS[0]) if both else args
             write_json(first.output / CONFIG_NAME, {"arguments": vars(first)})

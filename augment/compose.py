@@ -27,7 +27,7 @@ from augment.spatial import (
     Rotation,
     Shift,
 )
-from augment.transform import Grey, Linear, Transform
+from augment.transform import AffineTransform, IntensityTransform, Transform
 from volumes.classes import classify_labels
 from volumes.geometry import Grid
 from volumes.intensity import Intensity
@@ -77,21 +77,25 @@ def coordinate_map(
     Returns:
         Where each point of the output comes from.
     """
-    pull, control = np.eye(4), None
+    output_to_input, control = np.eye(4), None
     for kind, values in _kinds(drawn):
-        if issubclass(kind, Linear):  # the first to act is the last to be pulled
-            pull = pull @ np.vstack([kind.pull(values), (0, 0, 0, 1)])
+        if issubclass(
+            kind, AffineTransform
+        ):  # the first to act is the last to be pulled
+            output_to_input = output_to_input @ np.vstack(
+                [kind.output_to_input(values), (0, 0, 0, 1)]
+            )
         elif kind is Elastic:
             control = Elastic.control(values, shape, spacing)
-    return CoordinateMap(pull[:3], control)
+    return CoordinateMap(output_to_input[:3], control)
 
 
-def apply_grey(
+def apply_intensity(
     image: npt.NDArray[np.float32], drawn: Mapping[str, Any], spacing: Sequence[float]
 ) -> npt.NDArray[np.float32]:
     """Change the grey values of a normalised image, shape (I, J, K), as drawn."""
     for kind, values in _kinds(drawn):
-        if issubclass(kind, Grey):
+        if issubclass(kind, IntensityTransform):
             image = kind.apply(image, values, spacing)
     return image
 
@@ -111,7 +115,7 @@ class Compose:
 
     def __init__(self, transforms: Sequence[Transform]):
         self.transforms = list(transforms)
-        moving = [t for t in self.transforms if not isinstance(t, Grey)]
+        moving = [t for t in self.transforms if not isinstance(t, IntensityTransform)]
         if any(isinstance(t, Elastic) for t in moving[:-1]):
             raise ValueError(
                 "One elastic transform may stand in a chain, after the other spatial "
@@ -234,8 +238,8 @@ def replay(
     if intensity is not None:
         image = intensity.normalise(image)
     # The padding stays constant, so that it compresses to nothing.
-    extent = filled_extent(source, target, through.pull)
+    extent = filled_extent(source, target, through.output_to_input)
     filled = tuple(slice(first, last) for first, last in extent)
     if image[filled].size:
-        image[filled] = apply_grey(image[filled], drawn, target.spacing)
+        image[filled] = apply_intensity(image[filled], drawn, target.spacing)
     return image, label

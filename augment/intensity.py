@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from augment.kernels import add_gaussian, add_rician, bend
-from augment.transform import Grey, check_range
+from augment.transform import IntensityTransform, check_range
 from volumes.filters import gaussian_blur
 
 Image = npt.NDArray[np.float32]
 
 
-class GaussianBlur(Grey):
+class GaussianBlur(IntensityTransform):
     """Blur, as a coarser scan would.
 
     Args:
@@ -37,12 +37,12 @@ class GaussianBlur(Grey):
 
     @staticmethod
     def apply(image: Image, drawn: float, spacing: Sequence[float]) -> Image:
-        """Blur by the same mm along every axis; see `Grey.apply`."""
+        """Blur by the same mm along every axis; see the base class."""
         blurred = gaussian_blur(image, [drawn / side for side in spacing])
         return image.copy() if blurred is image else blurred
 
 
-class LowResolution(Grey):
+class LowResolution(IntensityTransform):
     """Show one axis as thick slices would: fewer samples, joined by lines.
 
     Args:
@@ -68,7 +68,7 @@ class LowResolution(Grey):
 
     @staticmethod
     def apply(image: Image, drawn: dict, spacing: Sequence[float]) -> Image:
-        """Average over thick slices, then interpolate; see `Grey.apply`.
+        """Average over thick slices, then interpolate; see the base class.
 
         The thick slices lie symmetrically about the axis' middle; the profile
         of a slice is a Gaussian with the slice's thickness as its full width at
@@ -92,7 +92,7 @@ class LowResolution(Grey):
         return below + share * (above - below)
 
 
-class Gamma(Grey):
+class Gamma(IntensityTransform):
     """Bend the grey scale: dark and bright ends stay, the middle moves.
 
     Args:
@@ -117,7 +117,7 @@ class Gamma(Grey):
 
     @staticmethod
     def apply(image: Image, drawn: float, spacing: Sequence[float]) -> Image:
-        """Raise the image, scaled to [0, 1] by its own range; see `Grey.apply`.
+        """Raise the image, scaled to [0, 1] by its own range; see the base class.
 
         A constant image is returned as it is.
         """
@@ -130,7 +130,7 @@ class Gamma(Grey):
         return out
 
 
-class Brightness(Grey):
+class Brightness(IntensityTransform):
     """Make everything brighter or darker.
 
     Args:
@@ -151,11 +151,11 @@ class Brightness(Grey):
 
     @staticmethod
     def apply(image: Image, drawn: float, spacing: Sequence[float]) -> Image:
-        """Add the same to every voxel; see `Grey.apply`."""
+        """Add the same to every voxel; see the base class."""
         return image + np.float32(drawn)
 
 
-class Contrast(Grey):
+class Contrast(IntensityTransform):
     """Spread grey values away from their mean, or draw them towards it.
 
     Args:
@@ -180,7 +180,7 @@ class Contrast(Grey):
 
     @staticmethod
     def apply(image: Image, drawn: float, spacing: Sequence[float]) -> Image:
-        """Multiply the distance from the image's mean; see `Grey.apply`."""
+        """Multiply the distance from the image's mean; see the base class."""
         mean = np.float32(image.mean(dtype=np.float64))
         out = image - mean
         out *= np.float32(drawn)
@@ -188,7 +188,7 @@ class Contrast(Grey):
         return out
 
 
-class BiasField(Grey):
+class BiasField(IntensityTransform):
     """Shade an MR as a coil does: brighter on one side, smoothly.
 
     Args:
@@ -213,7 +213,7 @@ class BiasField(Grey):
 
     @staticmethod
     def apply(image: Image, drawn: Sequence[float], spacing: Sequence[float]) -> Image:
-        """Multiply what lies above the darkest voxel; see `Grey.apply`.
+        """Multiply what lies above the darkest voxel; see the base class.
 
         With u from -1 to 1 along an axis: `exp(sum(a * u + b * (u**2 - 1/3)))`.
         """
@@ -227,7 +227,7 @@ class BiasField(Grey):
         return out
 
 
-class GaussianNoise(Grey):
+class GaussianNoise(IntensityTransform):
     """Add noise that is independent from voxel to voxel.
 
     Args:
@@ -249,7 +249,7 @@ class GaussianNoise(Grey):
 
     @staticmethod
     def apply(image: Image, drawn: dict, spacing: Sequence[float]) -> Image:
-        """Add the drawn noise; see `Grey.apply`."""
+        """Add the drawn noise; see the base class."""
         out = np.empty(image.shape, np.float32)
         flat = np.ascontiguousarray(image).reshape(-1)
         seed, std = np.uint64(drawn["seed"]), np.float32(drawn["std"])
@@ -273,7 +273,7 @@ class RicianNoise(GaussianNoise):
 
     @staticmethod
     def apply(image: Image, drawn: dict, spacing: Sequence[float]) -> Image:
-        """Add noise to both channels above the darkest voxel; see `Grey.apply`."""
+        """Add noise to both channels above the darkest voxel; see the base class."""
         out = np.empty(image.shape, np.float32)
         flat = np.ascontiguousarray(image).reshape(-1)
         seed, std = np.uint64(drawn["seed"]), np.float32(drawn["std"])

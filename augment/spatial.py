@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from augment.transform import Linear, Transform, check_range, homogeneous
+from augment.transform import AffineTransform, Transform, check_range, homogeneous
 from volumes.warp import ControlGrid, spline_matrices
 
 # A cubic B-spline displaced by this many control spacings or less cannot fold
@@ -34,7 +34,7 @@ def rotation_matrix(degrees: Sequence[float]) -> npt.NDArray[np.float64]:
     return matrix
 
 
-class Rotation(Linear):
+class Rotation(AffineTransform):
     """Turn the volume about its centre, in mm, so nothing is sheared.
 
     Args:
@@ -54,12 +54,12 @@ class Rotation(Linear):
         return rng.uniform(-self.degrees, self.degrees, 3).tolist()
 
     @staticmethod
-    def pull(drawn: Sequence[float]) -> npt.NDArray[np.float64]:
-        """Give where an output point comes from; see `Linear.pull`."""
+    def output_to_input(drawn: Sequence[float]) -> npt.NDArray[np.float64]:
+        """Give where an output point comes from; see the base class."""
         return homogeneous(rotation_matrix(drawn).T)
 
 
-class Rescaling(Linear):
+class Rescaling(AffineTransform):
     """Make everything larger or smaller about the volume's centre.
 
     Args:
@@ -88,12 +88,12 @@ class Rescaling(Linear):
         return [float(rng.uniform(self.low, self.high))] * 3
 
     @staticmethod
-    def pull(drawn: Sequence[float]) -> npt.NDArray[np.float64]:
-        """Give where an output point comes from; see `Linear.pull`."""
+    def output_to_input(drawn: Sequence[float]) -> npt.NDArray[np.float64]:
+        """Give where an output point comes from; see the base class."""
         return homogeneous(np.diag(1 / np.array(drawn)))
 
 
-class Shift(Linear):
+class Shift(AffineTransform):
     """Move the volume along its axes.
 
     Args:
@@ -113,12 +113,12 @@ class Shift(Linear):
         return rng.uniform(-self.distance, self.distance, 3).tolist()
 
     @staticmethod
-    def pull(drawn: Sequence[float]) -> npt.NDArray[np.float64]:
-        """Give where an output point comes from; see `Linear.pull`."""
+    def output_to_input(drawn: Sequence[float]) -> npt.NDArray[np.float64]:
+        """Give where an output point comes from; see the base class."""
         return homogeneous(np.eye(3), -np.array(drawn))
 
 
-class Flip(Linear):
+class Flip(AffineTransform):
     """Mirror left and right with some probability.
 
     Along the spine there is no flip: it would put the sacrum above the neck,
@@ -138,8 +138,8 @@ class Flip(Linear):
         return True
 
     @staticmethod
-    def pull(drawn: bool) -> npt.NDArray[np.float64]:
-        """Give where an output point comes from; see `Linear.pull`."""
+    def output_to_input(drawn: bool) -> npt.NDArray[np.float64]:
+        """Give where an output point comes from; see the base class."""
         return homogeneous(np.diag([-1.0 if drawn else 1.0, 1.0, 1.0]))
 
 

@@ -35,21 +35,21 @@ class Transform:
         raise NotImplementedError
 
 
-class Linear(Transform):
+class AffineTransform(Transform):
     """A transform that moves voxels by a matrix about the volume's centre."""
 
     @staticmethod
-    def pull(drawn: Any) -> npt.NDArray[np.float64]:
+    def output_to_input(drawn: Any) -> npt.NDArray[np.float64]:
         """Give where an output point comes from.
 
         Returns:
             Matrix of shape (3, 4), in mm about the centre, along the cube's
-            axes: the input point is `pull @ (x, y, z, 1)`.
+            axes: the input point is `output_to_input @ (x, y, z, 1)`.
         """
         raise NotImplementedError
 
 
-class Grey(Transform):
+class IntensityTransform(Transform):
     """A transform that changes grey values and leaves every voxel in its place."""
 
     @staticmethod

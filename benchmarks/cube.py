@@ -32,14 +32,14 @@ import numba
 import numpy as np
 
 import makeCube
-from augment.compose import apply_grey, coordinate_map
+from augment.compose import apply_intensity, coordinate_map
 from benchmarks import ancestor, storage, timing
 from benchmarks.memory import memory_rows
 from benchmarks.timing import Row, compare, milliseconds, verdict
 from cube.build import write_cube
 from cube.pairs import read_pairs
 from cube.plan import Plan, plan_cube
-from cube.rows import Scan, draw_copy, make_sample
+from cube.rows import PreparedCase, draw_copy, make_row
 from cube.survey import survey_cases
 from cube.writer import CubeWriter
 from phantom import __main__ as phantom
@@ -96,26 +96,26 @@ class Clock:
 
 
 def make_rows(plan: Plan, clock: Clock) -> Iterator:
-    """Make every row of a plan step by step, as `make_sample` does at once."""
+    """Make every row of a plan step by step, as `make_row` does at once."""
     for fact, copies in zip(plan.facts, plan.copies, strict=True):
         clock.note(None)
         image = read_finite_volume(fact.pair.image)
         label_map = read_label_map(fact.pair.label)
-        scan = Scan(image.array, label_map.array, image.grid, plan.recipe)
+        scan = PreparedCase(image.array, label_map.array, image.grid, plan.recipe)
         clock.note("reading")
         _ = scan.intensity
         clock.note("intensity")
         _ = scan.smoothed, scan.classified
         clock.note("warping")
         for copy in range(1 + copies):
-            yield make_row(scan, fact.pair.case_id, copy, clock)
+            yield timed_row(scan, fact.pair.case_id, copy, clock)
 
 
-def make_row(scan: Scan, case_id: str, copy: int, clock: Clock):
-    """Make one row step by step, and see that it is what `make_sample` makes."""
+def timed_row(scan: PreparedCase, case_id: str, copy: int, clock: Clock):
+    """Make one row step by step, and see that it is what `make_row` makes."""
     target, intensity = scan.target, scan.intensity
     clock.note(None)
-    drawn, pull = draw_copy(scan.recipe, case_id, copy)
+    drawn, output_to_input = draw_copy(scan.recipe, case_id, copy)
     through = coordinate_map(drawn, target.shape, target.spacing)
     image, label = resample(
         scan.smoothed,
@@ -127,13 +127,13 @@ def make_row(scan: Scan, case_id: str, copy: int, clock: Clock):
     )
     clock.note("warping")
     image = intensity.normalise(image)
-    extent = filled_extent(scan.grid, target, pull)
+    extent = filled_extent(scan.grid, target, output_to_input)
     filled = tuple(slice(first, last) for first, last in extent)
-    image[filled] = apply_grey(image[filled], drawn, target.spacing)
+    image[filled] = apply_intensity(image[filled], drawn, target.spacing)
     image = image.astype(np.float16)
     clock.note("intensity")
     names = {"case_id": case_id, "subject": case_id, "split": "train", "source": {}}
-    sample = make_sample(scan, copy=copy, **names)
+    sample = make_row(scan, copy=copy, **names)
     assert np.array_equal(sample.image, image)
     assert np.array_equal(sample.label, label)
     return sample

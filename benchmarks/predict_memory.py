@@ -61,10 +61,10 @@ def write_scan(path: Path, shape: Sequence[int]) -> None:
 def write_network(path: Path, num_classes: int, spacing: Sequence[float]) -> None:
     """Write an untrained network with the defaults of train.py."""
     from models.defaults import ARCHITECTURE, FILTERS, choose_patch_size
-    from models.model_file import Traits, build_network, save_trained
+    from models.model_file import ModelMetadata, build_network, save_trained
 
     numbers = range(1, num_classes)
-    traits = Traits(
+    metadata = ModelMetadata(
         model="unet3d",
         spacing=tuple(spacing),
         patch_size=choose_patch_size("unet3d", (256, 256, 256), spacing, 4),
@@ -74,7 +74,7 @@ def write_network(path: Path, num_classes: int, spacing: Sequence[float]) -> Non
         architecture={"filters": FILTERS["unet3d"], **ARCHITECTURE},
         cube_checksum="",
     )
-    save_trained(path, build_network(traits), traits)
+    save_trained(path, build_network(metadata), metadata)
 
 
 def peak_of(folder: str, shape: Sequence[int], classes: int, spacing) -> tuple:

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from benchmarks.timing import timed
-from cube.writer import Sample
+from cube.writer import CubeRow
 
 PATCH = (48, 96, 96)
 NUM_READS = 30
@@ -90,7 +90,7 @@ class Cost:
     size: float
 
 
-def measure(storage: Storage, samples: Sequence[Sample], folder: Path) -> Cost:
+def measure(storage: Storage, samples: Sequence[CubeRow], folder: Path) -> Cost:
     """Write rows, then read slices and patches from random places.
 
     The file stays in the system's memory between writing and reading: what is
@@ -140,13 +140,13 @@ def create(file: h5py.File, storage: Storage, count: int, shape: Sequence[int]) 
         file.create_dataset(name, size, dtype, chunks=(1, *chunk), **options)
 
 
-def put(file: h5py.File, row: int, sample: Sample) -> None:
+def put(file: h5py.File, row: int, sample: CubeRow) -> None:
     """Write the image and the label map of a row."""
     file["image"][row] = sample.image
     file["label"][row] = sample.label
 
 
-def write_rows(path: Path, storage: Storage, samples: Sequence[Sample]) -> None:
+def write_rows(path: Path, storage: Storage, samples: Sequence[CubeRow]) -> None:
     """Write the images and label maps of some rows."""
     with h5py.File(path, "w") as file:
         create(file, storage, len(samples), samples[0].image.shape)

@@ -17,10 +17,10 @@ from tqdm import tqdm
 from cube.partial_build import Parts
 from cube.plan import Plan
 from cube.reader import Cube
-from cube.rows import Recipe, Scan, make_sample
-from cube.survey import Facts
+from cube.rows import CubeSpec, PreparedCase, make_row
+from cube.survey import CaseInfo
 from cube.writer import MADE_WITH, CubeWriter
-from system.atomic import replacing
+from system.atomic import atomic_write
 from system.errors import DataError, OutputError, UsageError
 from system.processes import map_cases
 from system.text import format_table
@@ -40,16 +40,16 @@ class Job:
         part: Where the rows go, a cube of their own.
     """
 
-    fact: Facts
+    fact: CaseInfo
     split: str
     copies: int
-    recipe: Recipe
+    recipe: CubeSpec
     attributes: dict
     part: Path
 
 
 @dataclass(frozen=True)
-class Made:
+class BuiltCase:
     """A finished case.
 
     Args:
@@ -61,7 +61,7 @@ class Made:
     seconds: float | None
 
 
-def _source(fact: Facts) -> dict:
+def _source(fact: CaseInfo) -> dict:
     """Say where a row came from; paths are absolute."""
     return {
         "image": str(fact.pair.image.resolve()),
@@ -76,7 +76,7 @@ def _source(fact: Facts) -> dict:
     }
 
 
-def make_case(job: Job) -> Made | DataError:
+def build_case(job: Job) -> BuiltCase | DataError:
     """Read one scan and write its row and those of its copies.
 
     Returns:
@@ -91,10 +91,10 @@ def make_case(job: Job) -> Made | DataError:
         voxels = math.prod(job.fact.grid.shape)  # no more than when it was surveyed
         image = read_finite_volume(pair.image, voxels)
         label_map = read_label_map(pair.label, voxels)
-        scan = Scan(image.array, label_map.array, image.grid, job.recipe)
+        scan = PreparedCase(image.array, label_map.array, image.grid, job.recipe)
         source = {**_source(job.fact), "intensity": scan.intensity.to_dict()}
         with (
-            replacing(job.part) as partial,
+            atomic_write(job.part) as partial,
             CubeWriter(
                 partial,
                 shape=job.recipe.shape,
@@ -103,7 +103,7 @@ def make_case(job: Job) -> Made | DataError:
             ) as cube,
         ):
             for copy in range(1 + job.copies):
-                sample = make_sample(
+                sample = make_row(
                     scan,
                     case_id=pair.case_id,
                     subject=pair.subject,
@@ -118,12 +118,12 @@ def make_case(job: Job) -> Made | DataError:
         return error
     except MemoryError as error:
         return DataError(f"Case '{pair.case_id}': the memory does not suffice. {error}")
-    return Made(scan.intensity.kind, time.perf_counter() - start)
+    return BuiltCase(scan.intensity.kind, time.perf_counter() - start)
 
 
-def make_cases(
+def build_cases(
     plan: Plan, parts: Parts, attributes: dict
-) -> Iterator[Made | DataError]:
+) -> Iterator[BuiltCase | DataError]:
     """Make every case of a plan that is not finished; yield them all, in order."""
     jobs = [
         Job(fact, split, copies, plan.recipe, attributes, parts.part(number))
@@ -133,7 +133,7 @@ def make_cases(
     ]
     finished = {job.part for job in jobs if parts.is_finished(job.part)}
     made = map_cases(
-        make_case,
+        build_case,
         [job for job in jobs if job.part not in finished],
         plan.workers,
         name=attrgetter("fact.pair.case_id"),
@@ -142,19 +142,23 @@ def make_cases(
         yield _made_before(job.part) if job.part in finished else next(made)
 
 
-def _made_before(part: Path) -> Made:
+def _made_before(part: Path) -> BuiltCase:
     with Cube(part) as cube:
-        return Made(cube.sources[0]["intensity"]["kind"], None)
+        return BuiltCase(cube.sources[0]["intensity"]["kind"], None)
 
 
-def _whole_before(output: Path, plan: Plan, request: str) -> list[Made | DataError]:
+def _whole_before(
+    output: Path, plan: Plan, request: str
+) -> list[BuiltCase | DataError]:
     """Tell what is in a cube that an earlier run finished; nothing if it is another."""
     try:
         with Cube(output) as cube:
             if cube.request != request:
                 return []
-            made: dict[str, Made | DataError] = {
-                cube.case_ids[row]: Made(cube.sources[row]["intensity"]["kind"], None)
+            made: dict[str, BuiltCase | DataError] = {
+                cube.case_ids[row]: BuiltCase(
+                    cube.sources[row]["intensity"]["kind"], None
+                )
                 for row in cube.rows(copy=0)
             }
             made.update({name: DataError(why) for name, why in cube.left_out.items()})
@@ -193,7 +197,7 @@ def write_cube(
     force: bool = True,
     resume: bool = False,
     skip: bool = False,
-) -> list[Made | DataError]:
+) -> list[BuiltCase | DataError]:
     """Make every case and write the cube, renamed into place when complete.
 
     A case that cannot be made does not stop the rest. Until the cube is in place,
@@ -240,7 +244,7 @@ def write_cube(
     with parts.keeping(request, resume=resume):
         made = []
         with tqdm(total=len(plan.facts), unit="case", disable=None) as bar:
-            for case in make_cases(plan, parts, attributes):
+            for case in build_cases(plan, parts, attributes):
                 bar.set_description(plan.facts[len(made)].pair.case_id)
                 made.append(case)
                 bar.update()
@@ -259,16 +263,18 @@ def write_cube(
 def gather(
     output: Path,
     plan: Plan,
-    made: Sequence[Made | DataError],
+    made: Sequence[BuiltCase | DataError],
     parts: Parts,
     attributes: dict,
 ) -> None:
     """Copy the rows of all finished cases into the cube."""
     finished = [
-        number for number, case in enumerate(made, start=1) if isinstance(case, Made)
+        number
+        for number, case in enumerate(made, start=1)
+        if isinstance(case, BuiltCase)
     ]
     with (
-        replacing(output, folder=parts.folder) as partial,
+        atomic_write(output, folder=parts.folder) as partial,
         CubeWriter(
             partial,
             shape=plan.recipe.shape,
@@ -281,13 +287,15 @@ def gather(
                 cube.add_rows(part)
 
 
-def describe_cube(plan: Plan, output: Path, made: Sequence[Made | DataError]) -> str:
+def describe_cube(
+    plan: Plan, output: Path, made: Sequence[BuiltCase | DataError]
+) -> str:
     """Say, after the work, which cases lie in the cube and how long each took."""
     rows = []
     for fact, split, copies, case in zip(
         plan.facts, plan.splits, plan.copies, made, strict=True
     ):
-        if isinstance(case, Made):
+        if isinstance(case, BuiltCase):
             took = "before" if case.seconds is None else f"{case.seconds:.1f}"
             about = (fact.pair.subject, split, str(copies), case.kind, took)
             rows.append((fact.pair.case_id, *about))
@@ -295,7 +303,7 @@ def describe_cube(plan: Plan, output: Path, made: Sequence[Made | DataError]) ->
     left_out = [
         f"left out  {case}"
         for case in (*plan.left_out.values(), *made)
-        if not isinstance(case, Made)
+        if not isinstance(case, BuiltCase)
     ]
     size = f"{output}: {output.stat().st_size / 1e6:.1f} MB"
     return "\n".join([format_table(heads, rows), *left_out, size])

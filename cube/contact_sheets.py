@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from cube.checks import rows_by_case
 from cube.reader import Cube
-from system.atomic import replacing
+from system.atomic import atomic_write
 from system.text import file_names
 from volumes.drawing import (
     center_of_mass,
@@ -38,7 +38,7 @@ OVERVIEW = "overview"
 THUMBNAIL_HEIGHT = 240  # pixels
 
 
-class CasePictures:
+class ContactSheets:
     """Draw rows as they come, and write a case's sheet once it is whole.
 
     All rows of a case show the same box of the grid, in the scan's window. The
@@ -119,7 +119,7 @@ class CasePictures:
         self._save(sheet, self._names[case_id])
 
     def _save(self, picture: Image.Image, name: str) -> None:
-        with replacing(self._folder / f"{name}.png") as path:
+        with atomic_write(self._folder / f"{name}.png") as path:
             picture.save(path, format="PNG")
 
 

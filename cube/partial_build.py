@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cube.reader import Cube
-from system.atomic import holding, naming, remove_temporary, replacing
+from system.atomic import atomic_write, lock_folder, naming, remove_temporary
 from system.errors import DataError, UsageError
 
 PLAN_NAME = "plan.json"
@@ -88,7 +88,7 @@ class Parts:
         with naming(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         busy = f"{self.folder}: another makeCube.py is building this cube."
-        with holding(self.folder, busy):
+        with lock_folder(self.folder, busy):
             self._check(json.loads(json.dumps(request)), resume=resume)
             try:
                 self._begin(request)
@@ -117,7 +117,7 @@ class Parts:
                 )
 
     def _begin(self, request: Mapping[str, Any]) -> None:
-        with replacing(self.folder / PLAN_NAME) as partial:
+        with atomic_write(self.folder / PLAN_NAME) as partial:
             partial.write_text(json.dumps(request, indent=1) + "\n")
 
     def _remove(self) -> None:

@@ -12,10 +12,15 @@ import numpy as np
 from augment.compose import Compose
 from cube.pairs import Pair
 from cube.partial_build import Parts
-from cube.resources import Needs, check_needs, foresee, free_disk
-from cube.rows import Recipe
+from cube.resources import (
+    ResourceEstimate,
+    check_resources,
+    estimate_resources,
+    free_disk,
+)
+from cube.rows import CubeSpec
 from cube.splits import assign_splits
-from cube.survey import Facts, check_duplicates
+from cube.survey import CaseInfo, check_duplicates
 from system.atomic import require_folder
 from system.errors import DataError, UsageError
 from system.limits import MAX_LENGTH, SPACING_RANGE
@@ -46,12 +51,12 @@ class Plan:
         left_out: Why cases of the list are not in it, by case.
     """
 
-    facts: tuple[Facts, ...]
+    facts: tuple[CaseInfo, ...]
     splits: tuple[str, ...]
     copies: tuple[int, ...]
-    recipe: Recipe
+    recipe: CubeSpec
     classes: Classes
-    needs: Needs
+    needs: ResourceEstimate
     workers: int
     left_out: dict[str, str] = field(default_factory=dict)
 
@@ -62,7 +67,7 @@ class Plan:
 
 
 def check_spacing(
-    spacing: Sequence[float], shape: Sequence[int], facts: Sequence[Facts]
+    spacing: Sequence[float], shape: Sequence[int], facts: Sequence[CaseInfo]
 ) -> None:
     """See that a grid of this spacing can be, and is not far coarser than a scan.
 
@@ -100,7 +105,7 @@ def check_inputs(output: Path, pair_list: Path, pairs: Sequence[Pair]) -> None:
 
 
 def plan_cube(
-    facts: Sequence[Facts],
+    facts: Sequence[CaseInfo],
     args: dict,
     compose: Compose,
     output: Path,
@@ -138,11 +143,11 @@ def plan_cube(
         seed=args["seed"],
     )
     copies = tuple(args["copies"] if split == "train" else 0 for split in splits)
-    needs = foresee(facts, [1 + count for count in copies], shape)
-    workers = check_needs(
+    needs = estimate_resources(facts, [1 + count for count in copies], shape)
+    workers = check_resources(
         *(needs, output, min(args["workers"], len(facts))), Parts(output).size
     )
-    recipe = Recipe(
+    recipe = CubeSpec(
         spacing, shape, classes.lookup(), args["intensity"], compose, args["seed"]
     )
     return Plan(
@@ -151,7 +156,7 @@ def plan_cube(
     )
 
 
-def segment_names(facts: Sequence[Facts]) -> dict[int, str]:
+def segment_names(facts: Sequence[CaseInfo]) -> dict[int, str]:
     """Gather the names that label maps give to values.
 
     Raises:

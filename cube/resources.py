@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cube.survey import Facts
+from cube.survey import CaseInfo
 from cube.writer import BYTES_PER_VOXEL
 from system.errors import UsageError
 from system.text import format_bytes
@@ -52,7 +52,7 @@ def free_disk(output: Path) -> tuple[Path, int]:
 
 
 @dataclass(frozen=True)
-class Needs:
+class ResourceEstimate:
     """What building a cube will take, in bytes.
 
     Args:
@@ -65,7 +65,9 @@ class Needs:
     memory_per_worker: int
 
 
-def foresee(facts: Sequence[Facts], rows: Sequence[int], shape: Sequence[int]) -> Needs:
+def estimate_resources(
+    facts: Sequence[CaseInfo], rows: Sequence[int], shape: Sequence[int]
+) -> ResourceEstimate:
     """Foresee a cube's size and the memory that making it takes.
 
     Args:
@@ -81,10 +83,12 @@ def foresee(facts: Sequence[Facts], rows: Sequence[int], shape: Sequence[int]) -
         + padded * (BYTES_PER_WARPED_VOXEL + BYTES_PER_VOXEL)
         for fact in facts
     )
-    return Needs(cube, memory)
+    return ResourceEstimate(cube, memory)
 
 
-def check_needs(needs: Needs, output: Path, workers: int, finished: int = 0) -> int:
+def check_resources(
+    needs: ResourceEstimate, output: Path, workers: int, finished: int = 0
+) -> int:
     """See that a cube fits on the disk and its making in memory.
 
     Args:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from augment.compose import Compose, coordinate_map, generator_for, replay
 from augment.spatial import smallest_jacobian
-from cube.writer import Sample
+from cube.writer import CubeRow
 from system.errors import DataError
 from volumes.classes import classify_labels
 from volumes.geometry import Grid, canonical_grid
@@ -26,7 +26,7 @@ LARGEST = float(np.finfo(np.float16).max)  # beyond it lies infinity
 
 
 @dataclass(frozen=True)
-class Recipe:
+class CubeSpec:
     """What all rows of a cube have in common.
 
     Args:
@@ -47,7 +47,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Scan:
+class PreparedCase:
     """A scan made ready: measured and smoothed once for all of its copies.
 
     Args:
@@ -60,7 +60,7 @@ class Scan:
     image: np.ndarray
     label: np.ndarray
     grid: Grid
-    recipe: Recipe
+    recipe: CubeSpec
 
     @cached_property
     def intensity(self) -> Intensity:
@@ -84,7 +84,7 @@ class Scan:
 
 
 def draw_copy(
-    recipe: Recipe, case_id: str, copy: int
+    recipe: CubeSpec, case_id: str, copy: int
 ) -> tuple[dict[str, Any], npt.NDArray[np.float64]]:
     """Draw what a copy of a case gets; nothing for copy 0.
 
@@ -100,12 +100,18 @@ def draw_copy(
         smallest = smallest_jacobian(through.control, recipe.shape, recipe.spacing)
         reported = {"smallest_jacobian": round(smallest, 3)}
         drawn = {**drawn, "elastic": {**drawn["elastic"], **reported}}
-    return drawn, through.pull
+    return drawn, through.output_to_input
 
 
-def make_sample(
-    scan: Scan, *, case_id: str, subject: str, split: str, source: dict, copy: int
-) -> Sample:
+def make_row(
+    scan: PreparedCase,
+    *,
+    case_id: str,
+    subject: str,
+    split: str,
+    source: dict,
+    copy: int,
+) -> CubeRow:
     """Make one row of the cube: the scan itself, or one augmented copy.
 
     Args:
@@ -124,8 +130,8 @@ def make_sample(
         DataError: If the scan lies between the cube's voxels.
     """
     recipe, target = scan.recipe, scan.target
-    drawn, pull = draw_copy(recipe, case_id, copy)
-    extent = filled_extent(scan.grid, target, pull)
+    drawn, output_to_input = draw_copy(recipe, case_id, copy)
+    extent = filled_extent(scan.grid, target, output_to_input)
     if np.any(extent[:, 0] >= extent[:, 1]):
         raise DataError(
             f"Case '{case_id}' must be thicker than a voxel of the cube. Received: "
@@ -139,7 +145,7 @@ def make_sample(
         target=target,
         intensity=scan.intensity,
     )
-    return Sample(
+    return CubeRow(
         image=image.clip(-LARGEST, LARGEST).astype(np.float16),
         label=label,
         case_id=case_id,
@@ -147,7 +153,7 @@ def make_sample(
         copy=copy,
         split=split,
         extent=extent,
-        affine=mapped_affine(target, pull),
+        affine=mapped_affine(target, output_to_input),
         drawn=drawn,
         source=source,
     )

@@ -29,7 +29,7 @@ from volumes.geometry import (
 
 
 @dataclass(frozen=True)
-class Facts:
+class CaseInfo:
     """What planning needs to know of a case.
 
     Args:
@@ -53,7 +53,7 @@ class Facts:
     notes: tuple[str, ...]
 
 
-def survey(pair: Pair, max_voxels: int = MAX_VOXELS) -> Facts:
+def survey(pair: Pair, max_voxels: int = MAX_VOXELS) -> CaseInfo:
     """Read an image and its label map, and see that they belong together.
 
     Args:
@@ -79,7 +79,7 @@ def survey(pair: Pair, max_voxels: int = MAX_VOXELS) -> Facts:
             f"{apart}.\n  {pair.image}: {grid}\n  {pair.label}: {label_map.grid}"
         )
     values = np.flatnonzero(count_labels(label_map.array))
-    return Facts(
+    return CaseInfo(
         pair,
         grid,
         tuple(values[values > 0].tolist()),
@@ -91,7 +91,7 @@ def survey(pair: Pair, max_voxels: int = MAX_VOXELS) -> Facts:
     )
 
 
-def check_duplicates(facts: Sequence[Facts]) -> None:
+def check_duplicates(facts: Sequence[CaseInfo]) -> None:
     """Refuse the same scan under two names: a leak if splits part them."""
     names: dict[str, str] = {}
     faults = []
@@ -107,7 +107,7 @@ def check_duplicates(facts: Sequence[Facts]) -> None:
         )
 
 
-def _survey_or_fault(pair: Pair, max_voxels: int) -> Facts | DataError:
+def _survey_or_fault(pair: Pair, max_voxels: int) -> CaseInfo | DataError:
     try:
         return survey(pair, max_voxels)
     except DataError as error:
@@ -122,7 +122,7 @@ def survey_cases(
     max_voxels: int = MAX_VOXELS,
     *,
     skip: bool = False,
-) -> tuple[tuple[Facts, ...], dict[str, str]]:
+) -> tuple[tuple[CaseInfo, ...], dict[str, str]]:
     """Look at every case before any is made, so that no hour is lost to line 40.
 
     Args:
@@ -148,4 +148,4 @@ def survey_cases(
     }
     if faults and (not skip or len(faults) == len(pairs)):
         raise DataError("\n".join(faults.values()))
-    return tuple(fact for fact in found if isinstance(fact, Facts)), faults
+    return tuple(fact for fact in found if isinstance(fact, CaseInfo)), faults

@@ -24,7 +24,7 @@ BYTES_PER_VOXEL = np.dtype(np.float16).itemsize + np.dtype(np.uint8).itemsize
 
 
 @dataclass(frozen=True)
-class Sample:
+class CubeRow:
     """One row of the cube.
 
     Args:
@@ -98,7 +98,7 @@ class CubeWriter:
         for name, row, dtype in COLUMNS:
             self._file.create_dataset(name, (num_rows, *row), dtype)
 
-    def add(self, sample: Sample) -> None:
+    def add(self, sample: CubeRow) -> None:
         """Write the next row."""
         row = self._next
         with self._disk.telling():

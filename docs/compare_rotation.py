@@ -62,7 +62,7 @@ def turn_here(
     """Turn by `augment.replay`; see `Turn`."""
     grid = Grid(image.shape, affine_from((1, 1, 1)))
     turned = replay({"rotation": list(degrees)}, image, label, source=grid)
-    return turned, Rotation.pull(degrees)[:, :3].T
+    return turned, Rotation.output_to_input(degrees)[:, :3].T
 
 
 def turn_by_volumentations(

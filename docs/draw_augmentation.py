@@ -27,9 +27,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from augment.compose import compose_default, replay
 from augment.spatial import Elastic, smallest_jacobian
 from cube.contact_sheets import describe_drawn
-from cube.rows import Recipe, Scan, make_sample
+from cube.rows import CubeSpec, PreparedCase, make_row
 from phantom.cases import make_phantom
-from system.atomic import replacing
+from system.atomic import atomic_write
 from system.errors import DataError
 from volumes.drawing import draw_slice, find_slices, find_window, outline_color
 from volumes.geometry import canonical_grid
@@ -115,17 +115,17 @@ class Look(NamedTuple):
     mm_per_pixel: float
 
 
-def make_scan() -> Scan:
+def make_scan() -> PreparedCase:
     """Make up an MR and make it ready for the cube, its vertebrae one class."""
     phantom = make_phantom(CASE, SEED, modality="MR")
     classes = np.minimum(np.arange(2**16), 1).astype(np.uint8)
     shape = canonical_grid(phantom.grid, SPACING).shape
-    recipe = Recipe(SPACING, shape, classes, ("auto",), compose_default(), SEED)
-    return Scan(phantom.image, phantom.label_map, phantom.grid, recipe)
+    recipe = CubeSpec(SPACING, shape, classes, ("auto",), compose_default(), SEED)
+    return PreparedCase(phantom.image, phantom.label_map, phantom.grid, recipe)
 
 
 def apply(
-    scan: Scan, drawn: Mapping[str, Any]
+    scan: PreparedCase, drawn: Mapping[str, Any]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
     """Make the row of the cube for which this was drawn: image and label map."""
     return replay(
@@ -147,7 +147,7 @@ def close_box(label: npt.NDArray[np.uint8]) -> tuple[slice, ...]:
     return tuple(box)
 
 
-def describe(scan: Scan, drawn: Mapping[str, Any]) -> str:
+def describe(scan: PreparedCase, drawn: Mapping[str, Any]) -> str:
     """Say in a line what was drawn; of a deformation, how much it squeezes."""
     if bent := drawn.get("elastic"):
         grid = scan.target.shape, scan.target.spacing
@@ -179,7 +179,7 @@ def draw_panel(
     return panel
 
 
-def draw_figure(scan: Scan, figure: Figure) -> Image.Image:
+def draw_figure(scan: PreparedCase, figure: Figure) -> Image.Image:
     """Draw the scan and each draw in the same slice, side by side."""
     image, label = apply(scan, {})
     box = close_box(label) if figure.scale == CLOSE else (slice(None),) * 3
@@ -192,11 +192,11 @@ def draw_figure(scan: Scan, figure: Figure) -> Image.Image:
     return stack([beside(panels, align=1.0)])
 
 
-def draw_overview(scan: Scan) -> Image.Image:
+def draw_overview(scan: PreparedCase) -> Image.Image:
     """Draw the scan and copies of it, as makeCube.py makes them by default."""
     panels, window = [], None
     for copy in range(COPIES + 1):
-        row = make_sample(
+        row = make_row(
             scan, case_id="phantom", subject="", split="train", source={}, copy=copy
         )
         window = find_window(row.image) if window is None else window
@@ -210,7 +210,7 @@ def draw_overview(scan: Scan) -> Image.Image:
     return stack([beside(line, align=1.0) for line in lines])
 
 
-def draw_named(scan: Scan, name: str) -> Image.Image:
+def draw_named(scan: PreparedCase, name: str) -> Image.Image:
     """Draw one of the pictures."""
     return (
         draw_overview(scan) if name == "overview" else draw_figure(scan, FIGURES[name])
@@ -223,7 +223,7 @@ def write_picture(path: Path, picture: Image.Image) -> None:
     palette = Image.new("P", (1, 1))
     palette.putpalette([*greys.tolist(), *outline_color(1)])
     picture = picture.quantize(palette=palette, dither=Image.Dither.NONE)
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         picture.save(partial, format="PNG", optimize=True)
 
 

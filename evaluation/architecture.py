@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from system.atomic import replacing
+from system.atomic import atomic_write
 
 BOX = {"boxstyle": "round,pad=0.4", "facecolor": "#eef3fa", "edgecolor": "#35608f"}
 ARROW = {"arrowstyle": "->", "color": "#35608f", "shrinkA": 18, "shrinkB": 18}
@@ -47,5 +47,5 @@ def draw_architecture(
     axes.set(xlim=(-1.8, 1.8), ylim=(-depth - 0.6, 0.6))
     axes.set_title(f"{title}: voxels, channels")
     axes.set_axis_off()
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         figure.savefig(partial, dpi=120)

@@ -15,7 +15,7 @@ from evaluation.curves import COLORS
 from evaluation.metrics import METRICS, Metric, subjects_of, values_by_case
 from evaluation.scores import Score
 from evaluation.statistics import bootstrap_interval
-from system.atomic import replacing
+from system.atomic import atomic_write
 from system.errors import DataError
 
 SHOWN = ("dice", "hd95_mm", "nsd_1mm")
@@ -51,7 +51,7 @@ def draw_cases(networks: Mapping[str, Sequence[Score]], path: str | Path) -> Non
         ncols=len(networks),
         frameon=False,
     )
-    with replacing(Path(path)) as temporary:
+    with atomic_write(Path(path)) as temporary:
         figure.savefig(temporary, dpi=130, format="png")
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from system.atomic import replacing
+from system.atomic import atomic_write
 from system.errors import DataError
 
 # Told apart by the colour-blind (Okabe and Ito, 2008), in this order.
@@ -96,7 +96,7 @@ def draw_curves(
         ncols=len(histories) if len(histories) > 1 else 3,  # a column per network
         frameon=False,
     )
-    with replacing(Path(path)) as temporary:
+    with atomic_write(Path(path)) as temporary:
         figure.savefig(temporary, dpi=130, format="png")
 
 

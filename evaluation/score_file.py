@@ -9,7 +9,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from evaluation.scores import Score
-from system.atomic import replacing
+from system.atomic import atomic_write
 from system.errors import DataError
 
 # Left out of the file where no class is a vertebra.
@@ -34,7 +34,7 @@ def write_scores(path: str | Path, scores: Sequence[Score]) -> None:
     if any(score.found for score in scores):
         columns += VERTEBRA_COLUMNS
     with (
-        replacing(Path(path)) as temporary,
+        atomic_write(Path(path)) as temporary,
         open(temporary, "w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.DictWriter(

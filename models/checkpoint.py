@@ -14,7 +14,7 @@ import numpy as np
 
 from models.averaging import WeightAverage
 from models.training_loop import Progress
-from system.atomic import replacing
+from system.atomic import atomic_write
 from system.errors import DataError
 
 STATE_NAME = "state.npz"
@@ -59,7 +59,7 @@ def save_checkpoint(
         "updates": average.num_updates,
         "identity": identity,
     }
-    with replacing(folder / STATE_NAME) as partial:
+    with atomic_write(folder / STATE_NAME) as partial:
         np.savez(partial, notes=json.dumps(notes), **arrays)
 
 

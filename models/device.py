@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import keras
 import tensorflow as tf
 
-from models.quiet import stderr_held_back
+from models.quiet import hold_back_stderr
 from system.errors import DataError, UsageError
 
 
@@ -22,7 +22,7 @@ def find_device(*, require_gpu: bool) -> str:
         UsageError: If a GPU is required and TensorFlow sees none.
     """
     # Where a GPU is required and none is found, what TensorFlow says of it shows.
-    with stderr_held_back():
+    with hold_back_stderr():
         gpus = tf.config.list_physical_devices("GPU")
         if require_gpu and not gpus:
             raise UsageError(
@@ -42,7 +42,7 @@ def peak_memory_mib() -> float:
 
 
 @contextmanager
-def memory_told(what: object) -> Iterator[None]:
+def report_out_of_memory(what: object) -> Iterator[None]:
     """Turn the want of memory, the device's or the machine's, into a DataError."""
     try:
         yield

@@ -26,14 +26,14 @@ from cube.schema import is_names, is_spacing, is_values
 from models.defaults import can_be_halved
 from models.device import jit_compile
 from models.unet import BUILDERS, MAX_DEPTH
-from system.atomic import replacing
+from system.atomic import atomic_write
 from system.errors import DataError, UsageError
 from system.text import shorten
 from volumes.intensity import is_mode
 from volumes.vertebrae import label_color
 from volumes.volume import Segment
 
-TRAITS_NAME = "traits.json"
+METADATA_NAME = "traits.json"
 # Of Keras' own files in the archive.
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.weights.h5"
@@ -48,7 +48,7 @@ _UNREADABLE = (
 
 
 @dataclass(frozen=True)
-class Traits:
+class ModelMetadata:
     """What a network was trained for.
 
     Args:
@@ -91,16 +91,16 @@ class Traits:
         )
 
 
-def save_trained(path: Path, model: keras.Model, traits: Traits) -> None:
+def save_trained(path: Path, model: keras.Model, metadata: ModelMetadata) -> None:
     """Write network and traits to one file, renamed into place when complete."""
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         model.save(partial)
         with zipfile.ZipFile(partial, "a") as archive:
-            entry = zipfile.ZipInfo(TRAITS_NAME)  # a fixed date: same bytes
-            archive.writestr(entry, json.dumps(asdict(traits), indent=1))
+            entry = zipfile.ZipInfo(METADATA_NAME)  # a fixed date: same bytes
+            archive.writestr(entry, json.dumps(asdict(metadata), indent=1))
 
 
-def load_trained(path: Path) -> tuple[keras.Model, Traits]:
+def load_trained(path: Path) -> tuple[keras.Model, ModelMetadata]:
     """Read a network and its traits; the network is ready to predict.
 
     Nothing in the file is turned into code, not even as far as Keras' safe mode
@@ -115,11 +115,11 @@ def load_trained(path: Path) -> tuple[keras.Model, Traits]:
         raise DataError(f"{path}: no such model.")
     try:
         with zipfile.ZipFile(path) as archive:
-            traits = parse_traits(json.loads(_read_member(archive, TRAITS_NAME)))
+            metadata = parse_metadata(json.loads(_read_member(archive, METADATA_NAME)))
             config = json.loads(_read_member(archive, CONFIG_NAME))
             config.pop("compile_config", None)  # of a training, which is over
             _check_weights(archive, path)
-        network = build_network(traits)
+        network = build_network(metadata)
         own = kinds_in(keras.saving.serialize_keras_object(network))
         foreign = kinds_in(config) - own
         if foreign:
@@ -133,14 +133,14 @@ def load_trained(path: Path) -> tuple[keras.Model, Traits]:
             network.load_weights(path)
     except KeyError as error:
         raise DataError(
-            f"{path} must hold {TRAITS_NAME}, as models of train.py do: without it "
+            f"{path} must hold {METADATA_NAME}, as models of train.py do: without it "
             f"the spacing and classes that it was trained for are unknown. {error}"
         ) from error
     except _UNREADABLE as error:
         reason = shorten(" ".join(str(error).split()))
         raise DataError(f"{path} cannot be loaded as a model: {reason}") from error
     network.compile(jit_compile=jit_compile())
-    return network, traits
+    return network, metadata
 
 
 def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -174,14 +174,14 @@ def kinds_in(config: object) -> set[str]:
     return kinds
 
 
-def build_network(traits: Traits) -> keras.Model:
+def build_network(metadata: ModelMetadata) -> keras.Model:
     """Build the network that traits describe, with fresh weights."""
-    return BUILDERS[traits.model](
-        traits.spacing, len(traits.class_names), **traits.architecture
+    return BUILDERS[metadata.model](
+        metadata.spacing, len(metadata.class_names), **metadata.architecture
     )
 
 
-def parse_traits(found: dict) -> Traits:
+def parse_metadata(found: dict) -> ModelMetadata:
     """Turn what JSON gives into traits that can be relied upon.
 
     Raises:
@@ -193,32 +193,33 @@ def parse_traits(found: dict) -> Traits:
         found[name] = tuple(found[name])
     found["label_values"] = tuple(tuple(values) for values in found["label_values"])
     found["seen"] = tuple(found["seen"])
-    traits = Traits(**found)
-    architecture = traits.architecture
+    metadata = ModelMetadata(**found)
+    architecture = metadata.architecture
     valid = {
-        "model": traits.model in BUILDERS,
-        "spacing": is_spacing(traits.spacing),
-        "patch_size": _is_patch_size(traits.patch_size),
-        "class_names": is_names(traits.class_names),
-        "label_values": is_values(traits.label_values)
-        and len(traits.label_values) == len(traits.class_names),
-        "intensity": is_mode(traits.intensity),
+        "model": metadata.model in BUILDERS,
+        "spacing": is_spacing(metadata.spacing),
+        "patch_size": _is_patch_size(metadata.patch_size),
+        "class_names": is_names(metadata.class_names),
+        "label_values": is_values(metadata.label_values)
+        and len(metadata.label_values) == len(metadata.class_names),
+        "intensity": is_mode(metadata.intensity),
         "architecture": set(architecture) <= ARCHITECTURE
         and architecture["depth"] in range(MAX_DEPTH + 1),
-        "orientation": traits.orientation == ORIENTATION,
-        "seen": all(isinstance(checksum, str) for checksum in traits.seen),
+        "orientation": metadata.orientation == ORIENTATION,
+        "seen": all(isinstance(checksum, str) for checksum in metadata.seen),
     }
     # Only now, since it needs the others to be valid.
     if all(valid.values()):
         valid["patch_size"] = can_be_halved(
-            traits.model, traits.patch_size, traits.spacing, architecture["depth"]
+            metadata.model, metadata.patch_size, metadata.spacing, architecture["depth"]
         )
     for name, is_valid in valid.items():
         if not is_valid:
             raise ValueError(
-                f"{TRAITS_NAME} must hold a valid '{name}', not {getattr(traits, name)}"
+                f"{METADATA_NAME} must hold a valid '{name}', not "
+                f"{getattr(metadata, name)}"
             )
-    return traits
+    return metadata
 
 
 def _is_patch_size(sides: tuple) -> bool:
@@ -232,12 +233,12 @@ def contents(cube: Cube, split: str) -> set[str]:
     return {cube.sources[row].get("content_checksum", "") for row in rows} - {""}
 
 
-def check_unseen(path: Path, traits: Traits, cube: Cube) -> None:
+def check_unseen(path: Path, metadata: ModelMetadata, cube: Cube) -> None:
     """Refuse to test a network on scans that it has seen.
 
     Args:
         path: The network's file.
-        traits: What it was trained for.
+        metadata: What it was trained for.
         cube: Whose test cases it is to be tested on.
 
     Raises:
@@ -247,7 +248,7 @@ def check_unseen(path: Path, traits: Traits, cube: Cube) -> None:
     known = [
         cube.case_ids[row]
         for row in cube.rows("test", copy=0)
-        if cube.sources[row].get("content_checksum") in traits.seen
+        if cube.sources[row].get("content_checksum") in metadata.seen
     ]
     if known:
         raise UsageError(

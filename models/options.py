@@ -16,7 +16,7 @@ from models.defaults import (
 )
 from models.device import seed_everything
 from models.model_file import (
-    Traits,
+    ModelMetadata,
     build_network,
     check_unseen,
     contents,
@@ -27,7 +27,7 @@ from system.errors import DataError
 
 
 @dataclass(frozen=True)
-class Request:
+class TrainingOptions:
     """What train.py was asked for; None means the default of the network.
 
     Args:
@@ -78,30 +78,30 @@ class Request:
     folds: int | None = None
 
 
-def describe_network(request: Request, cube: Cube) -> Traits:
+def describe_network(options: TrainingOptions, cube: Cube) -> ModelMetadata:
     """Settle patch size and architecture for a cube.
 
     Raises:
         UsageError: If the patch size does not fit the network.
     """
-    defaults = {"filters": FILTERS[request.model], **ARCHITECTURE}
-    asked = {name: getattr(request, name) for name in defaults}
+    defaults = {"filters": FILTERS[options.model], **ARCHITECTURE}
+    asked = {name: getattr(options, name) for name in defaults}
     given = {name: value for name, value in asked.items() if value is not None}
     architecture = {
         **defaults,
         **given,
-        "dtype": "mixed_float16" if request.mixed_precision else "float32",
+        "dtype": "mixed_float16" if options.mixed_precision else "float32",
     }
-    if request.patch_size:
+    if options.patch_size:
         patch_size = check_patch_size(
-            request.model, request.patch_size, cube.spacing, architecture["depth"]
+            options.model, options.patch_size, cube.spacing, architecture["depth"]
         )
     else:
         patch_size = choose_patch_size(
-            request.model, cube.shape, cube.spacing, architecture["depth"]
+            options.model, cube.shape, cube.spacing, architecture["depth"]
         )
-    return Traits(
-        model=request.model,
+    return ModelMetadata(
+        model=options.model,
         spacing=cube.spacing,
         patch_size=patch_size,
         class_names=cube.class_names,
@@ -113,7 +113,9 @@ def describe_network(request: Request, cube: Cube) -> Traits:
     )
 
 
-def obtain_network(request: Request, cube: Cube) -> tuple[keras.Model, Traits]:
+def obtain_network(
+    options: TrainingOptions, cube: Cube
+) -> tuple[keras.Model, ModelMetadata]:
     """Build a network, new or with the weights to start from.
 
     Raises:
@@ -121,33 +123,35 @@ def obtain_network(request: Request, cube: Cube) -> tuple[keras.Model, Traits]:
         UsageError: If what was asked for does not fit the weights' network, or
             that has seen what is to be tested.
     """
-    if request.epochs != 0 and not cube.rows("train"):
+    if options.epochs != 0 and not cube.rows("train"):
         raise DataError(f"{cube.path} must have a training case. Received: none")
-    seed_everything(request.seed)
+    seed_everything(options.seed)
     trained = None
-    if request.weights is not None:
-        trained, before = load_trained(request.weights)
-        kept = check_transfer(asdict(request), before, cube)
-        check_unseen(request.weights, before, cube)
-        request = replace(request, **kept)
-        if request.epochs == 0:
-            return trained, _tiled(before, request.patch_size)
-    traits = describe_network(request, cube)
-    network = build_network(traits)
+    if options.weights is not None:
+        trained, before = load_trained(options.weights)
+        kept = check_transfer(asdict(options), before, cube)
+        check_unseen(options.weights, before, cube)
+        options = replace(options, **kept)
+        if options.epochs == 0:
+            return trained, _tiled(before, options.patch_size)
+    metadata = describe_network(options, cube)
+    network = build_network(metadata)
     if trained is not None:
-        same_head = before.class_names == traits.class_names
+        same_head = before.class_names == metadata.class_names
         carry_over(trained, network, same_head=same_head)
-        traits = replace(traits, seen=tuple(sorted({*before.seen, *traits.seen})))
-    if request.freeze is not None:
+        metadata = replace(metadata, seen=tuple(sorted({*before.seen, *metadata.seen})))
+    if options.freeze is not None:
         freeze_encoder(network)
-    return network, traits
+    return network, metadata
 
 
-def _tiled(traits: Traits, patch_size: tuple[int, ...] | None) -> Traits:
+def _tiled(
+    metadata: ModelMetadata, patch_size: tuple[int, ...] | None
+) -> ModelMetadata:
     """Let a trained network predict in tiles of another size, if one is given."""
     if patch_size is None:
-        return traits
-    fitting = traits.spacing, traits.architecture["depth"]
+        return metadata
+    fitting = metadata.spacing, metadata.architecture["depth"]
     return replace(
-        traits, patch_size=check_patch_size(traits.model, patch_size, *fitting)
+        metadata, patch_size=check_patch_size(metadata.model, patch_size, *fitting)
     )

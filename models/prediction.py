@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.ndimage import find_objects, label
 
 from models.batches import patch_box
-from models.model_file import Traits
+from models.model_file import ModelMetadata
 from volumes.classes import count_labels
 from volumes.geometry import Grid, canonical_grid
 from volumes.intensity import measure_intensity
@@ -181,35 +181,35 @@ def carry_back(
 
 
 def predict_scan(
-    model: keras.Model, traits: Traits, image: npt.NDArray, grid: Grid
+    model: keras.Model, metadata: ModelMetadata, image: npt.NDArray, grid: Grid
 ) -> npt.NDArray[np.uint8]:
     """Label a scan that lies on any grid.
 
     Args:
         model: Compiled.
-        traits: What the model was trained for.
+        metadata: What the model was trained for.
         image: The scan's voxels, shape of `grid`, finite.
         grid: The scanner's grid.
 
     Returns:
         Classes on the scanner's grid.
     """
-    target = canonical_grid(grid, traits.spacing)
+    target = canonical_grid(grid, metadata.spacing)
     probabilities = predict_image(
         model,
-        _bring_to(target, traits, image, grid),
+        _bring_to(target, metadata, image, grid),
         filled_extent(grid, target),
-        traits.patch_size,
-        num_classes=len(traits.class_names),
+        metadata.patch_size,
+        num_classes=len(metadata.class_names),
     )
     return carry_back(probabilities, target, grid)
 
 
 def _bring_to(
-    target: Grid, traits: Traits, image: npt.NDArray, grid: Grid
+    target: Grid, metadata: ModelMetadata, image: npt.NDArray, grid: Grid
 ) -> npt.NDArray[np.float32]:
     """Resample and normalise a scan; apart, so that what it took is free again."""
-    intensity = measure_intensity(image, traits.intensity)
+    intensity = measure_intensity(image, metadata.intensity)
     smooth = smooth_for(image, grid, target)
     background = intensity.background
     found, _ = resample(smooth, None, grid, target, background=background)

@@ -18,7 +18,7 @@ from models.averaging import WeightAverage
 from models.batches import PatchSampler, prefetch
 from models.device import peak_memory_mib
 from models.prediction import classify, predict_image
-from system.atomic import replacing
+from system.atomic import atomic_write
 from system.errors import DataError
 
 WARM_UP = 0.03  # share of the training in which the learning rate rises
@@ -252,7 +252,7 @@ class Training:
 
 def write_history(path: Path, history: Sequence[dict]) -> None:
     """Write a row per epoch as CSV; a validation Dice that is NaN stays empty."""
-    with replacing(path) as partial, open(partial, "w", newline="") as stream:
+    with atomic_write(path) as partial, open(partial, "w", newline="") as stream:
         writer = csv.DictWriter(stream, HISTORY_COLUMNS)
         writer.writeheader()
         for row in history:

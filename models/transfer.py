@@ -8,14 +8,14 @@ import keras
 
 from cube.reader import Cube
 from models.defaults import ARCHITECTURE
-from models.model_file import Traits
+from models.model_file import ModelMetadata
 from system.errors import DataError, UsageError
 from volumes.pooling import pooling_sizes
 
 HEAD = "scores"  # the layer whose filters are the classes
 
 
-def check_transfer(asked: dict, before: Traits, cube: Cube) -> dict:
+def check_transfer(asked: dict, before: ModelMetadata, cube: Cube) -> dict:
     """See that a trained network suits what was asked for; print what shifts.
 
     Args:

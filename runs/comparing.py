@@ -13,7 +13,7 @@ from evaluation.score_file import write_scores
 from evaluation.tables import format_summary, summarize
 from runs.folder import remove_page, write_json
 from runs.gathering import Side, gather
-from system.atomic import replacing
+from system.atomic import atomic_write
 
 CASES = "![Every test case](cases.png)"
 CURVES = "![Dice over epochs and minutes](curves.png)"
@@ -62,7 +62,7 @@ def compare_runs(
         name, layout = "comparison", format_comparison
     write_json(output / f"{name}.json", found)
     about = tell_runs(sides)
-    with replacing(output / f"{name}.md") as partial:
+    with atomic_write(output / f"{name}.md") as partial:
         parts = [f"# {' and '.join(side.name for side in sides)}", tell_where(sides)]
         parts += [*about, layout(found, markdown=True), CASES]
         parts += [CURVES] * bool(histories)

@@ -11,10 +11,10 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from system.atomic import (
-    holding,
+    atomic_write,
     is_temporary,
+    lock_folder,
     remove_temporary,
-    replacing,
     require_folder,
 )
 from system.errors import DataError, OutputError, UsageError
@@ -41,7 +41,7 @@ PAGE = (
 
 
 @contextmanager
-def prepared_run(run: Path, *, force: bool, resume: bool) -> Iterator[None]:
+def open_run_folder(run: Path, *, force: bool, resume: bool) -> Iterator[None]:
     """Make the run folder and hold it, so that two runs are not mixed in it.
 
     A run that is refused before it has begun leaves the folder as it was.
@@ -61,7 +61,7 @@ def prepared_run(run: Path, *, force: bool, resume: bool) -> Iterator[None]:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{run} cannot be made a folder: {error}") from error
-    with holding(run, f"{run} is in use by another train.py."):
+    with lock_folder(run, f"{run} is in use by another train.py."):
         earlier = _list_earlier(run) if force else []
         if not (resume or earlier or _is_empty(run)):
             raise UsageError(
@@ -199,7 +199,7 @@ def _removing(path: Path) -> Iterator[None]:
         raise OutputError(f"{path}: could not be removed: {reason}") from error
 
 
-def begun_arguments(run: Path) -> dict:
+def recorded_arguments(run: Path) -> dict:
     """Give the command line that a run was begun with, to go on by it.
 
     Args:
@@ -222,7 +222,7 @@ def begun_arguments(run: Path) -> dict:
     }
 
 
-def check_tested(run: Path, files: dict[str, tuple[Path, str]]) -> None:
+def check_same_inputs(run: Path, files: dict[str, tuple[Path, str]]) -> None:
     """Refuse to go on testing with other files than a run was begun with.
 
     Args:
@@ -247,7 +247,7 @@ def check_tested(run: Path, files: dict[str, tuple[Path, str]]) -> None:
 
 def write_json(path: Path, content: dict) -> None:
     """Write a dict as readable JSON, renamed into place when complete."""
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(json.dumps(content, indent=1, default=str) + "\n")
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from models.device import memory_told
-from models.model_file import Traits
+from models.device import report_out_of_memory
+from models.model_file import ModelMetadata
 from models.prediction import keep_largest, label_values, predict_scan
 from system.atomic import require_folder
 from system.errors import DataError, UsageError
@@ -75,7 +75,7 @@ def plan_labels(
 
 def label_scan(
     network: keras.Model,
-    traits: Traits,
+    metadata: ModelMetadata,
     scan: Path,
     label: Path,
     largest_only: bool = False,
@@ -85,7 +85,7 @@ def label_scan(
 
     Args:
         network: Ready to predict.
-        traits: What it was trained for.
+        metadata: What it was trained for.
         scan: File to read.
         label: File to write.
         largest_only: Whether to keep only the largest piece of each class.
@@ -102,25 +102,25 @@ def label_scan(
     """
     start = time.perf_counter()
     image = read_finite_volume(scan, max_voxels)
-    voxels = math.prod(canonical_grid(image.grid, traits.spacing).shape)
+    voxels = math.prod(canonical_grid(image.grid, metadata.spacing).shape)
     if voxels > max_voxels:
         raise DataError(
             f"{scan} must take at most {max_voxels} voxels of the network's "
-            f"{traits.spacing} mm, which --max-voxels raises. Received: {voxels}, "
+            f"{metadata.spacing} mm, which --max-voxels raises. Received: {voxels}, "
             f"from {image.grid}"
         )
-    with memory_told(scan):
-        classes = predict_scan(network, traits, image.array, image.grid)
+    with report_out_of_memory(scan):
+        classes = predict_scan(network, metadata, image.array, image.grid)
     if largest_only:
         classes = keep_largest(classes)
-    segments = traits.segments()
+    segments = metadata.segments()
     values = label_values(classes, segments)
     write_label_map(label, values, like=image, segments=segments)
-    counts = count_labels(classes, len(traits.class_names))
+    counts = count_labels(classes, len(metadata.class_names))
     voxel_ml = abs(np.linalg.det(image.grid.affine[:3, :3])) / 1000
     found = ", ".join(
         f"{name} {count * voxel_ml:.1f} ml"
-        for name, count in zip(traits.class_names[1:], counts[1:], strict=False)
+        for name, count in zip(metadata.class_names[1:], counts[1:], strict=False)
     )
     seconds = time.perf_counter() - start
     notes = "".join(f"\n  {note}" for note in image.notes)

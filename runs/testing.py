@@ -14,10 +14,10 @@ from tqdm import tqdm
 
 from cube.reader import Cube
 from evaluation.scores import Score, score_case
-from models.device import memory_told
-from models.model_file import Traits
+from models.device import report_out_of_memory
+from models.model_file import ModelMetadata
 from models.prediction import label_values, predict_scan
-from system.atomic import replacing
+from system.atomic import atomic_write
 from system.errors import DataError
 from system.text import file_names
 from volumes.classes import Classes
@@ -29,7 +29,7 @@ from volumes.volume import Volume
 
 
 @dataclass(frozen=True)
-class Tested:
+class EvaluationResult:
     """What testing found.
 
     Args:
@@ -76,13 +76,13 @@ def _source_path(source: dict, kind: str, case_id: str) -> Path:
 
 
 def predict_test_cases(
-    model: keras.Model, traits: Traits, cube: Cube, run: Path
-) -> Tested:
+    model: keras.Model, metadata: ModelMetadata, cube: Cube, run: Path
+) -> EvaluationResult:
     """Predict every test case, write its label map and overlay, and score it.
 
     Args:
         model: Compiled.
-        traits: What it was trained for.
+        metadata: What it was trained for.
         cube: Open; names the test cases and their files.
         run: The run folder; gets `predictions/` and `overlays/`.
 
@@ -99,8 +99,8 @@ def predict_test_cases(
         bar.set_description(case_id)
         image = read_source(source, "image", case_id)
         start = time.perf_counter()
-        with memory_told(case_id):
-            prediction = predict_scan(model, traits, image.array, image.grid)
+        with report_out_of_memory(case_id):
+            prediction = predict_scan(model, metadata, image.array, image.grid)
         seconds.append(time.perf_counter() - start)
         reference = lookup[read_source(source, "label", case_id).array]
         scores += score_case(
@@ -114,13 +114,13 @@ def predict_test_cases(
         )
         write_label_map(
             run / "predictions" / f"{names[case_id]}.seg.nrrd",
-            label_values(prediction, traits.segments()),
+            label_values(prediction, metadata.segments()),
             like=image,
-            segments=traits.segments(),
+            segments=metadata.segments(),
         )
         overlay = run / "overlays" / f"{names[case_id]}.png"
         write_overlay(overlay, case_id, image, reference, prediction)
-    return Tested(scores, float(np.mean(seconds)) if seconds else None)
+    return EvaluationResult(scores, float(np.mean(seconds)) if seconds else None)
 
 
 def write_overlay(
@@ -136,5 +136,5 @@ def write_overlay(
         for array in (image.array, reference, prediction)
     ]
     picture = draw_prediction(*turned, canonical_spacing(image.grid), title)
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         picture.save(partial)

@@ -11,19 +11,24 @@ from evaluation.provenance import commit, package_versions
 from evaluation.score_file import write_scores
 from evaluation.tables import format_summary, summarize
 from models.device import find_device, peak_memory_mib
-from models.options import Request, obtain_network
+from models.options import TrainingOptions, obtain_network
 from models.train_run import check_resumed, fit
 from runs.folder import CONFIG_NAME, TITLES, write_json
 from runs.testing import check_sources, predict_test_cases
 
 
 def run_network(
-    request: Request, cube_path: Path, run: Path, arguments: dict, *, require_gpu: bool
+    options: TrainingOptions,
+    cube_path: Path,
+    run: Path,
+    arguments: dict,
+    *,
+    require_gpu: bool,
 ) -> None:
     """Train a network on a cube, predict and score the cube's test cases.
 
     Args:
-        request: Which network, and how to train it.
+        options: Which network, and how to train it.
         cube_path: The cube.
         run: The run folder, there already.
         arguments: The command line, for the record.
@@ -32,16 +37,16 @@ def run_network(
     Raises:
         DataError: If the cube, its scans or the request cannot be used.
     """
-    title = TITLES[request.model]
+    title = TITLES[options.model]
     device = find_device(require_gpu=require_gpu)
     print(f"{title} on {device}", flush=True)
-    with open_cube(cube_path, request.fold, request.folds) as cube:
+    with open_cube(cube_path, options.fold, options.folds) as cube:
         splits = record_splits(cube)
-        if request.fold is not None:
+        if options.fold is not None:
             print(describe_splits(splits), flush=True)
-        network, traits = obtain_network(request, cube)
+        network, metadata = obtain_network(options, cube)
         check_sources(cube)
-        check_resumed(request, traits, run)
+        check_resumed(options, metadata, run)
         about = {
             "arguments": arguments,
             "device": device,
@@ -51,11 +56,11 @@ def run_network(
         }
         write_json(run / CONFIG_NAME, about)
         write_json(run / "splits.json", splits)
-        fitted = fit(request, cube, run, network, traits)
+        fitted = fit(options, cube, run, network, metadata)
         draw_architecture(fitted.layout, title, run / "architecture.png")
         if fitted.history:
             draw_curves({title: fitted.history}, run / "curves.png")
-        tested = predict_test_cases(fitted.network, fitted.traits, cube, run)
+        tested = predict_test_cases(fitted.network, fitted.metadata, cube, run)
     write_scores(run / "scores.csv", tested.scores)
     summary = summarize(tested.scores)
     costs = {

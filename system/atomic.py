@@ -31,7 +31,7 @@ def naming(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def replacing(
+def atomic_write(
     path: str | Path, *, force: bool = True, folder: Path | None = None
 ) -> Iterator[Path]:
     """Yield a temporary path that takes the place of `path` on success.
@@ -90,7 +90,7 @@ def require_folder(folder: Path) -> None:
 
 
 @contextmanager
-def holding(folder: Path, busy: str) -> Iterator[None]:
+def lock_folder(folder: Path, busy: str) -> Iterator[None]:
     """Hold a folder against other processes; even a killed one lets go.
 
     Args:
@@ -117,7 +117,7 @@ def holding(folder: Path, busy: str) -> Iterator[None]:
 
 
 def is_temporary(path: Path) -> bool:
-    """Say whether a path is one that `replacing` yields."""
+    """Say whether a path is one that `atomic_write` yields."""
     return TEMPORARY.match(path.name) is not None
 
 

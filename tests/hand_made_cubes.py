@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cube.writer import CubeWriter, Sample
+from cube.writer import CubeRow, CubeWriter
 
 SHAPE = (6, 8, 10)
 SPACING = (2.0, 1.0, 0.5)
@@ -23,9 +23,9 @@ def make_label():
     return label
 
 
-def make_sample(case_id, *, copy=0, split="train", subject=None, drawn=None):
+def make_row(case_id, *, copy=0, split="train", subject=None, drawn=None):
     voxels = np.arange(np.prod(SHAPE)).reshape(SHAPE)
-    return Sample(
+    return CubeRow(
         image=(voxels / 480).astype(np.float16),
         label=make_label(),
         case_id=case_id,
@@ -45,10 +45,10 @@ def make_sample(case_id, *, copy=0, split="train", subject=None, drawn=None):
 
 def clean_samples():
     return [
-        make_sample("ann"),
-        make_sample("ann", copy=1, drawn={"rescaling": [1.0, 1.0, 1.0]}),
-        make_sample("ben", split="validation"),
-        make_sample("cid", split="test"),
+        make_row("ann"),
+        make_row("ann", copy=1, drawn={"rescaling": [1.0, 1.0, 1.0]}),
+        make_row("ben", split="validation"),
+        make_row("cid", split="test"),
     ]
 
 

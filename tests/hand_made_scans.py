@@ -61,11 +61,11 @@ def hear_interrupts():
 
 def note_made(monkeypatch):
     """Give the cases that will be made, in order; the list grows with each."""
-    make_case, cases = cube.build.make_case, []
+    build_case, cases = cube.build.build_case, []
 
     def noted(job):
         cases.append(job.fact.pair.case_id)
-        return make_case(job)
+        return build_case(job)
 
-    monkeypatch.setattr(cube.build, "make_case", noted)
+    monkeypatch.setattr(cube.build, "build_case", noted)
     return cases

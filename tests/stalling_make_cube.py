@@ -12,7 +12,7 @@ from pathlib import Path
 import makeCube
 from cube import build
 
-make_sample = build.make_sample
+make_row = build.make_row
 stall = Path(os.environ["STALL"])
 
 
@@ -20,11 +20,11 @@ def stalling(scan, **about):
     if about["case_id"] == "dan" and not stall.exists():
         stall.write_text(str(os.getpid()))
         time.sleep(600)
-    return make_sample(scan, **about)
+    return make_row(scan, **about)
 
 
 # Processes that a pool spawns run this line too.
-build.make_sample = stalling
+build.make_row = stalling
 
 if __name__ == "__main__":
     sys.exit(makeCube.main())

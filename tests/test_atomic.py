@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from system.atomic import replacing
+from system.atomic import atomic_write
 from system.errors import DataError
 
 
@@ -11,7 +11,7 @@ def test_replacing_leaves_the_old_file_when_the_block_fails(tmp_path):
     path.write_text("old")
 
     def write_half():
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text("half")
             raise KeyboardInterrupt("stop")
 
@@ -25,7 +25,7 @@ def test_replacing_leaves_the_old_file_when_the_block_fails(tmp_path):
 def test_replacing_makes_folders_and_keeps_the_ending(tmp_path):
     path = tmp_path / "new" / "folder" / "label.seg.nrrd"
 
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         assert temporary.parent == path.parent
         assert temporary.name.endswith("label.seg.nrrd")
         temporary.write_text("whole")
@@ -36,7 +36,7 @@ def test_replacing_makes_folders_and_keeps_the_ending(tmp_path):
 
 
 def test_replacing_gives_the_usual_rights(tmp_path):
-    with replacing(tmp_path / "a") as temporary:
+    with atomic_write(tmp_path / "a") as temporary:
         temporary.write_text("a")
     (tmp_path / "b").write_text("b")
 
@@ -48,10 +48,10 @@ def test_replacing_refuses_an_existing_file_a_folder_and_a_bad_place(tmp_path):
     path.write_text("old")
 
     with pytest.raises(DataError, match="must not exist yet"):
-        replacing(path, force=False).__enter__()
+        atomic_write(path, force=False).__enter__()
     with pytest.raises(DataError, match="Received: a folder"):
-        replacing(tmp_path).__enter__()
+        atomic_write(tmp_path).__enter__()
     with pytest.raises(DataError, match=r"below: could not be written"):
-        replacing(path / "below").__enter__()
+        atomic_write(path / "below").__enter__()
 
     assert path.read_text() == "old"

@@ -3,7 +3,7 @@ import pytest
 
 from augment.compose import (
     Compose,
-    apply_grey,
+    apply_intensity,
     compose_default,
     coordinate_map,
     generator_for,
@@ -32,11 +32,15 @@ def test_every_entry_of_a_kind_acts():
     twice = {"shift": [1.0, 2.0, -3.0], "shift_2": [0.5, -4.0, 1.0]}
     image = np.full(SHAPE, 2, np.float32)
 
-    pull = coordinate_map(twice, SHAPE, SPACING).pull
-    brighter = apply_grey(image, {"brightness": 0.25, "brightness_2": 1.5}, SPACING)
+    output_to_input = coordinate_map(twice, SHAPE, SPACING).output_to_input
+    brighter = apply_intensity(
+        image, {"brightness": 0.25, "brightness_2": 1.5}, SPACING
+    )
 
     # What lies at (1.5, -2, -2) lay at the centre.
-    np.testing.assert_allclose(pull @ (1.5, -2, -2, 1), (0, 0, 0), atol=1e-12)
+    np.testing.assert_allclose(
+        output_to_input @ (1.5, -2, -2, 1), (0, 0, 0), atol=1e-12
+    )
     assert (brighter == 3.75).all()
 
 
@@ -66,9 +70,9 @@ def test_transform_that_was_left_out_changes_nothing():
 
     through = coordinate_map(drawn, SHAPE, SPACING)
 
-    np.testing.assert_array_equal(through.pull, np.eye(3, 4))
+    np.testing.assert_array_equal(through.output_to_input, np.eye(3, 4))
     assert through.control is None
-    np.testing.assert_array_equal(apply_grey(image, drawn, SPACING), image)
+    np.testing.assert_array_equal(apply_intensity(image, drawn, SPACING), image)
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, float("nan")])
@@ -112,7 +116,9 @@ def test_default_chain_has_its_transforms_and_none_leaves_one_out():
     ]
     nothing = compose_default(**dict.fromkeys(DEFAULT))
     assert nothing.draw(rng()) == {}
-    np.testing.assert_array_equal(coordinate_map({}, SHAPE, SPACING).pull, np.eye(3, 4))
+    np.testing.assert_array_equal(
+        coordinate_map({}, SHAPE, SPACING).output_to_input, np.eye(3, 4)
+    )
 
 
 def test_default_chain_takes_every_transform_in_the_order_of_acting():
@@ -139,9 +145,9 @@ def test_grey_transforms_act_in_the_order_of_the_chain():
     image = np.array([0, 1, 2], np.float32).reshape(1, 1, 3)
     brighter, bent = ("brightness", 2.0), ("contrast", 3.0)
 
-    first = apply_grey(image, dict([brighter, bent]), SPACING)
-    squeezed = apply_grey(image, {"contrast": 3.0, "gamma": 2.0}, SPACING)
-    bent_first = apply_grey(image, {"gamma": 2.0, "contrast": 3.0}, SPACING)
+    first = apply_intensity(image, dict([brighter, bent]), SPACING)
+    squeezed = apply_intensity(image, {"contrast": 3.0, "gamma": 2.0}, SPACING)
+    bent_first = apply_intensity(image, {"gamma": 2.0, "contrast": 3.0}, SPACING)
 
     # 2, 3, 4 about their mean 3 are 0, 3, 6.
     np.testing.assert_allclose(first.ravel(), (0, 3, 6), atol=1e-6)

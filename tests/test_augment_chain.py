@@ -32,18 +32,18 @@ def sharpness(image):
 def test_first_transform_of_a_chain_acts_first():
     drawn = {"rescaling": [2.0] * 3, "rotation": [90.0, 0.0, 0.0], "flip": True}
 
-    pull = coordinate_map(drawn, SHAPE, SPACING).pull
+    output_to_input = coordinate_map(drawn, SHAPE, SPACING).output_to_input
 
     # (1, 2, 3) doubled is (2, 4, 6); turned about right (2, -6, 4); mirrored
     # (-2, -6, 4): that point reads (1, 2, 3).
-    np.testing.assert_allclose(pull @ (-2, -6, 4, 1), (1, 2, 3), atol=1e-12)
+    np.testing.assert_allclose(output_to_input @ (-2, -6, 4, 1), (1, 2, 3), atol=1e-12)
 
 
 def test_shift_is_turned_by_what_follows_it_and_not_by_what_precedes_it():
     shift, turn = ("shift", [5.0, 0.0, 2.0]), ("rotation", [0.0, 0.0, 90.0])
 
-    before = coordinate_map(dict([shift, turn]), SHAPE, SPACING).pull
-    after = coordinate_map(dict([turn, shift]), SHAPE, SPACING).pull
+    before = coordinate_map(dict([shift, turn]), SHAPE, SPACING).output_to_input
+    after = coordinate_map(dict([turn, shift]), SHAPE, SPACING).output_to_input
 
     # About superior, right goes to anterior. (1, 2, 3) shifted is (6, 2, 5), turned
     # (-2, 6, 5); turned first it is (-2, 1, 3), then shifted (3, 1, 5).
@@ -54,7 +54,7 @@ def test_shift_is_turned_by_what_follows_it_and_not_by_what_precedes_it():
 def test_order_of_the_chain_matters_where_it_should():
     drawn = [("rotation", [0.0, 0.0, 90.0]), ("flip", True)]
     pulls = [
-        coordinate_map(dict(order), SHAPE, SPACING).pull
+        coordinate_map(dict(order), SHAPE, SPACING).output_to_input
         for order in permutations(drawn)
     ]
 
@@ -119,10 +119,12 @@ def test_rotation_there_and_back_in_one_chain_is_the_identity(grid):
         "rotation_6": [-7.0, 0.0, 0.0],
     }
 
-    pull = coordinate_map(there_and_back, grid.shape, grid.spacing).pull
+    output_to_input = coordinate_map(
+        there_and_back, grid.shape, grid.spacing
+    ).output_to_input
     out, seg = replay(there_and_back, image, label, source=grid)
 
-    np.testing.assert_allclose(pull, np.eye(3, 4), atol=1e-5)
+    np.testing.assert_allclose(output_to_input, np.eye(3, 4), atol=1e-5)
     np.testing.assert_allclose(out, image, atol=1e-5 * np.ptp(image))
     np.testing.assert_array_equal(seg, label)
 

@@ -12,7 +12,7 @@ from augment.intensity import (
     LowResolution,
     RicianNoise,
 )
-from augment.transform import Grey
+from augment.transform import IntensityTransform
 
 SHAPE, SPACING = (6, 9, 11), (4.0, 0.7, 1.3)
 DRAWN = {
@@ -32,7 +32,9 @@ def rng(seed=0):
 
 
 def test_every_grey_transform_is_among_those_tested():
-    assert set(DRAWN) == {t for t in TRANSFORMS.values() if issubclass(t, Grey)}
+    assert set(DRAWN) == {
+        t for t in TRANSFORMS.values() if issubclass(t, IntensityTransform)
+    }
 
 
 @pytest.mark.parametrize("transform", DRAWN, ids=lambda kind: kind.name)

@@ -33,9 +33,9 @@ def test_rotation_is_right_handed_about_each_axis_in_turn(degrees, moved):
 
 def test_rotation_pulls_from_where_the_point_was():
     # Turned by +90 degrees about superior, what was at right is at anterior.
-    pull = Rotation.pull((0, 0, 90))
+    output_to_input = Rotation.output_to_input((0, 0, 90))
 
-    np.testing.assert_allclose(pull @ (0, 1, 0, 1), (1, 0, 0), atol=1e-12)
+    np.testing.assert_allclose(output_to_input @ (0, 1, 0, 1), (1, 0, 0), atol=1e-12)
 
 
 def test_rotation_neither_shears_nor_mirrors():
@@ -46,32 +46,32 @@ def test_rotation_neither_shears_nor_mirrors():
 
 
 def test_rescaling_reads_from_nearer_where_it_enlarges():
-    pull = Rescaling.pull([2, 0.5, 4])
+    output_to_input = Rescaling.output_to_input([2, 0.5, 4])
 
-    np.testing.assert_array_equal(pull @ (4, -6, 8, 1), (2, -12, 2))
+    np.testing.assert_array_equal(output_to_input @ (4, -6, 8, 1), (2, -12, 2))
 
 
 def test_shift_reads_from_where_the_point_was():
-    pull = Shift.pull([1, -2, 3])
+    output_to_input = Shift.output_to_input([1, -2, 3])
 
-    np.testing.assert_array_equal(pull @ (1, -2, 3, 1), (0, 0, 0))
-    np.testing.assert_array_equal(pull @ (10, 10, 10, 1), (9, 12, 7))
+    np.testing.assert_array_equal(output_to_input @ (1, -2, 3, 1), (0, 0, 0))
+    np.testing.assert_array_equal(output_to_input @ (10, 10, 10, 1), (9, 12, 7))
 
 
 def test_flip_mirrors_left_and_right_alone():
-    np.testing.assert_array_equal(Flip.pull(True) @ (1, 2, 3, 1), (-1, 2, 3))
-    np.testing.assert_array_equal(Flip.pull(False), np.eye(3, 4))
+    np.testing.assert_array_equal(Flip.output_to_input(True) @ (1, 2, 3, 1), (-1, 2, 3))
+    np.testing.assert_array_equal(Flip.output_to_input(False), np.eye(3, 4))
 
 
 @pytest.mark.parametrize(
     ("transform", "drawn"), LINEAR, ids=[transform.name for transform, _ in LINEAR]
 )
 def test_only_a_shift_moves_the_centre(transform, drawn):
-    pull = transform.pull(drawn)
+    output_to_input = transform.output_to_input(drawn)
 
-    assert pull.shape == (3, 4)
-    assert pull.dtype == np.float64
-    assert pull[:, 3].any() == (transform.name == "shift")
+    assert output_to_input.shape == (3, 4)
+    assert output_to_input.dtype == np.float64
+    assert output_to_input[:, 3].any() == (transform.name == "shift")
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.2, 1.0])

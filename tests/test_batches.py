@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hand_made_cubes import SHAPE, make_label, make_sample, write_cube
+from hand_made_cubes import SHAPE, make_label, make_row, write_cube
 
 from augment.compose import Compose, compose_of
 from augment.intensity import Gamma, GaussianNoise
@@ -18,7 +18,7 @@ VOXELS = np.arange(480).reshape(SHAPE)  # (6, 8, 10)
 def cube(tmp_path):
     """Every voxel of four rows its own figure, 480 a row, exact in float16."""
     samples = [
-        replace(make_sample(name), image=(VOXELS + 480 * row).astype(np.float16))
+        replace(make_row(name), image=(VOXELS + 480 * row).astype(np.float16))
         for row, name in enumerate(("ann", "ben", "cid", "dan"))
     ]
     with Cube(write_cube(tmp_path / "cube.h5", samples)) as cube:
@@ -87,7 +87,7 @@ def test_share_of_patches_lies_on_the_foreground(tmp_path, share):
     # The scan fills k = 8 and 9 alone, beside the foreground at k = 2 to 6: a
     # patch from anywhere in the scan misses it, one around it cannot.
     extent = np.array([[0, 6], [0, 8], [8, 10]])
-    samples = [replace(make_sample("ann"), extent=extent)]
+    samples = [replace(make_row("ann"), extent=extent)]
     num_patches = 400
 
     with Cube(write_cube(tmp_path / "cube.h5", samples)) as cube:
@@ -104,7 +104,7 @@ def test_share_of_patches_lies_on_the_foreground(tmp_path, share):
 def test_row_without_foreground_is_sampled_anywhere_in_the_scan(tmp_path):
     samples = [
         replace(
-            make_sample("ann"),
+            make_row("ann"),
             label=np.zeros(SHAPE, np.uint8),
             image=VOXELS.astype(np.float16),
             extent=np.array([[1, 6], [2, 7], [3, 9]]),

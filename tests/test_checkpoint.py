@@ -106,7 +106,7 @@ def checkpoint(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("traits", "shown"),
+    ("metadata", "shown"),
     [
         (
             {"cube_checksum": "xyz", "architecture": {"filters": 2}},
@@ -118,9 +118,9 @@ def checkpoint(tmp_path):
         ),
     ],
 )
-def test_changed_cube_or_architecture_is_refused_with_both(checkpoint, traits, shown):
+def test_changed_cube_or_architecture_is_refused_with_both(checkpoint, metadata, shown):
     with pytest.raises(DataError, match=shown):
-        check_identity(checkpoint[0], {"traits": traits})
+        check_identity(checkpoint[0], {"traits": metadata})
 
 
 def test_longer_training_is_no_other_and_is_said(checkpoint, capsys):

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hand_made_cubes import clean_samples, make_label, make_sample, write_cube
+from hand_made_cubes import clean_samples, make_label, make_row, write_cube
 
 from cube.checks import check_cube
 from cube.reader import Cube
@@ -173,7 +173,7 @@ def test_orientation_unlike_the_majority_is_found_alone(findings_of):
 
 
 def test_orientations_without_a_majority_are_no_finding(findings_of):
-    samples = [*clean_samples(), make_sample("dot")]
+    samples = [*clean_samples(), make_row("dot")]
     for row in (2, 4):  # two of four scans
         samples[row] = with_source(
             samples[row], orientation="RAS", spacing=(4.0, 1.0, 0.5)
@@ -196,7 +196,7 @@ def test_same_scan_under_two_names_is_found_with_both_splits(findings_of):
 def test_subject_in_two_splits_is_found_with_all_its_cases(findings_of):
     samples = clean_samples()
     samples[3] = replace(samples[3], subject="subject of ann")
-    samples.append(make_sample("dot", subject="subject of ann"))
+    samples.append(make_row("dot", subject="subject of ann"))
 
     finding = only(findings_of(samples))
 
@@ -208,13 +208,13 @@ def test_subject_in_two_splits_is_found_with_all_its_cases(findings_of):
 
 
 def test_subject_with_two_cases_in_one_split_is_no_finding(findings_of):
-    samples = [*clean_samples(), make_sample("dot", subject="subject of ann")]
+    samples = [*clean_samples(), make_row("dot", subject="subject of ann")]
 
     assert findings_of(samples) == []
 
 
 def test_augmented_copy_outside_training_is_found(findings_of):
-    samples = [*clean_samples(), make_sample("cid", copy=2, split="test")]
+    samples = [*clean_samples(), make_row("cid", copy=2, split="test")]
 
     finding = only(findings_of(samples))
 

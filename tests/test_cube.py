@@ -11,7 +11,7 @@ from hand_made_cubes import (
     SPACING,
     clean_samples,
     make_label,
-    make_sample,
+    make_row,
     write_cube,
 )
 
@@ -58,7 +58,7 @@ def test_attributes_come_back_as_they_were_written(path):
 
 
 def test_names_beyond_ascii_come_back(tmp_path):
-    samples = [make_sample("Ärztin_κ", subject="Müller, 山田")]
+    samples = [make_row("Ärztin_κ", subject="Müller, 山田")]
 
     with Cube(write_cube(tmp_path / "cube.h5", samples)) as cube:
         assert cube.case_ids == ["Ärztin_κ"]
@@ -69,7 +69,7 @@ def test_box_of_a_row_is_read_alone(path):
     box = (slice(1, 3), slice(None), slice(4, 6))
 
     with Cube(path) as cube:
-        np.testing.assert_array_equal(cube.image(2, box), make_sample("x").image[box])
+        np.testing.assert_array_equal(cube.image(2, box), make_row("x").image[box])
         np.testing.assert_array_equal(cube.label(2, box), make_label()[box])
 
 
@@ -106,7 +106,7 @@ def test_rows_of_an_unknown_split_are_refused(path):
 def test_grid_of_a_row_lies_in_the_world_of_its_scan(tmp_path):
     affine = np.diag([-2.0, 1, 0.5, 1])
     affine[:3, 3] = 10, 20, 30
-    samples = [make_sample("ann"), replace(make_sample("ben"), affine=affine)]
+    samples = [make_row("ann"), replace(make_row("ben"), affine=affine)]
 
     with Cube(write_cube(tmp_path / "cube.h5", samples)) as cube:
         grid = cube.grid(1)
@@ -148,7 +148,7 @@ def test_cube_with_too_few_rows_counts_as_unfinished(tmp_path):
     with CubeWriter(
         tmp_path / "cube.h5", shape=SHAPE, num_rows=2, attributes=attributes
     ) as cube:
-        cube.add(make_sample("ann"))
+        cube.add(make_row("ann"))
 
     with pytest.raises(DataError, match="was not finished"):
         Cube(tmp_path / "cube.h5")
@@ -157,7 +157,7 @@ def test_cube_with_too_few_rows_counts_as_unfinished(tmp_path):
 def write_until_the_disk_is_full(path):
     attributes = {name: [] for name in ATTRIBUTES}
     with CubeWriter(path, shape=SHAPE, num_rows=1, attributes=attributes) as cube:
-        cube.add(make_sample("ann"))
+        cube.add(make_row("ann"))
         raise OSError("no space left")
 
 

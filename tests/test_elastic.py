@@ -4,7 +4,7 @@ from hand_made_splines import dense_displacement
 
 from augment.compose import Compose, coordinate_map
 from augment.spatial import FOLDS_BEYOND, Elastic, Rotation, smallest_jacobian
-from cube.rows import Recipe, Scan, make_sample
+from cube.rows import CubeSpec, PreparedCase, make_row
 from volumes.geometry import Grid, affine_from
 from volumes.warp import ControlGrid, spline_weights
 
@@ -167,7 +167,7 @@ def test_largest_displacement_to_and_fro_along_each_axis_by_hand(signs):
 def test_row_of_the_cube_reports_its_smallest_jacobian():
     grid = Grid((14, 11, 6), affine_from((0.9, 1.1, 3.0)))
     image = rng().integers(0, 900, grid.shape).astype(np.int16)
-    recipe = Recipe(
+    recipe = CubeSpec(
         spacing=(1.5, 1.0, 2.0),
         shape=(8, 12, 10),
         classes=np.arange(256, dtype=np.uint8),
@@ -175,10 +175,10 @@ def test_row_of_the_cube_reports_its_smallest_jacobian():
         compose=Compose([Rotation(9), Elastic(3.2, control_spacing=8)]),
         seed=0,
     )
-    scan = Scan(image, np.zeros(grid.shape, np.uint8), grid, recipe)
+    scan = PreparedCase(image, np.zeros(grid.shape, np.uint8), grid, recipe)
 
     for copy in (1, 2, 3):
-        drawn = make_sample(
+        drawn = make_row(
             scan, case_id="ann", subject="s", split="train", source={}, copy=copy
         ).drawn
 

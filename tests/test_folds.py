@@ -1,7 +1,7 @@
 from collections import Counter
 
 import pytest
-from hand_made_cubes import make_sample, write_cube
+from hand_made_cubes import make_row, write_cube
 
 from cube.folds import (
     FoldedCube,
@@ -52,20 +52,20 @@ def test_fewer_subjects_than_folds_are_refused():
 def path(tmp_path):
     """Scans of five subjects; ann has two, ben no copy, eve is the cube's own test."""
     samples = [
-        make_sample("ann1", subject="ann"),
-        make_sample("ann1", subject="ann", copy=1),
-        make_sample("ann1", subject="ann", copy=2),
-        make_sample("ann2", subject="ann"),
-        make_sample("ann2", subject="ann", copy=1),
-        make_sample("ann2", subject="ann", copy=2),
-        make_sample("ben", split="validation"),
-        make_sample("cid"),
-        make_sample("cid", copy=1),
-        make_sample("cid", copy=2),
-        make_sample("dan"),
-        make_sample("dan", copy=1),
-        make_sample("dan", copy=2),
-        make_sample("eve", split="test"),
+        make_row("ann1", subject="ann"),
+        make_row("ann1", subject="ann", copy=1),
+        make_row("ann1", subject="ann", copy=2),
+        make_row("ann2", subject="ann"),
+        make_row("ann2", subject="ann", copy=1),
+        make_row("ann2", subject="ann", copy=2),
+        make_row("ben", split="validation"),
+        make_row("cid"),
+        make_row("cid", copy=1),
+        make_row("cid", copy=2),
+        make_row("dan"),
+        make_row("dan", copy=1),
+        make_row("dan", copy=2),
+        make_row("eve", split="test"),
     ]
     return write_cube(tmp_path / "cube.h5", samples)
 

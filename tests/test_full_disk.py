@@ -7,7 +7,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from hand_made_cubes import clean_samples, make_sample
+from hand_made_cubes import clean_samples, make_row
 from hand_made_disks import room_for
 from hand_made_run import TINY, write_scan
 from hand_made_scans import GRID, beside_the_scans, build, write_scans
@@ -28,7 +28,7 @@ from models.model_file import load_trained, save_trained
 from models.training_loop import HISTORY_COLUMNS, Progress, write_history
 from runs import labelling
 from runs.folder import write_json
-from system.atomic import replacing
+from system.atomic import atomic_write
 from system.errors import OutputError
 from volumes.formats.files import write_image, write_label_map
 from volumes.volume import Volume
@@ -60,7 +60,7 @@ def an_image(path):
 
 def a_picture(path):
     noise = np.random.default_rng(0).integers(0, 255, (60, 60)).astype(np.uint8)
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         Image.fromarray(noise).save(partial)
 
 
@@ -114,7 +114,7 @@ def test_full_disk_leaves_the_file_that_was_there(tmp_path, name):
 def test_hdf5_does_not_crash_when_the_disk_is_full(tmp_path, room):
     path = tmp_path / "cube.h5"
     attributes = {name: [] for name in ATTRIBUTES}
-    shape = make_sample("ann").image.shape
+    shape = make_row("ann").image.shape
 
     def write():
         with (
@@ -205,9 +205,9 @@ def test_full_disk_ends_a_prediction_and_leaves_the_label_map_that_was_there(
 def test_trained_network_is_whole_after_a_failed_write(small_run, tmp_path):
     path = tmp_path / "model.keras"
     path.write_bytes((small_run / "model.keras").read_bytes())
-    network, traits = load_trained(path)
+    network, metadata = load_trained(path)
 
     with room_for(3000), pytest.raises(OutputError, match="could not be written"):
-        save_trained(path, network, traits)
+        save_trained(path, network, metadata)
 
     load_trained(path)

@@ -24,10 +24,10 @@ def built(channels, rank):
 
 
 def gradients_of(layer, x):
-    x, pull = tf.constant(x), features(*x.shape, seed=2)
+    x, output_to_input = tf.constant(x), features(*x.shape, seed=2)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        loss = tf.reduce_sum(layer(x) * pull)
+        loss = tf.reduce_sum(layer(x) * output_to_input)
     return tape.gradient(loss, [x, *layer.trainable_weights])
 
 
@@ -92,14 +92,14 @@ def test_statistics_of_float16_are_taken_in_float32():
 @pytest.mark.parametrize("channels", [2, 3])
 def test_softmax_and_its_gradient_are_those_of_keras(channels):
     x = tf.constant(features(2, 3, 4, channels))
-    pull = features(2, 3, 4, channels, seed=3)
+    output_to_input = features(2, 3, 4, channels, seed=3)
     found = []
 
     for layer in (Softmax(), keras.layers.Softmax()):
         with tf.GradientTape() as tape:
             tape.watch(x)
             y = layer(x)
-        found.append((y, tape.gradient(y, x, output_gradients=pull)))
+        found.append((y, tape.gradient(y, x, output_gradients=output_to_input)))
 
     (ours, our_gradient), (keras_own, its_gradient) = found
     np.testing.assert_allclose(ours, keras_own, atol=1e-6)

@@ -19,8 +19,8 @@ from augment.compose import Compose
 from cube.pairs import Pair
 from cube.plan import plan_cube
 from cube.reader import Cube
-from cube.survey import Facts
-from cube.writer import Sample
+from cube.survey import CaseInfo
+from cube.writer import CubeRow
 from system.errors import UsageError
 
 REAL_LISTS = Path(__file__).parents[2] / "shared" / "data" / "pairs"
@@ -44,7 +44,7 @@ def rows_of(path, splits):
         rows = [row for split in splits for row in cube.rows(split)]
         columns = {
             name: [cube.dataset(name)[row] for row in rows]
-            for name in (field.name for field in fields(Sample))
+            for name in (field.name for field in fields(CubeRow))
         }
     columns["image"] = [image.view(np.uint16) for image in columns["image"]]
     return columns
@@ -53,7 +53,7 @@ def rows_of(path, splits):
 def facts_of(subjects):
     """Cases of some subjects, as far as planning looks at them."""
     return [
-        Facts(
+        CaseInfo(
             Pair(Path("a.nrrd"), Path("b.nrrd"), f"{number}", subject, None, number),
             *(GRID, (20,), {}, "", "", f"{number}", ()),
         )

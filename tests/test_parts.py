@@ -33,14 +33,14 @@ def made(monkeypatch):
 
 def interrupt_at(case_id, monkeypatch):
     """Let somebody press Ctrl-C while a case is in work."""
-    make_sample = cube.build.make_sample
+    make_row = cube.build.make_row
 
     def pressed(scan, **about):
         if about["case_id"] == case_id and about["copy"] == 0:
             raise KeyboardInterrupt
-        return make_sample(scan, **about)
+        return make_row(scan, **about)
 
-    monkeypatch.setattr(cube.build, "make_sample", pressed)
+    monkeypatch.setattr(cube.build, "make_row", pressed)
 
 
 @pytest.fixture

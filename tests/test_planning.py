@@ -7,8 +7,8 @@ import pytest
 from cube import resources
 from cube.pairs import Pair
 from cube.plan import choose_shape, choose_spacing, spacing_for_side
-from cube.resources import Needs, check_needs, foresee
-from cube.survey import Facts, check_duplicates, survey
+from cube.resources import ResourceEstimate, check_resources, estimate_resources
+from cube.survey import CaseInfo, check_duplicates, survey
 from system.errors import DataError, UsageError
 from volumes.formats.files import read_label_map, write_image, write_label_map
 from volumes.geometry import Grid, affine_from, canonical_grid
@@ -27,7 +27,7 @@ def grid_of(spacing, shape=(10, 20, 30)):
 def facts_of(case_id="ann", *, grid=None, checksum=None):
     pair = Pair(Path("a.nrrd"), Path("b.nrrd"), case_id, case_id, None, 1)
     grid = grid or grid_of((1, 1, 1))
-    return Facts(pair, grid, (20,), {}, "", "", checksum or case_id, ())
+    return CaseInfo(pair, grid, (20,), {}, "", "", checksum or case_id, ())
 
 
 def test_spacing_is_the_median_along_each_direction_and_the_finest_two_equal():
@@ -174,7 +174,7 @@ def test_needs_are_foreseen_by_hand():
         facts_of(grid=grid_of((1, 1, 1), (5, 40, 8))),
     ]
 
-    needs = foresee(facts, [3, 1], (16, 32, 16))
+    needs = estimate_resources(facts, [3, 1], (16, 32, 16))
 
     # Four rows of images, two bytes a voxel.
     assert needs.cube == 4 * 8192 * 2
@@ -191,8 +191,8 @@ def machine(monkeypatch, *, disk, memory):
 def test_workers_are_lowered_to_what_the_memory_holds(monkeypatch, tmp_path):
     machine(monkeypatch, disk=10**12, memory=35 * 10**8)
 
-    assert check_needs(Needs(10**9, 10**9), tmp_path / "cube.h5", 8) == 3
-    assert check_needs(Needs(10**9, 10**9), tmp_path / "cube.h5", 2) == 2
+    assert check_resources(ResourceEstimate(10**9, 10**9), tmp_path / "cube.h5", 8) == 3
+    assert check_resources(ResourceEstimate(10**9, 10**9), tmp_path / "cube.h5", 2) == 2
 
 
 def test_cube_larger_than_the_disk_is_refused(monkeypatch, tmp_path):
@@ -200,18 +200,18 @@ def test_cube_larger_than_the_disk_is_refused(monkeypatch, tmp_path):
 
     # The cube and, until it is complete, its cases beside it.
     output = tmp_path / "new" / "cube.h5"
-    check_needs(Needs(5 * 10**8, 1), output, 1)
+    check_resources(ResourceEstimate(5 * 10**8, 1), output, 1)
     with pytest.raises(UsageError, match=r"about 700 MB, and .* has 1.0 GB free"):
-        check_needs(Needs(7 * 10**8, 1), output, 1)
+        check_resources(ResourceEstimate(7 * 10**8, 1), output, 1)
     # Of its cases, 400 MB are there already.
-    check_needs(Needs(7 * 10**8, 1), output, 1, finished=4 * 10**8)
+    check_resources(ResourceEstimate(7 * 10**8, 1), output, 1, finished=4 * 10**8)
 
 
 def test_case_larger_than_the_memory_is_refused(monkeypatch, tmp_path):
     machine(monkeypatch, disk=10**12, memory=2 * 10**9)
 
     with pytest.raises(UsageError, match=r"about 2.5 GB of memory, but 2.0 GB are"):
-        check_needs(Needs(1, 25 * 10**8), tmp_path / "cube.h5", 4)
+        check_resources(ResourceEstimate(1, 25 * 10**8), tmp_path / "cube.h5", 4)
 
 
 def test_available_memory_heeds_a_limit_of_the_job(monkeypatch, tmp_path):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from models import prediction
-from models.model_file import Traits
+from models.model_file import ModelMetadata
 from models.prediction import (
     carry_back,
     classify,
@@ -20,7 +20,7 @@ from volumes.geometry import Grid, affine_from
 from volumes.volume import Segment
 
 GRAY = (0.5, 0.5, 0.5)
-TRAITS = Traits(
+TRAITS = ModelMetadata(
     model="unet3d",
     spacing=(3.0, 1.25, 0.5),
     patch_size=(4, 4, 4),
@@ -258,7 +258,7 @@ def test_what_resampling_took_is_free_while_predicting(monkeypatch):
     monkeypatch.setattr(prediction, "VOXELS_PER_CALL", 8**3)
     grid = Grid((120, 120, 100), affine_from((0.5, 0.5, 0.5)))
     image = np.zeros(grid.shape, np.int16)
-    traits = replace(TRAITS, spacing=(2.0, 2.0, 2.0), patch_size=(8, 8, 8))
+    metadata = replace(TRAITS, spacing=(2.0, 2.0, 2.0), patch_size=(8, 8, 8))
     held = []
 
     class Watcher(Copier):
@@ -266,9 +266,9 @@ def test_what_resampling_took_is_free_while_predicting(monkeypatch):
             held.append(tracemalloc.get_traced_memory()[0])
             return super().predict_on_batch(batch)
 
-    predict_scan(Copier(), traits, image, grid)  # compiles
+    predict_scan(Copier(), metadata, image, grid)  # compiles
     tracemalloc.start()
-    predict_scan(Watcher(), traits, image, grid)
+    predict_scan(Watcher(), metadata, image, grid)
     tracemalloc.stop()
 
     # The grid is 64 times coarser; the smoothed scan has 4 bytes for each voxel.

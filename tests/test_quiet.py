@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from models.quiet import stderr_held_back
+from models.quiet import hold_back_stderr
 
 ROOT = Path(__file__).parents[1]
 
 
 def test_what_a_library_writes_is_held_back(capfd):
-    with stderr_held_back():
+    with hold_back_stderr():
         os.write(2, b"E0000 failed call to cuInit\n")
     os.write(2, b"afterwards\n")
 
@@ -20,7 +20,7 @@ def test_what_a_library_writes_is_held_back(capfd):
 
 def test_what_was_written_shows_when_the_block_fails(capfd):
     def import_library():
-        with stderr_held_back():
+        with hold_back_stderr():
             os.write(2, b"E0000 cannot dlopen\n")
             raise ImportError("libcuda")
 
@@ -33,7 +33,7 @@ def test_what_was_written_shows_when_the_block_fails(capfd):
 def test_everything_shows_where_the_user_asks_for_it(capfd, monkeypatch):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
 
-    with stderr_held_back():
+    with hold_back_stderr():
         os.write(2, b"I0000 oneDNN\n")
 
     assert capfd.readouterr().err == "I0000 oneDNN\n"

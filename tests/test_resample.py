@@ -57,9 +57,9 @@ def middle(weights, affine):
     return affine[:3, :3] @ index + affine[:3, 3]
 
 
-@pytest.mark.parametrize("pull", [np.eye(3), PULL, np.diag([-1, 1, 1])])
+@pytest.mark.parametrize("output_to_input", [np.eye(3), PULL, np.diag([-1, 1, 1])])
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
-def test_landmark_keeps_its_world_coordinates(order, pull):
+def test_landmark_keeps_its_world_coordinates(order, output_to_input):
     direction = TURN[:, order] * (1, -1, 1)
     spacing = np.array((0.9, 1.2, 1.6))[list(order)]
     source = Grid((30, 25, 20), affine_from(spacing, (-70, 12, 800), direction))
@@ -67,9 +67,11 @@ def test_landmark_keeps_its_world_coordinates(order, pull):
     image, label = blob(source, point)
     target = canonical_grid(source, (1.0, 1.1, 1.2))
 
-    out, seg = resample(image, label, source, target, through=CoordinateMap(pull))
+    out, seg = resample(
+        image, label, source, target, through=CoordinateMap(output_to_input)
+    )
 
-    affine = mapped_affine(target, pull)
+    affine = mapped_affine(target, output_to_input)
     np.testing.assert_allclose(middle(out, affine), point, atol=0.02)
     # A ball of whole voxels of up to 1.6 mm lies a little aside of its middle.
     np.testing.assert_allclose(middle(seg, affine), point, atol=0.3)

@@ -195,8 +195,8 @@ def test_both_networks_killed_end_as_never_cut_and_none_is_left_behind(
 def test_is_temporary_knows_what_a_killed_write_leaves(tmp_path):
     killed = start(
         "-c",
-        "import os, sys; from system.atomic import replacing\n"
-        "with replacing(sys.argv[1]) as path:\n"
+        "import os, sys; from system.atomic import atomic_write\n"
+        "with atomic_write(sys.argv[1]) as path:\n"
         "    path.write_text('half'); os.kill(os.getpid(), 9)",
         str(tmp_path / "state.npz"),
     )

@@ -4,14 +4,14 @@ from pathlib import Path
 import pytest
 from hand_made_run import leave_run
 
-from runs.folder import prepared_run, read_json, write_json
+from runs.folder import open_run_folder, read_json, write_json
 from system.errors import DataError, OutputError, UsageError
 
 MODELS = ("unet2d", "unet3d")
 
 
 def test_run_folder_is_made_with_its_parents(tmp_path):
-    with prepared_run(tmp_path / "a" / "b", force=False, resume=False):
+    with open_run_folder(tmp_path / "a" / "b", force=False, resume=False):
         assert (tmp_path / "a" / "b").is_dir()
 
 
@@ -22,11 +22,11 @@ def test_run_folder_that_holds_files_is_refused_unless_allowed(tmp_path):
     write_json(tmp_path / "config.json", {"arguments": {"model": "unet2d"}})
 
     with pytest.raises(UsageError, match=r"must be empty.*--resume.*--force"):
-        prepared_run(tmp_path, force=False, resume=False).__enter__()
-    with prepared_run(tmp_path, force=False, resume=True):
+        open_run_folder(tmp_path, force=False, resume=False).__enter__()
+    with open_run_folder(tmp_path, force=False, resume=True):
         assert (tmp_path / "history.csv").exists()
 
-    with prepared_run(tmp_path, force=True, resume=False):
+    with open_run_folder(tmp_path, force=True, resume=False):
         # What a run leaves is removed; what somebody else put there is not.
         assert names_below(tmp_path) == ["notes.txt"]
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
@@ -51,7 +51,7 @@ def test_force_removes_nothing_where_no_run_is(tmp_path, config):
     before = names_below(tmp_path)
 
     with pytest.raises(UsageError, match=r"must be empty, or hold a run for --force"):
-        prepared_run(tmp_path, force=True, resume=False).__enter__()
+        open_run_folder(tmp_path, force=True, resume=False).__enter__()
 
     assert names_below(tmp_path) == before
 
@@ -62,7 +62,7 @@ def test_force_removes_a_run_of_both_and_what_lies_above_it(tmp_path):
     for name in ("comparison.md", "scores.csv", "unet3d/notes.txt"):
         (tmp_path / name).touch()
 
-    with prepared_run(tmp_path, force=True, resume=False):
+    with open_run_folder(tmp_path, force=True, resume=False):
         # A run of both leaves no scores.csv of its own: it is somebody else's.
         assert names_below(tmp_path) == ["scores.csv", "unet3d", "unet3d/notes.txt"]
 
@@ -79,7 +79,7 @@ def test_run_that_cannot_be_set_aside_is_told_and_stays_whole(tmp_path, monkeypa
         "rename",
         lambda path, to: (refuse if path.name == "summary.json" else move)(path, to),
     )
-    force = prepared_run(tmp_path / "run", force=True, resume=False)
+    force = open_run_folder(tmp_path / "run", force=True, resume=False)
 
     with pytest.raises(OutputError, match=r"summary\.json: could not be removed: Perm"):
         force.__enter__()
@@ -92,14 +92,14 @@ def test_earlier_run_that_cannot_be_removed_is_told(tmp_path, monkeypatch):
 
     with (
         pytest.raises(OutputError, match="-earlier: could not be removed: Permission"),
-        prepared_run(tmp_path / "run", force=True, resume=False),
+        open_run_folder(tmp_path / "run", force=True, resume=False),
     ):
         pass
 
 
 def end_run(run, error, note, **about):
     """Take the place of an earlier run, note the new one, and end by an error."""
-    with prepared_run(run, force=True, resume=False):
+    with open_run_folder(run, force=True, resume=False):
         write_json(run / note, {"arguments": {"model": "unet2d"}, **about})
         raise error
 
@@ -137,7 +137,7 @@ def test_what_killed_writes_left_in_a_run_folder_is_nothing_and_goes(tmp_path):
     (tmp_path / left[1]).touch()
     (tmp_path / ".notes").touch()
 
-    with prepared_run(tmp_path, force=False, resume=True):
+    with open_run_folder(tmp_path, force=False, resume=True):
         names = sorted(path.name for path in tmp_path.rglob("*"))
     assert names == [".notes", "checkpoint"]
 
@@ -145,7 +145,7 @@ def test_what_killed_writes_left_in_a_run_folder_is_nothing_and_goes(tmp_path):
     (tmp_path / "checkpoint").rmdir()
     (tmp_path / left[0]).touch()
     (tmp_path / ".0123abcd-earlier" / "predictions").mkdir(parents=True)
-    with prepared_run(tmp_path, force=False, resume=False):
+    with open_run_folder(tmp_path, force=False, resume=False):
         assert list(tmp_path.iterdir()) == []
 
 
@@ -153,19 +153,19 @@ def test_run_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
 
     with pytest.raises(UsageError, match=r"file.run cannot be made a folder"):
-        prepared_run(tmp_path / "file" / "run", force=True, resume=False).__enter__()
+        open_run_folder(tmp_path / "file" / "run", force=True, resume=False).__enter__()
 
 
 def test_run_folder_is_held_by_one_process_at_a_time(tmp_path):
-    again = prepared_run(tmp_path, force=True, resume=False)
+    again = open_run_folder(tmp_path, force=True, resume=False)
 
-    with prepared_run(tmp_path, force=False, resume=False):
+    with open_run_folder(tmp_path, force=False, resume=False):
         (tmp_path / "history.csv").touch()
         with pytest.raises(UsageError, match=r"is in use by another train\.py"):
             again.__enter__()
         assert (tmp_path / "history.csv").exists()
 
-    with prepared_run(tmp_path, force=False, resume=True):
+    with open_run_folder(tmp_path, force=False, resume=True):
         pass
 
 

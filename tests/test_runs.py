@@ -103,10 +103,10 @@ def test_case_that_names_a_path_is_written_inside_the_run_folder(
         for row, split in enumerate(file["split"].asstr()[:]):
             if split == "test":
                 file["case_id"][row] = f"../../{row}"
-    network, traits = load_trained(small_run / "model.keras")
+    network, metadata = load_trained(small_run / "model.keras")
 
     with Cube(path) as cube:
-        testing.predict_test_cases(network, traits, cube, tmp_path / "a" / "run")
+        testing.predict_test_cases(network, metadata, cube, tmp_path / "a" / "run")
 
     written = {p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file()}
     assert {str(p.parent) for p in written} == {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from augment.compose import Compose, compose_default
-from cube.rows import Recipe, Scan, make_sample
+from cube.rows import CubeSpec, PreparedCase, make_row
 from system.errors import DataError
 from volumes.geometry import Grid, affine_from
 
@@ -22,7 +22,7 @@ def chain_of(**transforms):
 
 
 def make_recipe(**changes):
-    recipe = Recipe(
+    recipe = CubeSpec(
         spacing=(3.0, 1.5, 1.5),
         shape=(8, 16, 16),
         classes=CLASSES,
@@ -41,11 +41,11 @@ def make_scan(recipe=None, label=None):
         label[6:9, 3:8, 2:4] = 21
         label[9:12, 3:8, 2:4] = 300
         label[12:, 3:8, 2:4] = 7  # in no class
-    return Scan(image, label, GRID, recipe or make_recipe())
+    return PreparedCase(image, label, GRID, recipe or make_recipe())
 
 
 def sample_of(scan, copy=0, case_id="ann"):
-    return make_sample(
+    return make_row(
         scan, case_id=case_id, subject="anna", split="train", source={}, copy=copy
     )
 
@@ -194,7 +194,7 @@ def test_types_are_those_of_the_cube():
 def test_scan_thinner_than_a_voxel_of_the_cube_is_refused():
     # One slice of 1 mm about the origin; the cube's two lie at -2 and 2 mm.
     grid = Grid((1, 6, 5), affine_from((1.0, 1.0, 1.0)))
-    recipe = Recipe(
+    recipe = CubeSpec(
         (4.0, 1.0, 1.0),
         (2, 6, 5),
         np.arange(256, dtype=np.uint8),
@@ -203,7 +203,7 @@ def test_scan_thinner_than_a_voxel_of_the_cube_is_refused():
         0,
     )
     image = np.arange(30, dtype=np.float32).reshape(1, 6, 5)
-    scan = Scan(image, np.zeros((1, 6, 5), np.uint8), grid, recipe)
+    scan = PreparedCase(image, np.zeros((1, 6, 5), np.uint8), grid, recipe)
 
     with pytest.raises(DataError, match="'thin' must be thicker than a voxel"):
-        make_sample(scan, case_id="thin", subject="s", split="train", source={}, copy=0)
+        make_row(scan, case_id="thin", subject="s", split="train", source={}, copy=0)

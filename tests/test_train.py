@@ -100,13 +100,13 @@ def test_scores_are_those_of_the_files(small_cube, small_run):
 
 
 def test_saved_network_knows_its_cube(small_run):
-    _, traits = load_trained(small_run / "model.keras")
+    _, metadata = load_trained(small_run / "model.keras")
 
-    assert traits.model == "unet2d"
-    assert traits.spacing == (2.0, 2.0, 2.0)
-    assert traits.class_names == ("background", "L1", "L2")
-    assert traits.label_values == ((), (20,), (21,))
-    assert traits.architecture["filters"] == 2
+    assert metadata.model == "unet2d"
+    assert metadata.spacing == (2.0, 2.0, 2.0)
+    assert metadata.class_names == ("background", "L1", "L2")
+    assert metadata.label_values == ((), (20,), (21,))
+    assert metadata.architecture["filters"] == 2
 
 
 def test_no_epochs_with_weights_only_tests(small_cube, small_run, tmp_path):

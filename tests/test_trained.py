@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import pytest
 
-from models.model_file import TRAITS_NAME, Traits, load_trained, save_trained
+from models.model_file import METADATA_NAME, ModelMetadata, load_trained, save_trained
 from models.unet import unet_3d
 from system.errors import DataError
 
-TRAITS = Traits(
+TRAITS = ModelMetadata(
     model="unet3d",
     spacing=(2.0, 1.0, 0.5),
     patch_size=(4, 8, 16),
@@ -38,13 +38,13 @@ def test_loaded_network_gives_the_same_output(network, tmp_path):
     expected = np.array(network(image))
 
     save_trained(tmp_path / "model.keras", network, TRAITS)
-    loaded, traits = load_trained(tmp_path / "model.keras")
+    loaded, metadata = load_trained(tmp_path / "model.keras")
 
     np.testing.assert_allclose(loaded(image), expected, atol=1e-6)
     assert [layer.name for layer in loaded.layers] == [
         layer.name for layer in network.layers
     ]
-    assert traits == TRAITS
+    assert metadata == TRAITS
 
 
 def test_network_file_is_what_keras_itself_reads(network, tmp_path):
@@ -75,7 +75,7 @@ def test_network_of_another_program_is_refused(network, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("traits", "shown"),
+    ("metadata", "shown"),
     [
         ("{", "cannot be loaded as a model"),
         ("{}", "must hold traits.json.*'spacing'"),
@@ -84,10 +84,10 @@ def test_network_of_another_program_is_refused(network, tmp_path):
     ],
     ids=["no JSON", "empty", "unknown entry", "no network beside it"],
 )
-def test_archive_of_other_content_is_refused(traits, shown, tmp_path):
+def test_archive_of_other_content_is_refused(metadata, shown, tmp_path):
     path = tmp_path / "model.keras"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(TRAITS_NAME, traits)
+        archive.writestr(METADATA_NAME, metadata)
 
     with pytest.raises(DataError, match=shown):
         load_trained(path)
@@ -163,7 +163,7 @@ def test_optimizer_left_by_a_training_is_no_harm(network, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("traits", "shown"),
+    ("metadata", "shown"),
     [
         ({"model": "resnet"}, "'model', not resnet"),
         ({"spacing": (2.0, -1.0, 0.5)}, "'spacing'"),
@@ -183,10 +183,10 @@ def test_optimizer_left_by_a_training_is_no_harm(network, tmp_path):
         ({"spacing": None}, "'NoneType'"),
     ],
 )
-def test_traits_that_cannot_be_are_refused(network, tmp_path, traits, shown):
+def test_traits_that_cannot_be_are_refused(network, tmp_path, metadata, shown):
     path = tmp_path / "model.keras"
     save_trained(path, network, TRAITS)
-    change_archive(path, {TRAITS_NAME: json.dumps(asdict(TRAITS) | traits)})
+    change_archive(path, {METADATA_NAME: json.dumps(asdict(TRAITS) | metadata)})
 
     with pytest.raises(DataError, match=f"cannot be loaded as a model: .*{shown}"):
         load_trained(path)
@@ -245,7 +245,7 @@ def test_weights_that_are_not_in_the_file_are_refused(network, tmp_path, change,
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        (TRAITS_NAME, r"traits\.json has 33554432 bytes, more than 16777216"),
+        (METADATA_NAME, r"traits\.json has 33554432 bytes, more than 16777216"),
         ("model.weights.h5", r"model\.weights\.h5 unpacks to 33554432 bytes from"),
     ],
 )

@@ -13,14 +13,14 @@ from cube.reader import Cube
 from models.averaging import WeightAverage
 from models.losses import DiceLoss
 from models.metrics import DiceCoefficient
-from models.model_file import Traits, contents, load_trained
+from models.model_file import ModelMetadata, contents, load_trained
 from models.training_loop import Settings, Training
 from models.transfer import carry_over, check_transfer, freeze_encoder
 from models.unet import unet_3d
 from system.errors import DataError, UsageError
 
 SPACING = (2.0, 1.0, 0.5)
-BEFORE = Traits(
+BEFORE = ModelMetadata(
     model="unet3d",
     spacing=SPACING,
     patch_size=(4, 8, 16),
@@ -213,14 +213,14 @@ def test_trained_network_learns_another_cube_with_a_new_head_and_a_frozen_encode
     shown = capsys.readouterr().out
     assert "Its spacing was 2 x 2 x 2 mm, the cube's is 2.5 x 2.5 x 2.5 mm" in shown
     assert "the cube's are background, spine: it gets a new head." in shown
-    (one, _), (other, traits) = map(load_trained, (weights, tmp_path / "model.keras"))
+    (one, _), (other, metadata) = map(load_trained, (weights, tmp_path / "model.keras"))
     for layer in one.layers:
         if layer.name.startswith(("encoder", "bottom")):
             after = other.get_layer(layer.name).get_weights()
             for value, found in zip(layer.get_weights(), after, strict=True):
                 np.testing.assert_array_equal(value, found)
     assert other.output_shape[-1] == 2
-    assert (traits.spacing, traits.class_names) == (
+    assert (metadata.spacing, metadata.class_names) == (
         (2.5, 2.5, 2.5),
         ("background", "spine"),
     )
@@ -236,9 +236,11 @@ def test_scans_seen_in_another_cube_are_not_tested(small_run, tmp_path, capsys):
         assert call(cube, tmp_path / flags[1], "--weights", weights, *flags) == 2
         assert "Received: ann, on which it was trained" in capsys.readouterr().err
 
-    _, traits = load_trained(small_run / "model.keras")
+    _, metadata = load_trained(small_run / "model.keras")
     with Cube(cube) as opened:
-        assert set(traits.seen) == contents(opened, "test") | contents(opened, "train")
+        assert set(metadata.seen) == contents(opened, "test") | contents(
+            opened, "train"
+        )
 
 
 def test_network_of_a_network_has_seen_what_both_have(small_run, tmp_path):

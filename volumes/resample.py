@@ -26,44 +26,48 @@ class CoordinateMap:
     """Where each point of the output comes from, in mm about the centre.
 
     A point p of the output, in the target grid's own axes, reads the input at
-    `pull @ (p + displacement(p), 1)`. The default is the identity.
+    `output_to_input @ (p + displacement(p), 1)`. The default is the identity.
 
     Args:
-        pull: Shape (3, 4), or (3, 3) without a shift; not singular.
+        output_to_input: Shape (3, 4), or (3, 3) without a shift; not singular.
         control: Displacement in mm on a control grid, or None.
     """
 
-    pull: npt.NDArray[np.float64] = field(default_factory=lambda: np.eye(3, 4))
+    output_to_input: npt.NDArray[np.float64] = field(
+        default_factory=lambda: np.eye(3, 4)
+    )
     control: ControlGrid | None = None
 
 
-def mapped_affine(target: Grid, pull: npt.ArrayLike) -> np.ndarray:
-    """Give the affine from target index to the scan's world, through `pull`.
+def mapped_affine(target: Grid, output_to_input: npt.ArrayLike) -> np.ndarray:
+    """Give the affine from target index to the scan's world, through `output_to_input`.
 
     Args:
         target: The grid of the output.
-        pull: See `CoordinateMap`.
+        output_to_input: See `CoordinateMap`.
 
     Returns:
         Affine of shape (4, 4).
     """
-    pull = np.asarray(pull, dtype=np.float64)
+    output_to_input = np.asarray(output_to_input, dtype=np.float64)
     half = (np.array(target.shape) - 1) / 2
     affine = np.eye(4)
-    affine[:3, :3] = target.direction @ pull[:, :3] * np.array(target.spacing)
+    affine[:3, :3] = (
+        target.direction @ output_to_input[:, :3] * np.array(target.spacing)
+    )
     affine[:3, 3] = target.center - affine[:3, :3] @ half
-    if pull.shape[1] == 4:
-        affine[:3, 3] += target.direction @ pull[:, 3]
+    if output_to_input.shape[1] == 4:
+        affine[:3, 3] += target.direction @ output_to_input[:, 3]
     return affine
 
 
-def index_map(source: Grid, target: Grid, pull: npt.ArrayLike) -> np.ndarray:
+def index_map(source: Grid, target: Grid, output_to_input: npt.ArrayLike) -> np.ndarray:
     """Compose output index -> mm about the centre -> world -> input index.
 
     Returns:
         Matrix of shape (3, 4) from target index to source index.
     """
-    return (np.linalg.inv(source.affine) @ mapped_affine(target, pull))[:3]
+    return (np.linalg.inv(source.affine) @ mapped_affine(target, output_to_input))[:3]
 
 
 def smooth_for(image: np.ndarray, source: Grid, target: Grid) -> np.ndarray:
@@ -113,7 +117,7 @@ def resample(
         The image, float32, and the label map, uint8, on `target`.
     """
     through = CoordinateMap() if through is None else through
-    matrix = index_map(source, target, through.pull)
+    matrix = index_map(source, target, through.output_to_input)
     control = through.control
     if control is not None:
         per_mm = matrix[:, :3] / np.array(target.spacing)
@@ -130,7 +134,7 @@ def resample(
 
 
 def filled_extent(
-    source: Grid, target: Grid, pull: npt.ArrayLike | None = None
+    source: Grid, target: Grid, output_to_input: npt.ArrayLike | None = None
 ) -> npt.NDArray[np.int64]:
     """Find the box of the target grid that the scan really fills.
 
@@ -138,7 +142,9 @@ def filled_extent(
         First and one-past-last index along each axis, shape (3, 2). The box
         holds the scan's eight outer corners; a displacement is not followed.
     """
-    matrix = index_map(source, target, np.eye(3) if pull is None else pull)
+    matrix = index_map(
+        source, target, np.eye(3) if output_to_input is None else output_to_input
+    )
     sides = np.array(source.shape)
     outer = np.array(list(product((-1, 1), repeat=3)))
     corners = (sides - 1) / 2 + outer * ((sides - 1) / 2 + BORDER)

@@ -14,7 +14,7 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 from nibabel.volumeutils import apply_read_scaling
 
-from system.atomic import replacing
+from system.atomic import atomic_write
 from system.errors import DataError
 from system.limits import MAX_VOXELS
 from volumes.formats.bounded_read import SURPLUS_BYTES, CutOffError, read_up_to
@@ -222,5 +222,5 @@ def write_nifti(path: str | Path, array: np.ndarray, like: Volume) -> None:
             _COMPRESSION_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16
         )
         content = packer.compress(content) + packer.flush()
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(content)

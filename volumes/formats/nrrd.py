@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from system.atomic import replacing
+from system.atomic import atomic_write
 from system.limits import MAX_VOXELS
 from volumes.formats.nrrd_data import read_voxels
 from volumes.formats.nrrd_grid import geometry_fields, grid_of
@@ -120,7 +120,7 @@ def write_nrrd(
         lines.append(f"{key}:={escaped}")
     packer = zlib.compressobj(_COMPRESSION_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16)
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-    with replacing(path) as temporary, open(temporary, "wb") as stream:
+    with atomic_write(path) as temporary, open(temporary, "wb") as stream:
         stream.write("\n".join([*lines, "", ""]).encode())
         stream.write(packer.compress(little.tobytes(order="F")))
         stream.write(packer.flush())
