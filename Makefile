@@ -50,7 +50,7 @@ test-slow: .venv/installed-dev ## run the tests that take longer
 	$(RUN) -m pytest -m slow
 
 fuzz: .venv/installed-dev ## read files changed at random: RUNS=200000 SEED=1 FORMAT=nifti
-	PYTHONPATH=. $(RUN) tests/fuzz_$(FORMAT).py --runs $(RUNS) --seed $(SEED)
+	PYTHONPATH=.:tests $(RUN) tests/volumes/formats/fuzz_$(FORMAT).py --runs $(RUNS) --seed $(SEED)
 
 lint: .venv/installed-dev ## check style and format
 	$(RUN) -m ruff check .

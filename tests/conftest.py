@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hand_made_run
 import numpy as np
 import pytest
+from support import small_runs
 
 import train
 from volumes.geometry import Grid, affine_from
@@ -24,14 +24,14 @@ def oblique_grid() -> Grid:
 @pytest.fixture(scope="session")
 def small_cube(tmp_path_factory):
     """The cube of four small scans, which lie beside it."""
-    return hand_made_run.write_cube(tmp_path_factory.mktemp("small_cube"))
+    return small_runs.write_cube(tmp_path_factory.mktemp("small_cube"))
 
 
 @pytest.fixture(scope="session")
 def small_run(small_cube, tmp_path_factory):
     """What train.py leaves of a tiny UNet-2D; to be read only."""
     run = tmp_path_factory.mktemp("small_run") / "run"
-    flags = ["--model", "unet2d", "--epochs", "2", *hand_made_run.TINY]
+    flags = ["--model", "unet2d", "--epochs", "2", *small_runs.TINY]
     code = train.main([str(small_cube), "--output", str(run), *flags])
     if code:
         raise RuntimeError(f"train.py ended with {code}")

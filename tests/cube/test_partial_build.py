@@ -1,0 +1,251 @@
+"""A build of a cube that ends early: what it leaves, and how it goes on."""
+
+import fcntl
+import os
+import re
+
+import numpy as np
+import pytest
+from support.scans import (
+    FLAGS,
+    NAMES,
+    beside_the_scans,
+    build,
+    note_made,
+    write_list,
+    write_scan,
+    write_scans,
+)
+
+import cube.build
+from cube.reader import Cube
+
+
+@pytest.fixture
+def scans(tmp_path):
+    return write_scans(tmp_path)
+
+
+@pytest.fixture
+def made(monkeypatch):
+    return note_made(monkeypatch)
+
+
+def interrupt_at(case_id, monkeypatch):
+    """Let somebody press Ctrl-C while a case is in work."""
+    make_row = cube.build.make_row
+
+    def pressed(scan, **about):
+        if about["case_id"] == case_id and about["copy"] == 0:
+            raise KeyboardInterrupt
+        return make_row(scan, **about)
+
+    monkeypatch.setattr(cube.build, "make_row", pressed)
+
+
+@pytest.fixture
+def begun(scans):
+    """A build of which ann and ben are finished."""
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt_at("cid", patch)
+        assert build(scans, *FLAGS) == 130
+    return scans
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_interrupted_build_keeps_its_finished_cases(scans, monkeypatch, capsys):
+    interrupt_at("cid", monkeypatch)
+
+    assert build(scans, *FLAGS) == 130
+
+    parts = scans / "cube.h5.parts"
+    assert beside_the_scans(scans) == ["cube.h5.parts"]
+    assert names_in(parts) == ["1.h5", "2.h5", "plan.json"]
+    assert capsys.readouterr().err.splitlines() == [
+        f"Finished cases kept in {parts}: 2. --resume goes on with them.",
+        "Interrupted.",
+    ]
+
+
+def test_resumed_build_makes_the_rest_and_gives_the_same_bytes(begun, made, capsys):
+    assert build(begun, *FLAGS, "--resume") == 0
+    assert made == ["cid", "dan"]
+    assert beside_the_scans(begun) == ["cube.h5"]
+    printed = capsys.readouterr().out
+    assert [line.split()[-1] for line in printed.splitlines()[-5:-3]] == ["before"] * 2
+    resumed = (begun / "cube.h5").read_bytes()
+
+    assert build(begun, *FLAGS, "--force") == 0
+    assert resumed == (begun / "cube.h5").read_bytes()
+
+
+def test_begun_build_needs_a_word_and_says_so_at_once(begun, capsys):
+    (begun / "pairs.txt").unlink()  # not even read
+    capsys.readouterr()
+
+    assert build(begun, *FLAGS) == 2
+
+    assert "had finished (2 cases): --resume goes on" in capsys.readouterr().err
+    assert names_in(begun / "cube.h5.parts") == ["1.h5", "2.h5", "plan.json"]
+
+
+def test_force_begins_anew(begun, made):
+    assert build(begun, *FLAGS, "--force") == 0
+
+    assert made == list(NAMES)
+    assert beside_the_scans(begun) == ["cube.h5"]
+
+
+def longer_list(scans):
+    write_scan(scans, "eve")
+    write_list(scans, [f"{n}.nrrd,{n}_label.nrrd" for n in (*NAMES, "eve")])
+
+
+def other_list(scans):
+    write_scan(scans, "eve")
+    names = ("ann", "ben", "eve", "dan")
+    write_list(scans, [f"{n}.nrrd,{n}_label.nrrd" for n in names])
+
+
+def change_scan(scans):
+    image = np.random.default_rng(7).integers(0, 900, (14, 11, 6)).astype(np.int16)
+    write_scan(scans, "ben", image=image)
+
+
+def change_label_map(scans):
+    label = np.zeros((14, 11, 6), np.uint8)
+    label[2:6, 3:8, 2:4] = 20
+    write_scan(scans, "cid", label=label)
+
+
+def change_subject(scans):
+    lines = [f"{name}.nrrd,{name}_label.nrrd" for name in NAMES]
+    write_list(scans, [lines[0] + ",anna", *lines[1:]])
+
+
+@pytest.mark.parametrize(
+    ("flags", "change", "message"),
+    [
+        (("--seed", 1), None, "same --seed. Received: 1, but it was begun with 0"),
+        (("--copies", 2), None, "same --copies. Received: 2, but it was begun with 1"),
+        (("--blur", "none"), None, "same --blur. Received: None, but .* with 1.0"),
+        ((), longer_list, "same number of cases. Received: 5, but .* with 4"),
+        ((), other_list, "same case 3 of the list. Received: eve, but .* with cid"),
+        ((), change_scan, "same image of case 'ben'. Received: .*ben.nrrd, SHA-256"),
+        ((), change_label_map, "same label of case 'cid'. Received: .*cid_label.nrrd"),
+        ((), change_subject, "same subject of case 'ann'. Received: anna, .* ann"),
+    ],
+)
+def test_another_request_is_refused_with_both_values(
+    begun, capsys, flags, change, message
+):
+    if change is not None:
+        change(begun)
+    capsys.readouterr()
+
+    assert build(begun, *FLAGS, *flags, "--resume") == 2
+
+    error = capsys.readouterr().err
+    assert re.search(message, error)
+    assert "--force without --resume begins anew" in error
+    assert names_in(begun / "cube.h5.parts") == ["1.h5", "2.h5", "plan.json"]
+
+
+def test_finished_case_that_was_damaged_is_made_again(begun, made):
+    part = begun / "cube.h5.parts" / "1.h5"
+    part.write_bytes(part.read_bytes()[:-100])
+
+    assert build(begun, *FLAGS, "--resume") == 0
+
+    assert made == ["ann", "cid", "dan"]
+
+
+def test_what_a_killed_build_left_half_done_goes(begun):
+    (begun / "cube.h5.parts" / ".0123abcd-3.h5").write_bytes(b"half")
+
+    assert build(begun, *FLAGS, "--resume") == 0
+
+    assert beside_the_scans(begun) == ["cube.h5"]
+
+
+def test_somebody_else_s_file_beside_the_finished_cases_stays(begun):
+    (begun / "cube.h5.parts" / "notes.doc").write_text("mine")
+
+    assert build(begun, *FLAGS, "--resume") == 0
+
+    assert names_in(begun / "cube.h5.parts") == ["notes.doc"]
+
+
+def test_two_builds_of_one_cube_do_not_mix(begun, capsys):
+    handle = os.open(begun / "cube.h5.parts", os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)  # as the other process would
+
+    code = build(begun, *FLAGS, "--resume")
+    os.close(handle)
+
+    assert code == 2
+    assert "another makeCube.py is building this cube" in capsys.readouterr().err
+    assert names_in(begun / "cube.h5.parts") == ["1.h5", "2.h5", "plan.json"]
+
+
+def test_resuming_what_was_never_begun_is_a_build(scans):
+    assert build(scans, *FLAGS, "--resume") == 0
+
+    assert beside_the_scans(scans) == ["cube.h5"]
+
+
+def test_resuming_what_is_complete_makes_nothing(scans, made, capsys):
+    build(scans, *FLAGS)
+    written = (scans / "cube.h5").stat().st_mtime_ns
+    made.clear()
+    capsys.readouterr()
+
+    for flags in (("--resume",), ("--resume", "--force")):
+        assert build(scans, *FLAGS, *flags) == 0
+
+    assert made == []
+    assert (scans / "cube.h5").stat().st_mtime_ns == written
+    assert capsys.readouterr().out.count("before") == 8
+
+
+def test_what_a_build_left_that_was_killed_with_its_cube_in_place_goes(begun, made):
+    parts = begun / "cube.h5.parts"
+    left = (parts / "1.h5").read_bytes()
+    assert build(begun, *FLAGS, "--resume") == 0
+    parts.mkdir()
+    (parts / "1.h5").write_bytes(left)
+    made.clear()
+
+    assert build(begun, *FLAGS, "--resume") == 0
+
+    assert made == []
+    assert beside_the_scans(begun) == ["cube.h5"]
+
+
+def test_resuming_over_another_cube_is_refused(scans, made, capsys):
+    build(scans, *FLAGS, "--seed", 1)
+    other = (scans / "cube.h5").read_bytes()
+
+    assert build(scans, *FLAGS, "--resume") == 2
+    assert "another cube; --force replaces it" in capsys.readouterr().err
+    assert (scans / "cube.h5").read_bytes() == other
+    assert build(scans, *FLAGS, "--resume", "--force") == 0
+
+    with Cube(scans / "cube.h5") as cube:
+        assert cube.seed == 0
+
+
+def test_resumed_build_replaces_what_it_was_begun_to_replace(scans):
+    (scans / "cube.h5").write_bytes(b"older")
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt_at("cid", patch)
+        assert build(scans, *FLAGS, "--force") == 130
+    assert (scans / "cube.h5").read_bytes() == b"older"
+
+    assert build(scans, *FLAGS, "--resume") == 0
+
+    with Cube(scans / "cube.h5") as cube:
+        assert len(cube.rows(copy=0)) == 4

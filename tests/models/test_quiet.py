@@ -1,0 +1,46 @@
+import os
+import subprocess
+import sys
+
+import pytest
+from support.places import ROOT
+
+from models.quiet import hold_back_stderr
+
+
+def test_what_a_library_writes_is_held_back(capfd):
+    with hold_back_stderr():
+        os.write(2, b"E0000 failed call to cuInit\n")
+    os.write(2, b"afterwards\n")
+
+    assert capfd.readouterr().err == "afterwards\n"
+
+
+def test_what_was_written_shows_when_the_block_fails(capfd):
+    def import_library():
+        with hold_back_stderr():
+            os.write(2, b"E0000 cannot dlopen\n")
+            raise ImportError("libcuda")
+
+    with pytest.raises(ImportError, match="libcuda"):
+        import_library()
+
+    assert capfd.readouterr().err == "E0000 cannot dlopen\n"
+
+
+def test_everything_shows_where_the_user_asks_for_it(capfd, monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+
+    with hold_back_stderr():
+        os.write(2, b"I0000 oneDNN\n")
+
+    assert capfd.readouterr().err == "I0000 oneDNN\n"
+
+
+def test_building_and_checking_a_cube_need_no_tensorflow():
+    code = (
+        "import makeCube, checkCube, cube.plan, cube.checks, sys\n"
+        "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras')))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -1,0 +1,101 @@
+"""Scans that cannot be used: what the others get, and what is left out."""
+
+import numpy as np
+import pytest
+from support.scans import (
+    FLAGS,
+    NAMES,
+    beside_the_scans,
+    build,
+    note_made,
+    write_list,
+    write_scan,
+    write_scans,
+)
+
+import cube.build
+from cube.reader import Cube
+from system.errors import DataError
+
+
+@pytest.fixture
+def scans(tmp_path):
+    return write_scans(tmp_path)
+
+
+@pytest.fixture
+def made(monkeypatch):
+    return note_made(monkeypatch)
+
+
+def fail_at(case_id, monkeypatch, error):
+    """Let a scan that was fine in the survey fail when it is made."""
+    read = cube.build.read_finite_volume
+
+    def failing(path, max_voxels):
+        if path.stem == case_id:
+            raise error
+        return read(path, max_voxels)
+
+    monkeypatch.setattr(cube.build, "read_finite_volume", failing)
+
+
+@pytest.mark.parametrize(
+    "error", [DataError("cid.nrrd is gone"), MemoryError("Unable to allocate")]
+)
+def test_case_that_fails_when_it_is_made_costs_the_others_nothing(
+    scans, monkeypatch, capsys, made, error
+):
+    with pytest.MonkeyPatch.context() as patch:
+        fail_at("cid", patch, error)
+
+        assert build(scans, *FLAGS) == 1
+
+    assert made == list(NAMES)
+    kept, reason = capsys.readouterr().err.splitlines()
+    assert kept.endswith("cube.h5.parts: 3. --resume goes on with them.")
+    assert str(error) in reason
+    assert "cid" in reason
+    made.clear()
+    assert build(scans, *FLAGS, "--resume") == 0
+    assert made == ["cid"]
+
+
+def test_bad_scans_are_left_out_where_that_is_asked_for(scans, monkeypatch, capsys):
+    write_scan(scans, "ann", label=np.full((14, 11, 6), 0.5, np.float32))
+    (scans / "ben.nrrd").unlink()
+    write_scan(scans, "eve")
+    write_list(scans, [f"{n}.nrrd,{n}_label.nrrd" for n in (*NAMES, "eve")])
+    fail_at("cid", monkeypatch, DataError("cid.nrrd changed"))
+
+    code = build(scans, "--validation", 0, *FLAGS, "--on-error", "skip")
+
+    assert code == 0
+    told = capsys.readouterr()
+    assert "left out  " in told.err
+    assert "ann_label.nrrd: the values of a label map must be" in told.err
+    assert "ben.nrrd" in told.err
+    assert told.out.count("left out  ") == 3
+    assert beside_the_scans(scans) == ["cube.h5"]
+    with Cube(scans / "cube.h5") as cube:
+        assert sorted(set(cube.case_ids)) == ["dan", "eve"]
+        assert set(cube.left_out) == {"ann", "ben", "cid"}
+        assert "must be integers" in cube.left_out["ann"]
+        assert cube.left_out["cid"] == "cid.nrrd changed"
+
+
+def test_nothing_is_made_of_bad_scans_alone(scans, capsys):
+    for name in NAMES:
+        (scans / f"{name}.nrrd").unlink()
+
+    assert build(scans, *FLAGS, "--on-error", "skip") == 1
+
+    assert capsys.readouterr().err.count("\n") == 4
+    assert beside_the_scans(scans) == []
+
+
+def test_whole_list_leaves_nobody_out(scans):
+    build(scans, *FLAGS)
+
+    with Cube(scans / "cube.h5") as cube:
+        assert cube.left_out == {}

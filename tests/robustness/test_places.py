@@ -1,0 +1,157 @@
+"""Where files lie: odd names, folders that take no files, files for folders."""
+
+import os
+
+import numpy as np
+import pytest
+from support.scans import GRID, beside_the_scans, build, write_scans
+from support.small_runs import TINY
+
+import checkCube
+import makeCube
+import predict
+import train
+from cube.reader import Cube
+from volumes.formats.files import read_label_map, write_image
+
+ODD_NAMES = (
+    "with space",
+    "Größe ß é",
+    'it\'s "quoted"',
+    "山 ключ",
+    "50 % $HOME; {x} & *",
+    "comma, (bracket)",
+)
+
+
+@pytest.fixture(scope="module")
+def closed_folder(tmp_path_factory):
+    """A folder that takes no files."""
+    folder = tmp_path_factory.mktemp("closed")
+    folder.chmod(0o555)
+    if os.access(folder, os.W_OK):  # of root, who may write anywhere
+        folder.chmod(0o755)
+        pytest.skip("this user may write anywhere")
+    yield folder
+    folder.chmod(0o755)
+
+
+def write_odd_scans(folder, name):
+    """Write two scans with an odd name in a folder of that name, and their list."""
+    folder = folder / name
+    folder.mkdir()
+    lines = []
+    for number in range(2):
+        image = np.random.default_rng(number).integers(0, 900, GRID.shape)
+        label = np.zeros(GRID.shape, np.uint8)
+        label[2:11, 3:8, 2:4] = 1
+        paths = [folder / f"{name} {number}{end}.nrrd" for end in ("", "_label")]
+        write_image(paths[0], image.astype(np.int16), GRID)
+        write_image(paths[1], label, GRID)
+        lines.append(",".join('"' + p.name.replace('"', '""') + '"' for p in paths))
+    (folder / f"{name}.txt").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_odd_names_are_names_like_any_other(tmp_path, name):
+    folder = write_odd_scans(tmp_path, name)
+    cube = folder / f"{name}.h5"
+    flags = ["--copies", "1", "--validation", "0", "--workers", "1"]
+
+    code = makeCube.main([str(folder / f"{name}.txt"), "--output", str(cube), *flags])
+
+    assert code == 0
+    with Cube(cube) as built:
+        assert sorted(set(built.case_ids)) == [f"{name} 0", f"{name} 1"]
+        assert built.sources[0]["image"] == str(folder / f"{name} 0.nrrd")
+    pictures = folder / f"{name} pictures"
+    checkCube.main([str(cube), "--output", str(pictures)])
+    assert (pictures / "overview.png").is_file()
+
+
+def test_odd_names_are_names_for_networks_too(small_cube, small_run, tmp_path, capfd):
+    name = 'it\'s "ä" % {x}'
+    folder = tmp_path / name
+    folder.mkdir()
+    model, scan = folder / f"{name}.keras", folder / f"{name}.nrrd"
+    model.write_bytes((small_run / "model.keras").read_bytes())
+    scan.write_bytes((small_cube.parent / "cid.nrrd").read_bytes())
+    flags = ["--model", "unet2d", "--epochs", "1", *TINY]
+
+    assert train.main([str(small_cube), "--output", str(folder / "run"), *flags]) == 0
+    code = predict.main(
+        [str(scan), "--model", str(model), "--output", str(folder / "labels")]
+    )
+
+    assert code == 0
+    label_map = read_label_map(folder / "labels" / f"{name}_label.seg.nrrd")
+    assert label_map.array.shape == (8, 10, 7)
+    assert (folder / "run" / "checkpoint" / "state.npz").is_file()
+
+
+def test_cube_in_a_folder_that_takes_no_files_is_refused_at_once(closed_folder, capsys):
+    words = ["no such list.txt", "--output", str(closed_folder / "new" / "cube.h5")]
+
+    assert makeCube.main(words) == 2
+
+    error = capsys.readouterr().err
+    assert f"no right to write in {closed_folder}." in error
+
+
+def test_label_maps_in_a_folder_that_takes_no_files_are_refused_at_once(
+    closed_folder, capsys
+):
+    flags = ["--model", "no such model", "--output", str(closed_folder)]
+
+    assert predict.main(["scan.nrrd", *flags]) == 2
+
+    assert f"no right to write in {closed_folder}." in capsys.readouterr().err
+
+
+def test_run_in_a_folder_that_takes_no_files_is_refused_at_once(
+    small_cube, closed_folder, capsys
+):
+    code = train.main([str(small_cube), "--output", str(closed_folder / "run")])
+
+    assert code == 2
+    error = capsys.readouterr().err
+    assert str(closed_folder / "run") in error
+    assert error.count("\n") == 1
+
+
+def test_file_where_a_folder_must_be_is_refused_at_once(tmp_path, capsys):
+    scans = write_scans(tmp_path)
+    (scans / "file").touch()
+
+    words = [str(scans / "pairs.txt"), "--output", str(scans / "file" / "cube.h5")]
+    assert makeCube.main(words) == 2
+    assert f"{scans / 'file'} is a file." in capsys.readouterr().err
+
+    flags = ["--model", "no such model", "--output", str(scans / "file")]
+    assert predict.main([str(scans / "ann.nrrd"), *flags]) == 2
+    assert f"{scans / 'file'} is a file." in capsys.readouterr().err
+
+
+def test_file_where_the_finished_cases_must_lie_is_refused(tmp_path, capsys):
+    scans = write_scans(tmp_path)
+    (scans / "cube.h5.parts").write_text("mine")
+
+    assert build(scans, "--copies", 0) == 1
+
+    assert "cube.h5.parts: could not be written: File exists" in capsys.readouterr().err
+    assert beside_the_scans(scans) == ["cube.h5.parts"]
+
+
+def test_folder_where_a_file_must_be_is_refused(tmp_path, capsys):
+    folder = str(tmp_path)
+
+    assert makeCube.main([folder, "--output", str(tmp_path / "cube.h5")]) == 1
+    assert "could not be read: Is a directory" in capsys.readouterr().err
+    assert checkCube.main([folder, "--no-pictures"]) == 1
+    assert f"{folder}: no such cube" in capsys.readouterr().err
+    assert train.main([folder, "--output", str(tmp_path / "run")]) == 1
+    assert f"{folder}: no such cube" in capsys.readouterr().err
+    labels = str(tmp_path / "labels")
+    assert predict.main(["a.nrrd", "--model", folder, "--output", labels]) == 1
+    assert f"{folder}: no such model" in capsys.readouterr().err

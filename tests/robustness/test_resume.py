@@ -1,0 +1,208 @@
+"""Real kills: a run cut by SIGKILL and resumed ends as one that was never cut."""
+
+import csv
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.small_runs import TINY
+
+import train
+from models.model_file import load_trained
+from runs.folder import read_json
+from system.atomic import is_temporary
+
+FLAGS = ["--epochs", "4", "--dropout", "0.3", *TINY]
+TIMED = ("minutes", "seconds_per_step", "waiting_share")
+# Kills itself at the n-th call of a function: before it, or when the file that it
+# writes is half there.
+KILLER = """
+import importlib, os, pathlib, signal, sys
+import train
+where, calls, half = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "half"
+module, _, name = where.rpartition(".")
+module = importlib.import_module(module)
+real = getattr(module, name)
+
+def dying(*args, **options):
+    global calls
+    calls -= 1
+    if calls == 0:
+        if half:
+            real(*args, **options)
+            path = next(each for each in args if isinstance(each, pathlib.Path))
+            os.truncate(path, path.stat().st_size // 2)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*args, **options)
+
+setattr(module, name, dying)
+sys.exit(train.main(sys.argv[4:]))
+"""
+
+
+def call(cube, run, *flags, model="unet2d"):
+    return [str(cube), "--output", str(run), "--model", model, *FLAGS, *flags]
+
+
+def start(*words):
+    """Start Python beside this process, in the repository's folder."""
+    return subprocess.Popen(
+        [sys.executable, *words],
+        cwd=Path(train.__file__).parent,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture(scope="module")
+def whole_run(small_cube, tmp_path_factory):
+    """A run that was never cut; to be read only."""
+    run = tmp_path_factory.mktemp("whole") / "run"
+    assert train.main(call(small_cube, run)) == 0
+    return run
+
+
+def checkpoint_of(run):
+    with np.load(run / "checkpoint" / "state.npz") as state:
+        return {name: state[name] for name in state if name != "notes"}
+
+
+def history_of(run):
+    with open(run / "history.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    return [{name: row[name] for name in row if name not in TIMED} for row in rows]
+
+
+def files_of(run):
+    """What a run leaves, but for the logs, of which each start adds one."""
+    files = [path.relative_to(run) for path in run.rglob("*") if path.is_file()]
+    return sorted(path for path in files if "tensorboard" not in path.parts)
+
+
+def assert_equal_runs(run, whole):
+    found, expected = checkpoint_of(run), checkpoint_of(whole)
+    assert list(found) == list(expected)
+    for name in expected:
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+    models = [load_trained(each / "model.keras")[0] for each in (run, whole)]
+    for one, other in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert history_of(run) == history_of(whole)
+    assert files_of(run) == files_of(whole)
+    for path in ("scores.csv", "predictions/cid.seg.nrrd", "predictions/dan.seg.nrrd"):
+        assert (run / path).read_bytes() == (whole / path).read_bytes(), path
+
+
+# Four epochs of two steps. "before" is the moment before the n-th call.
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("where", "calls", "moment"),
+    [
+        ("numpy.savez", 3, "half"),
+        ("models.batches.patch_box", 2, "before"),
+        ("numpy.savez", 1, "half"),
+        ("models.training_loop.learning_rate_at", 6, "before"),
+        ("models.train_run.save_trained", 1, "before"),
+        ("models.train_run.save_trained", 2, "before"),
+        ("models.train_run.write_history", 4, "before"),
+        ("runs.train_and_test.draw_curves", 1, "before"),
+        ("runs.testing.write_label_map", 2, "before"),
+        ("runs.train_and_test.write_scores", 1, "before"),
+    ],
+)
+def test_killed_run_ends_as_one_never_cut(
+    small_cube, whole_run, tmp_path, where, calls, moment
+):
+    run = tmp_path / "run"
+    killed = start("-c", KILLER, where, str(calls), moment, *call(small_cube, run))
+    assert killed.wait() == -9
+
+    assert train.main(["--resume", "--output", str(run)]) == 0
+
+    assert_equal_runs(run, whole_run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_run_killed_at_random_moments_ends_as_one_never_cut(
+    small_cube, whole_run, tmp_path, seed
+):
+    draw, run = random.Random(seed), tmp_path / "run"
+    again = ["--resume", "--output", str(run)]
+    began = time.perf_counter()
+    assert start(train.__file__, *call(small_cube, tmp_path / "timed")).wait() == 0
+    seconds = time.perf_counter() - began
+
+    for _ in range(5):
+        # Until the command line is noted there is nothing to resume.
+        begun = (run / "config.json").is_file()
+        process = start(train.__file__, *(again if begun else call(small_cube, run)))
+        time.sleep(draw.uniform(0, seconds))
+        process.kill()
+        process.wait()
+    assert start(train.__file__, *again).wait() == 0
+
+    assert_equal_runs(run, whole_run)
+
+
+def is_alive(pid):
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", pid], capture_output=True, text=True
+    ).stdout.strip()
+    return state != "" and not state.startswith("Z")
+
+
+@pytest.mark.slow
+def test_both_networks_killed_end_as_never_cut_and_none_is_left_behind(
+    small_cube, tmp_path
+):
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    flags = ("--augment", "online")
+    begin = call(small_cube, whole, *flags, model="both")
+    assert start(train.__file__, *begin).wait() == 0
+    for model in ("unet2d", "unet3d"):
+        words = (
+            ["--resume", "--output", str(run)]
+            if run.exists()
+            else call(small_cube, run, *flags, model="both")
+        )
+        parent = start(train.__file__, *words)
+        while not (run / model / "checkpoint" / "state.npz").exists():
+            assert parent.poll() is None
+            time.sleep(0.01)
+        found = subprocess.run(
+            ["pgrep", "-P", str(parent.pid)], capture_output=True, text=True
+        )
+        children = found.stdout.split()
+        parent.kill()  # the parent alone
+        parent.wait()
+        deadline = time.monotonic() + 60
+        while any(map(is_alive, children)):
+            assert time.monotonic() < deadline, "a child outlived its parent"
+            time.sleep(0.1)
+    assert not (run / "comparison.json").exists()
+
+    assert start(train.__file__, "--resume", "--output", str(run)).wait() == 0
+
+    for model in ("unet2d", "unet3d"):
+        assert_equal_runs(run / model, whole / model)
+    assert read_json(run / "comparison.json")["names"] == ["UNet-2D", "UNet-3D"]
+
+
+def test_is_temporary_knows_what_a_killed_write_leaves(tmp_path):
+    killed = start(
+        "-c",
+        "import os, sys; from system.atomic import atomic_write\n"
+        "with atomic_write(sys.argv[1]) as path:\n"
+        "    path.write_text('half'); os.kill(os.getpid(), 9)",
+        str(tmp_path / "state.npz"),
+    )
+    assert killed.wait() == -9
+
+    (left,) = tmp_path.iterdir()
+    assert is_temporary(left)
+    assert not is_temporary(tmp_path / "state.npz")
+    assert not is_temporary(tmp_path / ".cafe-state.npz")

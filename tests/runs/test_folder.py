@@ -1,0 +1,187 @@
+import shutil
+from pathlib import Path
+
+import pytest
+from support.small_runs import leave_run
+
+from runs.folder import open_run_folder, read_json, write_json
+from system.errors import DataError, OutputError, UsageError
+
+MODELS = ("unet2d", "unet3d")
+
+
+def test_run_folder_is_made_with_its_parents(tmp_path):
+    with open_run_folder(tmp_path / "a" / "b", force=False, resume=False):
+        assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_run_folder_that_holds_files_is_refused_unless_allowed(tmp_path):
+    (tmp_path / "history.csv").touch()
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "notes.txt").touch()
+    write_json(tmp_path / "config.json", {"arguments": {"model": "unet2d"}})
+
+    with pytest.raises(UsageError, match=r"must be empty.*--resume.*--force"):
+        open_run_folder(tmp_path, force=False, resume=False).__enter__()
+    with open_run_folder(tmp_path, force=False, resume=True):
+        assert (tmp_path / "history.csv").exists()
+
+    with open_run_folder(tmp_path, force=True, resume=False):
+        # What a run leaves is removed; what somebody else put there is not.
+        assert names_below(tmp_path) == ["notes.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def names_below(folder):
+    """Names of all in a folder, but for what is set aside until the run ends."""
+    paths = [path.relative_to(folder) for path in folder.rglob("*")]
+    return sorted(str(path) for path in paths if path.parts[0][0] != ".")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [None, "{", "[]", '{"model_type": "bert"}', '{"arguments": {"model": "bert"}}'],
+)
+def test_force_removes_nothing_where_no_run_is(tmp_path, config):
+    (tmp_path / "predictions").mkdir()
+    (tmp_path / "predictions" / "mine.nrrd").touch()
+    (tmp_path / "scores.csv").touch()
+    if config is not None:
+        (tmp_path / "config.json").write_text(config)
+    before = names_below(tmp_path)
+
+    with pytest.raises(UsageError, match=r"must be empty, or hold a run for --force"):
+        open_run_folder(tmp_path, force=True, resume=False).__enter__()
+
+    assert names_below(tmp_path) == before
+
+
+def test_force_removes_a_run_of_both_and_what_lies_above_it(tmp_path):
+    for model in MODELS:
+        leave_run(tmp_path / model, {"ann": 0.5}, model=model)
+    for name in ("comparison.md", "scores.csv", "unet3d/notes.txt"):
+        (tmp_path / name).touch()
+
+    with open_run_folder(tmp_path, force=True, resume=False):
+        # A run of both leaves no scores.csv of its own: it is somebody else's.
+        assert names_below(tmp_path) == ["scores.csv", "unet3d", "unet3d/notes.txt"]
+
+
+def refuse(*args):
+    raise PermissionError(13, "Permission denied")
+
+
+def test_run_that_cannot_be_set_aside_is_told_and_stays_whole(tmp_path, monkeypatch):
+    leave_run(tmp_path / "run", {"ann": 0.5})
+    before, move = names_below(tmp_path), Path.rename
+    monkeypatch.setattr(
+        Path,
+        "rename",
+        lambda path, to: (refuse if path.name == "summary.json" else move)(path, to),
+    )
+    force = open_run_folder(tmp_path / "run", force=True, resume=False)
+
+    with pytest.raises(OutputError, match=r"summary\.json: could not be removed: Perm"):
+        force.__enter__()
+    assert names_below(tmp_path) == before
+
+
+def test_earlier_run_that_cannot_be_removed_is_told(tmp_path, monkeypatch):
+    leave_run(tmp_path / "run", {"ann": 0.5})
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+
+    with (
+        pytest.raises(OutputError, match="-earlier: could not be removed: Permission"),
+        open_run_folder(tmp_path / "run", force=True, resume=False),
+    ):
+        pass
+
+
+def end_run(run, error, note, **about):
+    """Take the place of an earlier run, note the new one, and end by an error."""
+    with open_run_folder(run, force=True, resume=False):
+        write_json(run / note, {"arguments": {"model": "unet2d"}, **about})
+        raise error
+
+
+@pytest.mark.parametrize("names", [["."], MODELS])
+@pytest.mark.parametrize("error", [UsageError("wrong"), SystemExit(2)])
+def test_run_that_is_refused_leaves_the_earlier_one(tmp_path, names, error):
+    for name in names:
+        leave_run(tmp_path / "run" / name, {"ann": 0.5})
+    (tmp_path / "run" / "comparison.md").touch()
+    before = names_below(tmp_path)
+    config = (tmp_path / "run" / names[0] / "config.json").read_bytes()
+
+    for note in ("config.json", "unet2d/config.json"):
+        with pytest.raises(type(error), match=str(error)):
+            end_run(tmp_path / "run", error, note)
+
+        assert names_below(tmp_path) == before
+    assert (tmp_path / "run" / names[0] / "config.json").read_bytes() == config
+
+
+def test_run_that_had_begun_stays_in_the_place_of_the_earlier_one(tmp_path):
+    leave_run(tmp_path / "run", {"ann": 0.5})
+
+    with pytest.raises(DataError, match="full"):
+        end_run(tmp_path / "run", DataError("full"), "config.json", cube_checksum="1")
+
+    assert names_below(tmp_path) == ["run", "run/config.json"]
+
+
+def test_what_killed_writes_left_in_a_run_folder_is_nothing_and_goes(tmp_path):
+    (tmp_path / "checkpoint").mkdir()
+    left = (".0123abcd-config.json", "checkpoint/.0123abcd-state.npz")
+    (tmp_path / left[0]).touch()
+    (tmp_path / left[1]).touch()
+    (tmp_path / ".notes").touch()
+
+    with open_run_folder(tmp_path, force=False, resume=True):
+        names = sorted(path.name for path in tmp_path.rglob("*"))
+    assert names == [".notes", "checkpoint"]
+
+    (tmp_path / ".notes").unlink()
+    (tmp_path / "checkpoint").rmdir()
+    (tmp_path / left[0]).touch()
+    (tmp_path / ".0123abcd-earlier" / "predictions").mkdir(parents=True)
+    with open_run_folder(tmp_path, force=False, resume=False):
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_run_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(UsageError, match=r"file.run cannot be made a folder"):
+        open_run_folder(tmp_path / "file" / "run", force=True, resume=False).__enter__()
+
+
+def test_run_folder_is_held_by_one_process_at_a_time(tmp_path):
+    again = open_run_folder(tmp_path, force=True, resume=False)
+
+    with open_run_folder(tmp_path, force=False, resume=False):
+        (tmp_path / "history.csv").touch()
+        with pytest.raises(UsageError, match=r"is in use by another train\.py"):
+            again.__enter__()
+        assert (tmp_path / "history.csv").exists()
+
+    with open_run_folder(tmp_path, force=False, resume=True):
+        pass
+
+
+def test_json_is_read_as_it_was_written(tmp_path):
+    content = {"device": "CPU", "costs": {"minutes": 1.5, "none": None}, "list": [1, 2]}
+
+    write_json(tmp_path / "new" / "config.json", {**content, "output": Path("run")})
+
+    assert read_json(tmp_path / "new" / "config.json") == {**content, "output": "run"}
+
+
+@pytest.mark.parametrize("content", [None, "{", ""])
+def test_missing_or_damaged_json_is_refused(tmp_path, content):
+    path = tmp_path / "summary.json"
+    if content is not None:
+        path.write_text(content)
+
+    with pytest.raises(DataError, match=r"summary\.json cannot be read"):
+        read_json(path)

@@ -1,0 +1,234 @@
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.cubes import clean_samples, make_label, write_cube
+
+import checkCube
+from volumes.drawing import outline_color
+from volumes.panels import GAP
+
+SCRIPT = Path(checkCube.__file__)
+
+
+@pytest.fixture
+def cube(tmp_path):
+    return write_cube(tmp_path / "cube.h5", clean_samples())
+
+
+def pixels_of(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_clean_cube_gives_a_picture_per_case_and_no_finding(cube, tmp_path, capsys):
+    code = checkCube.main([str(cube), "--output", str(tmp_path / "new" / "pictures")])
+
+    printed = capsys.readouterr().out
+    assert code == 0
+    assert printed.splitlines()[-1] == "0 findings"
+    assert str(tmp_path / "new" / "pictures" / "overview.png") in printed
+    assert names_in(tmp_path / "new" / "pictures") == [
+        "ann.png",
+        "ben.png",
+        "cid.png",
+        "overview.png",
+    ]
+
+
+def test_faulty_cube_gives_a_line_per_finding_and_their_count(tmp_path, capsys):
+    samples = clean_samples()
+    samples[2] = replace(samples[2], label=np.zeros_like(make_label()))
+    image = samples[3].image.copy()
+    image[0, 0, 0] = np.nan
+    samples[3] = replace(samples[3], image=image)
+    cube = write_cube(tmp_path / "cube.h5", samples)
+
+    code = checkCube.main([str(cube), "--no-pictures"])
+
+    assert code == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "ben: no foreground: no voxel is labelled",
+        "cid: intensity not finite: 1 voxel (0.21 %) NaN or infinite",
+        "2 findings",
+    ]
+    assert names_in(tmp_path) == ["cube.h5"]
+
+
+def test_single_finding_is_counted_in_the_singular(tmp_path, capsys):
+    samples = clean_samples()
+    samples[2] = replace(samples[2], label=np.zeros_like(make_label()))
+    cube = write_cube(tmp_path / "cube.h5", samples)
+
+    assert checkCube.main([str(cube), "--no-pictures"]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "1 finding"
+
+
+def test_sheet_shows_scan_above_copy_with_every_class_outlined(cube, tmp_path):
+    checkCube.main([str(cube), "--output", str(tmp_path / "pictures")])
+
+    sheet = pixels_of(tmp_path / "pictures" / "ann.png")
+    alone = pixels_of(tmp_path / "pictures" / "ben.png")
+    # Anterior 7 * 1 mm is the tallest side of the extent: panels 320 pixels
+    # high, and every row has the text above it and two gaps besides.
+    assert 320 < sheet.shape[0] - alone.shape[0] < 320 + 50
+    for label in (1, 2):
+        rows = np.flatnonzero((sheet == outline_color(label)).all(axis=2).any(axis=1))
+        assert rows.min() < alone.shape[0] < rows.max()
+
+
+def sagittal_panels(sheet):
+    """Cut the scan's and the copy's sagittal picture out of a sheet of two rows."""
+    bottom = sheet.shape[0] - GAP
+    copy = sheet[bottom - 320 : bottom, GAP : GAP + 320]
+    # Between the two there is a line of text of 14 * 1.4 = 20 pixels.
+    bottom -= 320 + GAP + 20 + GAP
+    return sheet[bottom - 320 : bottom, GAP : GAP + 320], copy
+
+
+def outlined(pixels, label):
+    return (pixels == outline_color(label)).all(axis=2)
+
+
+def test_moved_copy_is_shown_in_the_box_of_scan_and_copy(tmp_path):
+    samples = clean_samples()
+    moved, extent = np.roll(samples[1].label, 1, axis=1), samples[1].extent.copy()
+    extent[1] = 0, 8  # the scan's is 1 to 8, so both are shown from 0 to 8
+    samples[1] = replace(samples[1], label=moved, extent=extent)
+    cube = write_cube(tmp_path / "cube.h5", samples)
+
+    checkCube.main([str(cube), "--output", str(tmp_path / "pictures")])
+
+    scan, copy = sagittal_panels(pixels_of(tmp_path / "pictures" / "ann.png"))
+    # 8 mm are 320 pixels. Anterior voxels 2 to 5 of 8, leftmost the anterior:
+    # the outline begins 2 voxels from the left, the copy's one.
+    assert np.flatnonzero(outlined(scan, 1).any(axis=0)).min() == 80
+    assert np.flatnonzero(outlined(copy, 1).any(axis=0)).min() == 40
+
+
+def test_copy_s_slices_follow_its_label(tmp_path):
+    samples = clean_samples()
+    label = np.zeros_like(make_label())
+    label[2, 2:6, 2:7] = 1  # the sagittal slice shown, as it comes first,
+    label[3, 2:6, 2:7] = 2  # of two that are as full
+    samples[0] = replace(samples[0], label=label)
+    samples[1] = replace(samples[1], label=np.roll(label, 1, axis=0))
+    cube = write_cube(tmp_path / "cube.h5", samples)
+
+    checkCube.main([str(cube), "--output", str(tmp_path / "pictures")])
+
+    for panel in sagittal_panels(pixels_of(tmp_path / "pictures" / "ann.png")):
+        assert outlined(panel, 1).any()
+        assert not outlined(panel, 2).any()
+
+
+def test_copy_is_shown_in_the_scan_s_window(tmp_path):
+    samples = clean_samples()
+    image = np.zeros_like(samples[0].image)
+    image[4:] = 1
+    image[2:4] = 0.25
+    image[:, 0] = 50  # outside the extent
+    brighter = image.copy()
+    brighter[2:4] = 0.75
+    brighter[:2] = -50
+    samples[0] = replace(samples[0], image=image)
+    samples[1] = replace(samples[1], image=brighter)
+    cube = write_cube(tmp_path / "cube.h5", samples)
+
+    checkCube.main([str(cube), "--output", str(tmp_path / "pictures")])
+
+    scan, copy = sagittal_panels(pixels_of(tmp_path / "pictures" / "ann.png"))
+    # 0.25 * 255 = 63.75 and 0.75 * 255 = 191.25, at a place without a line.
+    assert scan[150, 40].tolist() == [64, 64, 64]
+    assert copy[150, 40].tolist() == [191, 191, 191]
+
+
+def test_case_id_that_is_no_file_name_gets_a_safe_one(tmp_path):
+    sample = replace(clean_samples()[0], case_id="../a/b")
+    cube = write_cube(tmp_path / "cube.h5", [sample])
+
+    assert checkCube.main([str(cube), "--output", str(tmp_path / "pictures")]) == 0
+    assert names_in(tmp_path) == ["cube.h5", "pictures"]
+    assert names_in(tmp_path / "pictures") == ["__a_b.png", "overview.png"]
+
+
+def test_folder_with_pictures_is_refused(cube, tmp_path, capsys):
+    (tmp_path / "mine.png").write_bytes(b"precious")
+
+    code = checkCube.main([str(cube), "--output", str(tmp_path)])
+
+    assert code == 2
+    assert "must not hold pictures yet. Received: 1 PNG" in capsys.readouterr().err
+    assert names_in(tmp_path) == ["cube.h5", "mine.png"]
+
+
+def test_force_overwrites_pictures_and_leaves_the_others(cube, tmp_path):
+    (tmp_path / "ann.png").write_bytes(b"old")
+    (tmp_path / "mine.png").write_bytes(b"precious")
+
+    assert checkCube.main([str(cube), "--output", str(tmp_path), "--force"]) == 0
+    assert pixels_of(tmp_path / "ann.png").shape[0] > 300
+    assert (tmp_path / "mine.png").read_bytes() == b"precious"
+
+
+def test_output_that_is_a_file_is_refused(cube, capsys):
+    assert checkCube.main([str(cube), "--output", str(cube)]) == 2
+    assert "must be a folder. Received: a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [[], ["--output", "pictures", "--no-pictures"]])
+def test_output_and_no_pictures_exclude_each_other(cube, flags, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        checkCube.main([str(cube), *flags])
+
+    assert "either --output DIR or --no-pictures" in capsys.readouterr().err
+
+
+def test_missing_cube_is_refused_without_a_traceback(tmp_path, capsys):
+    code = checkCube.main([str(tmp_path / "none.h5"), "--no-pictures"])
+
+    assert code == 1
+    assert "none.h5" in capsys.readouterr().err
+
+
+def test_file_that_is_no_cube_is_refused(tmp_path, capsys):
+    (tmp_path / "cube.h5").write_text("not HDF5")
+
+    code = checkCube.main([str(tmp_path / "cube.h5"), "--no-pictures"])
+
+    assert code == 1
+    assert "cube.h5 cannot be opened as HDF5" in capsys.readouterr().err
+
+
+def test_script_runs_from_a_shell(cube, tmp_path):
+    command = [sys.executable, str(SCRIPT), str(cube), "--output", "pictures"]
+
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("\n0 findings\n")
+    assert (tmp_path / "pictures" / "overview.png").is_file()
+
+
+def test_script_loads_no_networks_and_its_help_no_scientific_library(cube):
+    code = (
+        "import sys, checkCube\n"
+        "early = {'numpy', 'h5py', 'PIL', 'scipy'} & set(sys.modules)\n"
+        f"checkCube.main([{str(cube)!r}, '--no-pictures'])\n"
+        "late = {'keras', 'tensorflow', 'numba', 'matplotlib'} & set(sys.modules)\n"
+        "sys.exit(str(early | late) if early | late else 0)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=SCRIPT.parent, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,190 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from support.small_runs import leave_run
+
+import compareRuns
+from evaluation import case_plot
+from evaluation.case_plot import draw_cases
+from evaluation.score_file import read_scores
+from system.errors import DataError
+
+SCRIPT = Path(compareRuns.__file__)
+# Six cases in three folds; UNet-3D is better in each.
+FOLDS = [{"ann": 0.5, "ben": 0.625}, {"cid": 0.75, "dan": 0.5}, {"eve": 0.25, "fay": 0}]
+
+
+@pytest.fixture
+def folds(tmp_path):
+    for fold, dice in enumerate(FOLDS):
+        for model, more in (("unet2d", 0), ("unet3d", 0.25)):
+            leave_run(
+                tmp_path / f"fold{fold}" / model,
+                {case_id: value + more for case_id, value in dice.items()},
+                model=model,
+                fold=fold,
+                history=True,
+            )
+    return [str(tmp_path / f"fold{fold}") for fold in range(3)]
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_folds_of_two_networks_give_a_page(folds, tmp_path, capsys):
+    page = tmp_path / "new" / "page"
+
+    code = compareRuns.main([*folds, "--output", str(page)])
+
+    printed = capsys.readouterr().out
+    assert code == 0
+    assert names_in(page) == ["cases.png", "comparison.json", "comparison.md"]
+    assert printed.startswith("Gathered from 3 runs of 3 folds: each case was tested")
+    assert "UNet-3D is better by 0.250 Dice (95 % interval 0.250 to 0.250" in printed
+    comparison = json.loads((page / "comparison.json").read_text())
+    assert comparison["num_cases"] == 6
+    assert comparison["metrics"][0]["difference"]["p_value"] == 2 / 64
+    assert comparison["runs"]["UNet-2D"] == [f"{fold}/unet2d" for fold in folds]
+    text = (page / "comparison.md").read_text()
+    where = "Cube c.h5 (000000000000), on CPU unet2d and on CPU unet3d."
+    assert text.startswith(f"# UNet-2D and UNet-3D\n\n{where}\n\nGathered from 3 runs")
+    assert "](cases.png)" in text
+    assert "](curves.png)" not in text
+
+
+def test_one_network_s_folds_give_its_scores(folds, tmp_path, capsys):
+    page = tmp_path / "page"
+
+    runs = [f"{fold}/unet2d" for fold in folds[:2]]
+    code = compareRuns.main([*runs, "--output", str(page)])
+
+    assert code == 0
+    assert names_in(page) == ["cases.png", "scores.csv", "summary.json", "summary.md"]
+    assert "Gathered from 2 runs of 3 folds, without 2:" in capsys.readouterr().out
+    assert [score.dice for score in read_scores(page / "scores.csv")] == (
+        [0.5, 0.625, 0.75, 0.5]
+    )
+    summary = json.loads((page / "summary.json").read_text())
+    assert summary["over_classes"]["metrics"]["dice"]["mean"] == 2.375 / 4
+    assert summary["costs"]["training_minutes"] == 1
+
+
+def test_settings_of_one_network_are_compared_by_against(tmp_path, capsys):
+    for name, loss, dice in (("dice", "dice", 0.5), ("ce", "dice-ce", 0.75)):
+        leave_run(tmp_path / name, {"ann": dice, "ben": dice}, loss=loss, history=True)
+    first, second, page = (str(tmp_path / name) for name in ("dice", "ce", "page"))
+
+    code = compareRuns.main([first, "--against", second, "--output", page])
+
+    assert code == 0
+    assert "ce scored higher by 0.250" in capsys.readouterr().out
+    assert "](curves.png)" in (tmp_path / "page" / "comparison.md").read_text()
+
+
+def test_page_needs_force_to_be_replaced_and_leaves_what_is_not_its_own(
+    folds, tmp_path, capsys
+):
+    page = tmp_path / "page"
+    given = [*folds, "--output", str(page)]
+    assert compareRuns.main(given) == 0
+    (page / "notes.txt").touch()
+    (page / "summary.md").touch()
+
+    assert compareRuns.main(given) == 2
+    assert "must be empty. --force" in capsys.readouterr().err
+    assert compareRuns.main([*given, "--force"]) == 0
+    assert names_in(page) == (
+        ["cases.png", "comparison.json", "comparison.md", "notes.txt"]
+    )
+
+
+def test_refused_call_leaves_the_earlier_page_whole(folds, tmp_path, capsys):
+    page = tmp_path / "page"
+    assert compareRuns.main([*folds, "--output", str(page)]) == 0
+    before = {path: path.read_bytes() for path in page.iterdir()}
+    (Path(folds[0]) / "unet2d" / "history.csv").write_text("damaged")
+
+    for runs in (
+        [folds[0], folds[0]],  # a case is tested twice
+        [folds[0], f"{folds[1]}/unet2d"],  # of other folds
+        [f"{folds[0]}/unet2d"],  # whose curve cannot be read
+        [str(tmp_path / "absent")],
+    ):
+        assert compareRuns.main([*runs, "--output", str(page), "--force"]) == 1
+        assert {path: path.read_bytes() for path in page.iterdir()} == before
+    assert capsys.readouterr().err.count("\n") == 4
+
+
+def test_earlier_page_that_cannot_be_removed_is_told(folds, tmp_path, capsys):
+    (tmp_path / "page" / "summary.md").mkdir(parents=True)
+
+    code = compareRuns.main([*folds, "--output", str(tmp_path / "page"), "--force"])
+
+    assert code == 1
+    assert "summary.md: could not be removed: Is a dir" in capsys.readouterr().err
+
+
+def test_run_folder_is_never_written_to(folds, capsys):
+    run = f"{folds[0]}/unet2d"
+
+    assert compareRuns.main([*folds, "--output", run, "--force"]) == 2
+    assert "must not be a run folder" in capsys.readouterr().err
+    assert "comparison.json" not in names_in(Path(run))
+
+
+def test_runs_that_do_not_compare_end_with_one(folds, tmp_path, capsys):
+    code = compareRuns.main([folds[0], folds[0], "--output", str(tmp_path / "page")])
+
+    assert code == 1
+    assert "A side must test each case once. Received: 'ann'" in capsys.readouterr().err
+
+
+def test_script_runs_by_itself(folds, tmp_path):
+    found = subprocess.run(
+        [sys.executable, str(SCRIPT), *folds, "--output", str(tmp_path / "page")],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "UNet-3D minus UNet-2D" in found.stdout
+
+
+def test_picture_joins_the_points_of_a_case(folds, tmp_path, monkeypatch):
+    drawn = []
+
+    class Kept(case_plot.Figure):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            drawn.append(self)
+
+    monkeypatch.setattr(case_plot, "Figure", Kept)
+    networks = {
+        model: read_scores(Path(folds[0]) / model / "scores.csv")
+        for model in ("unet2d", "unet3d")
+    }
+
+    draw_cases(networks, tmp_path / "cases.png")
+
+    dice = drawn[0].axes[0]
+    joined = {
+        tuple(line.get_ydata()) for line in dice.lines if len(line.get_xdata()) == 2
+    }
+    assert joined == {(0.5, 0.75), (0.625, 0.875)}
+    points = [points.get_offsets().tolist() for points in dice.collections[::2]]
+    assert points == [[[0, 0.5], [0, 0.625]], [[1, 0.75], [1, 0.875]]]
+    (legend,) = drawn[0].legends
+    assert [text.get_text() for text in legend.get_texts()] == list(networks)
+    with Image.open(tmp_path / "cases.png") as picture:
+        assert picture.size == (1404, 546)  # 3 panels of 3.6 x 4.2 inches at 130 dots
+
+
+def test_picture_without_a_case_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"one that was scored.*none for a"):
+        draw_cases({"a": []}, tmp_path / "cases.png")

@@ -1,0 +1,221 @@
+import numpy as np
+import pytest
+from support.scans import (
+    DIRECTION,
+    GRID,
+    NAMES,
+    beside_the_scans,
+    build,
+    write_scan,
+    write_scans,
+)
+
+from cube import resources
+from cube.reader import Cube
+from volumes.formats.files import write_image
+from volumes.geometry import Grid, affine_from
+
+
+@pytest.fixture
+def scans(tmp_path):
+    return write_scans(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--rotation", "-3"], "argument --rotation: must be 0 or more, received -3"),
+        (["--noise", "nan"], "argument --noise: must be 0 or more, received nan"),
+        (["--blur", "inf"], "argument --blur: must be 0 or more, received inf"),
+        (["--elastic", "big"], "argument --elastic: invalid"),
+        (["--rescaling", "0.9"], "--rescaling takes the smallest and the largest"),
+        (["--rescaling", "0", "1"], "--rescaling takes the smallest and the largest"),
+        (["--gamma", "1.5", "0.7"], "--gamma takes the smallest and the largest"),
+        (["--contrast", "0.8"], "--contrast takes the smallest and the largest"),
+        (["--contrast", "1.2", "0.8"], "--contrast takes the smallest and the largest"),
+        (["--contrast", "0", "1.2"], "--contrast takes the smallest and the largest"),
+        (["--shift", "-3"], "argument --shift: must be 0 or more, received -3"),
+        (["--spacing", "1", "2"], "--spacing takes one or three positive figures"),
+        (["--spacing", "0"], "--spacing takes one or three positive figures"),
+        (["--spacing", "1", "nan", "1"], "--spacing takes one or three positive"),
+        (["--spacing", "inf"], "--spacing takes one or three positive figures"),
+        (["--spacing", "1", "--side", "9"], "and no --side beside it"),
+        (["--side", "0"], "--shape and --side must be positive"),
+        (["--shape", "8", "0", "8"], "--shape and --side must be positive"),
+        (["--copies", "-1"], "--copies and --seed must be 0 or more"),
+        (["--seed", "-1"], "--copies and --seed must be 0 or more"),
+        (["--workers", "0"], "--workers 1 or more"),
+        (["--flip", "1.5"], "--flip must be at most 1"),
+        (["--validation", "1.1"], "--validation and --test in [0, 1]"),
+        (["--test", "-0.1"], "--validation and --test in [0, 1]"),
+        (["--intensity", "ct"], "--intensity takes auto, zscore, or window LOW HIGH"),
+        (["--intensity", "window", "3"], "--intensity takes auto, zscore, or window"),
+        (["--intensity", "window", "3", "3"], "--intensity takes auto, zscore, or"),
+        (["--intensity", "window", "0", "inf"], "--intensity takes auto, zscore, or"),
+        (["--intensity", "window", "nan", "3"], "--intensity takes auto, zscore, or"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_flags_are_refused_by_their_names(tmp_path, capsys, flags, message):
+    with pytest.raises(SystemExit, match="2"):
+        build(tmp_path, *flags)
+
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--elastic", 13], "Elastic displacement must be at most 12.9 mm"),
+        (["--low-resolution", 0.5], "needs a factor of 1 or more. Received: 0.5"),
+        (["--labels", 20, 99], "must occur in the label maps"),
+        (["--labels", "L1"], "--labels takes"),
+        (["--validation", 0.7, "--test", 0.7], "must be left to train on"),
+    ],
+)
+def test_requests_that_do_not_fit_the_scans_exit_with_2(scans, capsys, flags, message):
+    assert build(scans, *flags) == 2
+
+    assert message in capsys.readouterr().err
+    assert beside_the_scans(scans) == []
+
+
+def test_cube_for_which_there_is_no_room_is_refused(scans, capsys, monkeypatch):
+    monkeypatch.setattr(resources, "available_memory", lambda: 10**4)
+
+    assert build(scans) == 2
+
+    assert "of memory, but 0 MB are free" in capsys.readouterr().err
+    assert beside_the_scans(scans) == []
+
+
+def test_scan_of_more_voxels_than_allowed_is_refused(scans, capsys):
+    # 14 * 11 * 6 = 924.
+    assert build(scans, "--max-voxels", 923) == 1
+
+    error = capsys.readouterr().err.splitlines()
+    assert len(error) == len(NAMES)
+    assert "ann.nrrd: field 'sizes' must be positive and at most 923 voxels" in error[0]
+    assert build(scans, "--max-voxels", 924, "--copies", 0) == 0
+
+
+def test_cube_of_a_scan_with_a_slip_in_its_spacing_is_refused(scans, capsys):
+    kilometres = Grid(GRID.shape, affine_from((1e6, 1e6, 1e6)))
+    for name in ("ann", "ann_label"):
+        write_image(scans / f"{name}.nrrd", np.ones(GRID.shape, np.uint8), kilometres)
+
+    assert build(scans, "--spacing", 1) == 2
+
+    assert "GB free. A coarser --spacing" in capsys.readouterr().err
+    assert beside_the_scans(scans) == []
+
+
+def test_existing_cube_is_replaced_only_by_force(scans, capsys):
+    cube = scans / "cube.h5"
+    cube.write_bytes(b"precious")
+
+    assert build(scans) == 2
+    assert f"{cube} exists; --force replaces it" in capsys.readouterr().err
+    assert cube.read_bytes() == b"precious"
+
+    assert build(scans, "--force", "--copies", 0) == 0
+    with Cube(cube) as replaced:
+        assert len(replaced) == 4
+
+
+@pytest.mark.parametrize("name", ["pairs.txt", "ann.nrrd"])
+def test_what_a_cube_is_made_from_is_not_replaced_even_by_force(scans, name, capsys):
+    before = (scans / name).read_bytes()
+
+    assert build(scans, "--output", scans / name, "--force") == 2
+
+    assert "is what the cube is made from" in capsys.readouterr().err
+    assert (scans / name).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "flags", [("--spacing", 1e-8), ("--spacing", 1e8), ("--side", 10**10)]
+)
+def test_voxels_that_cannot_be_end_with_two(scans, flags, capsys):
+    assert build(scans, *flags) == 2
+    assert (
+        "The voxels of a cube must measure 1e-06 to 1e+06 mm" in capsys.readouterr().err
+    )
+
+
+def test_cube_far_coarser_than_a_scan_ends_with_two(scans, capsys):
+    assert build(scans, "--spacing", 5000) == 2
+    assert "1000 times coarser than a scan's" in capsys.readouterr().err
+
+
+def test_folder_is_not_replaced_even_by_force(scans, capsys):
+    (scans / "cube.h5").mkdir()
+
+    assert build(scans, "--force") == 2
+
+    assert "is a folder" in capsys.readouterr().err
+
+
+def test_every_broken_pair_is_named_before_anything_is_written(scans, capsys):
+    shifted = Grid(GRID.shape, affine_from((0.9, 1.1, 3), (-70, 12, 805), DIRECTION))
+    write_scan(scans, "ben", label_grid=shifted)
+    write_scan(scans, "cid", label=np.full(GRID.shape, 0.5, np.float32))
+
+    assert build(scans) == 1
+
+    error = capsys.readouterr().err
+    assert "case 'ben' are on different grids" in error
+    assert "corners are up to 5.000 mm apart" in error
+    assert "cid_label.nrrd: the values of a label map must be integers" in error
+    assert beside_the_scans(scans) == []
+
+
+def test_scan_that_is_not_finite_leaves_no_half_cube(scans, capsys):
+    image = np.ones(GRID.shape, np.float32)
+    image[0, 0, :2] = np.nan
+    write_scan(scans, "cid", image=image)
+
+    assert build(scans) == 1
+
+    error = capsys.readouterr().err
+    assert "cid.nrrd must hold finite values. Received: 2 NaN" in error
+    assert "Traceback" not in error
+    assert beside_the_scans(scans) == []
+
+
+def test_failure_under_force_keeps_the_cube_that_was_there(scans):
+    (scans / "cube.h5").write_bytes(b"precious")
+    write_scan(scans, "dan", image=np.full(GRID.shape, np.inf, np.float32))
+
+    assert build(scans, "--force") == 1
+
+    assert (scans / "cube.h5").read_bytes() == b"precious"
+    assert beside_the_scans(scans) == ["cube.h5"]
+
+
+def test_scan_listed_under_two_names_is_refused_unless_allowed(scans, capsys):
+    (scans / "dan.nrrd").write_bytes((scans / "ben.nrrd").read_bytes())
+
+    assert build(scans) == 1
+    assert "these are the same: ben and dan" in capsys.readouterr().err
+
+    assert build(scans, "--allow-duplicates", "--copies", 0) == 0
+
+
+def test_label_maps_without_any_structure_are_refused(scans, capsys):
+    for name in NAMES:
+        write_scan(scans, name, label=np.zeros(GRID.shape, np.uint8))
+
+    assert build(scans) == 1
+
+    assert "at least one value above 0" in capsys.readouterr().err
+
+
+def test_missing_list_and_missing_scan_are_refused(scans, capsys):
+    (scans / "cid.nrrd").unlink()
+    assert build(scans) == 1
+    assert "cid.nrrd does not exist" in capsys.readouterr().err
+
+    (scans / "pairs.txt").unlink()
+    assert build(scans) == 1
+    assert "pairs.txt: could not be read" in capsys.readouterr().err

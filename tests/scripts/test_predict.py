@@ -1,0 +1,170 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK
+from support.small_runs import write_scan
+
+import predict
+from volumes.formats.files import read_label_map
+
+SCRIPT = Path(predict.__file__)
+
+
+@pytest.fixture
+def model(small_run):
+    return str(small_run / "model.keras")
+
+
+@pytest.fixture
+def scan(tmp_path):
+    return write_scan(tmp_path, "eve", seed=9)[0]
+
+
+def as_nifti(scan):
+    """Write the same scan as NIfTI, by another program."""
+    path = scan.with_name("fay.nii.gz")
+    SimpleITK.WriteImage(SimpleITK.ReadImage(str(scan)), str(path))
+    return path
+
+
+def test_label_map_lies_on_the_grid_of_its_scan(scan, model, tmp_path, capsys):
+    code = predict.main([str(scan), "--model", model, "--output", str(tmp_path / "a")])
+
+    path = tmp_path / "a" / "eve_label.seg.nrrd"
+    found, image = SimpleITK.ReadImage(str(path)), SimpleITK.ReadImage(str(scan))
+    assert code == 0
+    assert found.GetSize() == image.GetSize()
+    for name in ("GetOrigin", "GetSpacing", "GetDirection"):
+        np.testing.assert_allclose(
+            getattr(found, name)(), getattr(image, name)(), atol=1e-6, err_msg=name
+        )
+    label_map = read_label_map(path)
+    assert [(each.value, each.name) for each in label_map.segments] == [
+        (20, "L1"),
+        (21, "L2"),
+    ]
+    # A voxel has 1.5 * 2 * 2.5 = 7.5 mm3.
+    millilitres = [(label_map.array == value).sum() * 0.0075 for value in (20, 21)]
+    printed = capsys.readouterr().out
+    assert f"L1 {millilitres[0]:.1f} ml, L2 {millilitres[1]:.1f} ml" in printed
+
+
+def test_prediction_is_that_of_training(small_cube, small_run, model, tmp_path):
+    scan = small_cube.parent / "cid.nrrd"
+
+    predict.main([str(scan), "--model", model, "--output", str(tmp_path)])
+
+    one = read_label_map(tmp_path / "cid_label.seg.nrrd").array
+    other = read_label_map(small_run / "predictions" / "cid.seg.nrrd").array
+    np.testing.assert_array_equal(one, other)
+
+
+def test_format_follows_the_input_where_asked(scan, model, tmp_path):
+    scans = [str(scan), str(as_nifti(scan))]
+    flags = ["--model", model, "--output", str(tmp_path / "a"), "--format", "input"]
+
+    assert predict.main([*scans, *flags]) == 0
+
+    first = SimpleITK.ReadImage(str(tmp_path / "a" / "eve_label.nrrd"))
+    second = nib.load(tmp_path / "a" / "fay_label.nii.gz")
+    np.testing.assert_allclose(second.affine, nib.load(scans[1]).affine, atol=1e-5)
+    # SimpleITK's arrays have their axes in reverse.
+    np.testing.assert_array_equal(
+        SimpleITK.GetArrayFromImage(first).T, np.asarray(second.dataobj)
+    )
+
+
+def test_scan_that_fails_does_not_stop_the_rest(scan, model, tmp_path, capsys):
+    broken = tmp_path / "broken.nrrd"
+    broken.write_bytes(scan.read_bytes()[:-40])
+    scans = [str(tmp_path / "absent.nrrd"), str(broken), str(scan)]
+
+    code = predict.main([*scans, "--model", model, "--output", str(tmp_path / "a")])
+
+    printed = capsys.readouterr()
+    assert code == 1
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["eve_label.seg.nrrd"]
+    assert "absent.nrrd" in printed.err
+    assert "broken.nrrd" in printed.err
+    assert printed.err.endswith("2 of 3 scans failed.\n")
+    assert "eve_label.seg.nrrd: " in printed.out
+
+
+def test_one_component_of_each_class_is_left_if_asked(scan, model, tmp_path):
+    flags = ["--model", model, "--output", str(tmp_path / "a"), "--keep-largest"]
+
+    assert predict.main([str(scan), *flags]) == 0
+
+    found = SimpleITK.ReadImage(str(tmp_path / "a" / "eve_label.seg.nrrd"))
+    for value in np.unique(SimpleITK.GetArrayFromImage(found)):
+        parts = SimpleITK.ConnectedComponent(found == int(value))
+        count = SimpleITK.GetArrayFromImage(parts).max()
+        assert value == 0 or count == 1
+
+
+def test_existing_label_map_is_replaced_only_by_force(scan, model, tmp_path, capsys):
+    path = tmp_path / "eve_label.seg.nrrd"
+    path.write_text("old")
+    words = [str(scan), "--model", model, "--output", str(tmp_path)]
+
+    assert predict.main(words) == 2
+    assert "--force replaces what exists" in capsys.readouterr().err
+    assert path.read_text() == "old"
+    assert predict.main([*words, "--force"]) == 0
+    assert read_label_map(path).segments
+
+
+def test_scan_of_more_voxels_than_allowed_is_refused(scan, model, tmp_path, capsys):
+    words = [str(scan), "--model", model, "--output", str(tmp_path / "a")]
+
+    # 8 * 10 * 7 = 560; of the network's 2 mm it takes 6 * 10 * 9.
+    assert predict.main([*words, "--max-voxels", "559"]) == 1
+    assert "at most 559 voxels" in capsys.readouterr().err
+    assert predict.main([*words, "--max-voxels", "560"]) == 0
+
+
+def test_missing_model_ends_with_one(scan, tmp_path, capsys):
+    words = ["--model", str(tmp_path / "absent.keras"), "--output", str(tmp_path / "a")]
+
+    assert predict.main([str(scan), *words]) == 1
+    assert "absent.keras: no such model" in capsys.readouterr().err
+
+
+def test_missing_gpu_ends_with_two_if_required(
+    scan, model, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: [])
+    words = ["--model", model, "--output", str(tmp_path / "a"), "--require-gpu"]
+
+    assert predict.main([str(scan), *words]) == 2
+    assert "--require-gpu needs a GPU" in capsys.readouterr().err
+
+
+def test_wrong_flag_ends_with_two(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        predict.main(["scan.nrrd", "--model", "m", "--output", "o", "--format", "tiff"])
+
+    assert "invalid choice: 'tiff'" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        predict.main(["a.nrrd", "--model", "m", "--output", "o", "--max-voxels", "0"])
+
+    assert "--max-voxels must be 1 or more" in capsys.readouterr().err
+
+
+def test_script_labels_a_scan_and_leaves_the_terminal_clean(scan, model, tmp_path):
+    words = [str(scan), "--model", model, "--output", "labels"]
+
+    found = subprocess.run(
+        [sys.executable, str(SCRIPT), *words],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout.splitlines()[0].startswith("predicting on ")
+    assert (tmp_path / "labels" / "eve_label.seg.nrrd").is_file()

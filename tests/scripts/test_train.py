@@ -1,0 +1,227 @@
+"""What train.py leaves of a training, of one fold and of both networks."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK
+import slicerio
+from support import small_runs
+from support.small_runs import CASES, TINY, call, names_in
+
+import train
+from cube.reader import Cube
+from models.model_file import load_trained
+from models.training_loop import HISTORY_COLUMNS, Training
+from volumes.formats.files import read_label_map
+
+SCRIPT = Path(train.__file__)
+TESTED = [name for name, split in CASES.items() if split == "test"]
+
+
+def read_rows(path):
+    with open(path, newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_run_folder_holds_what_it_should(small_run):
+    assert names_in(small_run) == [
+        *("architecture.png", "checkpoint", "config.json", "curves.png"),
+        *("history.csv", "model.keras", "overlays", "predictions"),
+        *("scores.csv", "splits.json", "summary.json", "tensorboard"),
+    ]
+    assert names_in(small_run / "predictions") == [f"{n}.seg.nrrd" for n in TESTED]
+    assert names_in(small_run / "overlays") == [f"{name}.png" for name in TESTED]
+    assert names_in(small_run / "checkpoint") == ["state.npz"]
+    assert len(names_in(small_run / "tensorboard")) == 1
+
+
+def test_tables_have_a_row_per_epoch_and_per_case_and_class(small_run):
+    history = read_rows(small_run / "history.csv")
+    scores = read_rows(small_run / "scores.csv")
+
+    assert tuple(history[0]) == HISTORY_COLUMNS
+    assert [(row["epoch"], row["step"]) for row in history] == [("1", "2"), ("2", "4")]
+    assert [(row["case_id"], row["class_name"]) for row in scores] == [
+        (name, class_name) for name in TESTED for class_name in ("L1", "L2")
+    ]
+
+
+def test_config_and_summary_say_what_was_run(small_cube, small_run):
+    config = json.loads((small_run / "config.json").read_text())
+    summary = json.loads((small_run / "summary.json").read_text())
+
+    asked = config["arguments"]
+    assert (asked["cube"], asked["epochs"]) == (str(small_cube), 2)
+    assert len(config["cube_checksum"]) == 64
+    assert config["versions"]["tensorflow"]
+    assert summary["scores"]["num_cases"] == 2
+    # 2D, depth 1, 2 filters, 3 classes, instance norm (2 figures a filter):
+    # (18 + 4) + (36 + 4); (72 + 8) + (144 + 8); 4 * 2 * 4 + 2; (72 + 4) + (36 + 4);
+    # 2 * 3 + 3.
+    assert summary["costs"]["parameters"] == 62 + 232 + 34 + 116 + 9
+    assert summary["costs"]["seconds_per_scan"] > 0
+
+
+def test_prediction_lies_on_the_grid_of_its_scan(small_cube, small_run):
+    path = small_run / "predictions" / "cid.seg.nrrd"
+
+    found = SimpleITK.ReadImage(str(path))
+    scan = SimpleITK.ReadImage(str(small_cube.parent / "cid.nrrd"))
+    segments = slicerio.read_segmentation(str(path))["segments"]
+
+    assert found.GetSize() == scan.GetSize()
+    for name in ("GetOrigin", "GetSpacing", "GetDirection"):
+        np.testing.assert_allclose(
+            getattr(found, name)(), getattr(scan, name)(), atol=1e-6, err_msg=name
+        )
+    assert {each["name"]: each["labelValue"] for each in segments} == {
+        "L1": 20,
+        "L2": 21,
+    }
+    assert set(np.unique(SimpleITK.GetArrayFromImage(found))) <= {0, 20, 21}
+
+
+def test_scores_are_those_of_the_files(small_cube, small_run):
+    rows = read_rows(small_run / "scores.csv")
+    for row in rows:
+        value = {"L1": 20, "L2": 21}[row["class_name"]]
+        reference = small_cube.parent / f"{row['case_id']}_reference.seg.nrrd"
+        prediction = small_run / "predictions" / f"{row['case_id']}.seg.nrrd"
+        a, b = (read_label_map(path).array == value for path in (reference, prediction))
+
+        assert float(row["dice"]) == pytest.approx(
+            2 * (a & b).sum() / (a.sum() + b.sum()), abs=1e-12
+        )
+
+
+def test_saved_network_knows_its_cube(small_run):
+    _, metadata = load_trained(small_run / "model.keras")
+
+    assert metadata.model == "unet2d"
+    assert metadata.spacing == (2.0, 2.0, 2.0)
+    assert metadata.class_names == ("background", "L1", "L2")
+    assert metadata.label_values == ((), (20,), (21,))
+    assert metadata.architecture["filters"] == 2
+
+
+def test_no_epochs_with_weights_only_tests(small_cube, small_run, tmp_path):
+    weights = str(small_run / "model.keras")
+
+    code = call(small_cube, tmp_path, "--epochs", "0", "--weights", weights)
+
+    assert code == 0
+    assert "history.csv" not in names_in(tmp_path)
+    assert read_rows(tmp_path / "scores.csv") == read_rows(small_run / "scores.csv")
+
+
+def test_three_dimensional_network_trains_and_resumes(small_cube, tmp_path, capsys):
+    flags = ["--steps", "1", "--batch-size", "1", *TINY[:4], "--dropout", "0.2"]
+    assert call(small_cube, tmp_path, "--epochs", "1", *flags, model="unet3d") == 0
+
+    resumed = ["--epochs", "2", "--resume", *flags]
+    assert call(small_cube, tmp_path, *resumed, model="unet3d") == 0
+
+    rows = read_rows(tmp_path / "history.csv")
+    assert [(row["epoch"], row["step"]) for row in rows] == [("1", "1"), ("2", "2")]
+    other = [*resumed, "--seed", "7"]
+    capsys.readouterr()
+    assert call(small_cube, tmp_path, *other, model="unet3d") == 1
+    assert "same seed. Received: 7, but it was begun with 0" in capsys.readouterr().err
+
+
+def test_want_of_memory_is_told(small_cube, tmp_path, monkeypatch, capsys):
+    def run(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(Training, "run", run)
+
+    assert call(small_cube, tmp_path, "--epochs", "1", *TINY) == 1
+    assert capsys.readouterr().err == (
+        "A batch of 2 patches of 1 x 16 x 16 voxels needs more memory than there is.\n"
+    )
+
+
+@pytest.fixture(scope="module")
+def folded_cube(tmp_path_factory):
+    """Four scans to train on, with a copy each."""
+    folder = tmp_path_factory.mktemp("folded")
+    return small_runs.write_cube(folder, dict.fromkeys(CASES, "train"))
+
+
+def test_fold_is_tested_and_no_copy_of_a_held_out_case_is_read(
+    folded_cube, tmp_path, monkeypatch, capsys
+):
+    read = []
+    found = Cube._read
+
+    def spy(cube, name, row, box):
+        read.append((cube.case_ids[row], cube.copies[row]))
+        return found(cube, name, row, box)
+
+    monkeypatch.setattr(Cube, "_read", spy)
+    flags = ["--epochs", "2", *TINY, "--fold", "1", "--folds", "3"]
+
+    assert call(folded_cube, tmp_path / "run", *flags) == 0
+
+    splits = json.loads((tmp_path / "run" / "splits.json").read_text())
+    members = {split: set() for split in ("train", "validation", "test")}
+    for case in splits["cases"]:
+        members[case["split"]].add(case["case_id"])
+    assert sorted(map(len, members.values())) == [1, 1, 2]
+    held_out = members["validation"] | members["test"]
+    assert {copy for case_id, copy in read if case_id in held_out} == {0}
+    assert {case_id for case_id, _ in read} <= members["train"] | members["validation"]
+    # It is not for want of reading copies at all.
+    assert {copy for case_id, copy in read if case_id in members["train"]} == {0, 1}
+    scores = read_rows(tmp_path / "run" / "scores.csv")
+    assert {row["case_id"] for row in scores} == members["test"]
+    assert "Fold 1 of 3, by subject\n  train       " in capsys.readouterr().out
+
+    weights = ["--epochs", "0", "--weights", str(tmp_path / "run" / "model.keras")]
+    other = ["--fold", "2", "--folds", "3"]
+    assert call(folded_cube, tmp_path / "other", *weights, *other) == 2
+    assert "on which it was trained or validated" in capsys.readouterr().err
+    assert call(folded_cube, tmp_path / "run", *flags[:-3], *other[1:], "--resume") == 1
+    assert "with the same fold" in capsys.readouterr().err
+
+
+def test_more_folds_than_subjects_end_with_two(folded_cube, tmp_path, capsys):
+    flags = ["--epochs", "1", *TINY, "--fold", "0"]
+
+    assert call(folded_cube, tmp_path / "run", *flags) == 2
+    assert "5 folds need a subject each" in capsys.readouterr().err
+
+
+def test_help_does_not_wait_for_tensorflow():
+    code = "import train; train.parse_args(['c.h5', '--output', 'run'])"
+    code += "; import sys; sys.exit('tensorflow' in sys.modules)"
+
+    assert (
+        subprocess.run([sys.executable, "-c", code], cwd=SCRIPT.parent).returncode == 0
+    )
+
+
+@pytest.mark.slow
+def test_script_trains_both_and_leaves_the_terminal_clean(small_cube, tmp_path):
+    run = tmp_path / "run"
+    flags = ["--output", str(run), "--epochs", "1", *TINY]
+
+    found = subprocess.run(
+        [sys.executable, str(SCRIPT), str(small_cube), *flags],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+
+    assert found.returncode == 0, found.stderr
+    assert found.stderr == ""
+    assert "UNet-3D minus UNet-2D" in found.stdout
+    assert names_in(run) == [
+        *("cases.png", "comparison.json", "comparison.md", "curves.png"),
+        *("unet2d", "unet3d"),
+    ]
