@@ -44,12 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     from tqdm import tqdm
 
     from models.device import find_device
-    from models.model_file import load_trained
+    from models.model_file import load_model
     from runs.labelling import label_scan, plan_labels
 
     labels = plan_labels(args.scans, args.output, args.format, force=args.force)
     print(f"predicting on {find_device(require_gpu=args.require_gpu)}")
-    network, metadata = load_trained(args.model)
+    network, metadata = load_model(args.model)
     failed = 0
     with tqdm(labels.items(), unit="scan", disable=None) as bar:
         for scan, label in bar:

@@ -60,8 +60,8 @@ def write_scan(path: Path, shape: Sequence[int]) -> None:
 
 def write_network(path: Path, num_classes: int, spacing: Sequence[float]) -> None:
     """Write an untrained network with the defaults of train.py."""
-    from models.defaults import ARCHITECTURE, FILTERS, choose_patch_size
-    from models.model_file import ModelMetadata, build_network, save_trained
+    from models.defaults import DEFAULT_ARCHITECTURE, choose_patch_size
+    from models.model_file import ModelMetadata, build_network, save_model
 
     numbers = range(1, num_classes)
     metadata = ModelMetadata(
@@ -71,10 +71,10 @@ def write_network(path: Path, num_classes: int, spacing: Sequence[float]) -> Non
         class_names=("background", *(f"class {number}" for number in numbers)),
         label_values=((), *((number,) for number in numbers)),
         intensity=("auto",),
-        architecture={"filters": FILTERS["unet3d"], **ARCHITECTURE},
+        architecture=DEFAULT_ARCHITECTURE,
         cube_checksum="",
     )
-    save_trained(path, build_network(metadata), metadata)
+    save_model(path, build_network(metadata), metadata)
 
 
 def peak_of(folder: str, shape: Sequence[int], classes: int, spacing) -> tuple:

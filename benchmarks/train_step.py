@@ -69,7 +69,7 @@ def pose(model: str) -> Problem:
     patch_size = defaults.choose_patch_size(model, GRID, SPACING, networks.DEPTH)
     return Problem(
         model=model,
-        filters=defaults.FILTERS[model],
+        filters=defaults.DEFAULT_ARCHITECTURE["filters"],
         batch_size=defaults.choose_batch_size(model, patch_size),
         patch_size=patch_size,
         scan=GRID,

@@ -5,7 +5,7 @@ Importing this room imports TensorFlow, once and without its start-up notes.
 
 import os
 
-from models.quiet import hold_back_stderr
+from models.quiet import suppress_stderr
 
 # TensorFlow reads these when it is first imported, so they come before.
 # Four times faster convolutions on AMD CPUs, where TensorFlow leaves this off.
@@ -13,5 +13,5 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # Without its notes, of which none says what is wrong.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-with hold_back_stderr():
+with suppress_stderr():
     import tensorflow  # noqa: F401  here, as what it writes is held back here

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from models.averaging import WeightAverage
-from models.training_loop import Progress
+from models.training_loop import TrainingProgress
 from system.atomic import atomic_write
 from system.errors import DataError
 
@@ -36,7 +36,7 @@ def save_checkpoint(
     folder: Path,
     model: keras.Model,
     average: WeightAverage,
-    progress: Progress,
+    progress: TrainingProgress,
     identity: dict,
 ) -> None:
     """Write the state of a training, renamed into place when complete.
@@ -87,7 +87,7 @@ def _reading(path: Path) -> Iterator:
 
 def load_checkpoint(
     folder: Path, model: keras.Model, average: WeightAverage
-) -> Progress:
+) -> TrainingProgress:
     """Put the state of an earlier run back, in place.
 
     Returns:
@@ -105,7 +105,7 @@ def load_checkpoint(
                 variable.assign(value)
         average.values = _take(state, "average", average.values)
         average.num_updates = notes["updates"]
-        return Progress(**notes["progress"])
+        return TrainingProgress(**notes["progress"])
 
 
 def _take(state, name: str, like: Sequence) -> list[np.ndarray]:

@@ -9,10 +9,8 @@ import numpy as np
 from system.errors import UsageError
 from volumes.pooling import pooling_sizes
 
-MODELS = ("unet2d", "unet3d")
-FILTERS = {"unet2d": 8, "unet3d": 8}
-ARCHITECTURE = {"depth": 4, "norm": "instance", "dropout": 0.0}
-LEARNING_RATES = {"unet2d": 2e-3, "unet3d": 2e-3}
+DEFAULT_ARCHITECTURE = {"filters": 8, "depth": 4, "norm": "instance", "dropout": 0.0}
+LEARNING_RATE = 2e-3
 # A slice of 256 x 256 voxels; a patch of 48 x 96 x 96.
 PATCH_VOXELS = {"unet2d": 65_536, "unet3d": 442_368}
 BATCH_VOXELS = {"unet2d": 98_304, "unet3d": 442_368}
@@ -58,7 +56,7 @@ def choose_batch_size(model: str, patch_size: Sequence[int]) -> int:
     return max(1, round(BATCH_VOXELS[model] / int(np.prod(patch_size))))
 
 
-def can_be_halved(
+def is_valid_patch_size(
     model: str, patch: Sequence[int], spacing: Sequence[float], depth: int
 ) -> bool:
     """Tell whether a patch of three sides is one that the network takes."""
@@ -88,7 +86,7 @@ def check_patch_size(
     multiples = patch_multiples(model, spacing, depth)
     patch = (1, *patch_size) if len(patch_size) == 2 else tuple(patch_size)
     fits = len(patch_size) == sides and min(patch) > 0
-    if not fits or not can_be_halved(model, patch, spacing, depth):
+    if not fits or not is_valid_patch_size(model, patch, spacing, depth):
         more = "" if model == "unet2d" else ", the first 2 or more"
         raise UsageError(
             f"--patch-size of {model} takes {sides} figures, divisible by "

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import keras
 import tensorflow as tf
 
-from models.quiet import hold_back_stderr
+from models.quiet import suppress_stderr
 from system.errors import DataError, UsageError
 
 
@@ -22,7 +22,7 @@ def find_device(*, require_gpu: bool) -> str:
         UsageError: If a GPU is required and TensorFlow sees none.
     """
     # Where a GPU is required and none is found, what TensorFlow says of it shows.
-    with hold_back_stderr():
+    with suppress_stderr():
         gpus = tf.config.list_physical_devices("GPU")
         if require_gpu and not gpus:
             raise UsageError(

@@ -20,10 +20,10 @@ from pathlib import Path
 import h5py
 import keras
 
-from cube.hdf5 import own_datasets
+from cube.hdf5 import local_datasets
 from cube.reader import Cube
 from cube.schema import is_names, is_spacing, is_values
-from models.defaults import can_be_halved
+from models.defaults import is_valid_patch_size
 from models.device import jit_compile
 from models.unet import BUILDERS, MAX_DEPTH
 from system.atomic import atomic_write
@@ -91,7 +91,7 @@ class ModelMetadata:
         )
 
 
-def save_trained(path: Path, model: keras.Model, metadata: ModelMetadata) -> None:
+def save_model(path: Path, model: keras.Model, metadata: ModelMetadata) -> None:
     """Write network and traits to one file, renamed into place when complete."""
     with atomic_write(path) as partial:
         model.save(partial)
@@ -100,7 +100,7 @@ def save_trained(path: Path, model: keras.Model, metadata: ModelMetadata) -> Non
             archive.writestr(entry, json.dumps(asdict(metadata), indent=1))
 
 
-def load_trained(path: Path) -> tuple[keras.Model, ModelMetadata]:
+def load_model(path: Path) -> tuple[keras.Model, ModelMetadata]:
     """Read a network and its traits; the network is ready to predict.
 
     Nothing in the file is turned into code, not even as far as Keras' safe mode
@@ -120,8 +120,8 @@ def load_trained(path: Path) -> tuple[keras.Model, ModelMetadata]:
             config.pop("compile_config", None)  # of a training, which is over
             _check_weights(archive, path)
         network = build_network(metadata)
-        own = kinds_in(keras.saving.serialize_keras_object(network))
-        foreign = kinds_in(config) - own
+        own = object_types(keras.saving.serialize_keras_object(network))
+        foreign = object_types(config) - own
         if foreign:
             raise DataError(
                 f"{path} must hold nothing but the layers of train.py's networks. "
@@ -157,18 +157,18 @@ def _check_weights(archive: zipfile.ZipFile, path: Path) -> None:
     if size > held:
         raise ValueError(f"{WEIGHTS_NAME} unpacks to {size} bytes from {held}")
     with h5py.File(io.BytesIO(archive.read(WEIGHTS_NAME))) as weights:
-        stored = sum(dataset.nbytes for dataset in own_datasets(weights, path))
+        stored = sum(dataset.nbytes for dataset in local_datasets(weights, path))
     if stored > size:
         raise ValueError(f"{WEIGHTS_NAME} promises {stored} bytes in {size}")
 
 
-def kinds_in(config: object) -> set[str]:
+def object_types(config: object) -> set[str]:
     """Gather the kinds of object that a Keras configuration names, at any depth."""
     if isinstance(config, list | tuple):
-        return set().union(*map(kinds_in, config))
+        return set().union(*map(object_types, config))
     if not isinstance(config, dict):
         return set()
-    kinds = set().union(*map(kinds_in, config.values()))
+    kinds = set().union(*map(object_types, config.values()))
     if "class_name" in config:
         kinds.add(f"{config.get('module')}.{config['class_name']}")
     return kinds
@@ -210,7 +210,7 @@ def parse_metadata(found: dict) -> ModelMetadata:
     }
     # Only now, since it needs the others to be valid.
     if all(valid.values()):
-        valid["patch_size"] = can_be_halved(
+        valid["patch_size"] = is_valid_patch_size(
             metadata.model, metadata.patch_size, metadata.spacing, architecture["depth"]
         )
     for name, is_valid in valid.items():
@@ -227,7 +227,7 @@ def _is_patch_size(sides: tuple) -> bool:
     return is_whole and math.prod(sides) <= MAX_PATCH_VOXELS
 
 
-def contents(cube: Cube, split: str) -> set[str]:
+def content_checksums(cube: Cube, split: str) -> set[str]:
     """Give the checksums of a split's scans, by their content."""
     rows = cube.rows(split, copy=0)
     return {cube.sources[row].get("content_checksum", "") for row in rows} - {""}

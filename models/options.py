@@ -9,8 +9,7 @@ import keras
 
 from cube.reader import Cube
 from models.defaults import (
-    ARCHITECTURE,
-    FILTERS,
+    DEFAULT_ARCHITECTURE,
     check_patch_size,
     choose_patch_size,
 )
@@ -19,10 +18,10 @@ from models.model_file import (
     ModelMetadata,
     build_network,
     check_unseen,
-    contents,
-    load_trained,
+    content_checksums,
+    load_model,
 )
-from models.transfer import carry_over, check_transfer, freeze_encoder
+from models.transfer import check_transfer, copy_weights, freeze_encoder
 from system.errors import DataError
 
 
@@ -84,7 +83,7 @@ def describe_network(options: TrainingOptions, cube: Cube) -> ModelMetadata:
     Raises:
         UsageError: If the patch size does not fit the network.
     """
-    defaults = {"filters": FILTERS[options.model], **ARCHITECTURE}
+    defaults = DEFAULT_ARCHITECTURE
     asked = {name: getattr(options, name) for name in defaults}
     given = {name: value for name, value in asked.items() if value is not None}
     architecture = {
@@ -109,7 +108,11 @@ def describe_network(options: TrainingOptions, cube: Cube) -> ModelMetadata:
         intensity=tuple(cube.intensity),
         architecture=architecture,
         cube_checksum=cube.checksum,
-        seen=tuple(sorted(contents(cube, "train") | contents(cube, "validation"))),
+        seen=tuple(
+            sorted(
+                content_checksums(cube, "train") | content_checksums(cube, "validation")
+            )
+        ),
     )
 
 
@@ -128,7 +131,7 @@ def obtain_network(
     seed_everything(options.seed)
     trained = None
     if options.weights is not None:
-        trained, before = load_trained(options.weights)
+        trained, before = load_model(options.weights)
         kept = check_transfer(asdict(options), before, cube)
         check_unseen(options.weights, before, cube)
         options = replace(options, **kept)
@@ -138,7 +141,7 @@ def obtain_network(
     network = build_network(metadata)
     if trained is not None:
         same_head = before.class_names == metadata.class_names
-        carry_over(trained, network, same_head=same_head)
+        copy_weights(trained, network, same_head=same_head)
         metadata = replace(metadata, seen=tuple(sorted({*before.seen, *metadata.seen})))
     if options.freeze is not None:
         freeze_encoder(network)

@@ -36,7 +36,7 @@ def tile_starts(low: int, high: int, tile: int, overlap: float) -> list[int]:
     return np.linspace(low, high - tile, steps + 1).round().astype(int).tolist()
 
 
-def importance(tile: Sequence[int]) -> npt.NDArray[np.float32]:
+def importance_map(tile: Sequence[int]) -> npt.NDArray[np.float32]:
     """Weigh a tile's voxels: a Gaussian of an eighth of its side, at least 1e-3.
 
     Reference:
@@ -97,7 +97,7 @@ def predict_image(
     flat = tile[0] == 1
     total = np.zeros((num_classes - 1, *image.shape), np.float32)
     weights = np.zeros(image.shape, np.float32)
-    weight = importance(tile)
+    weight = importance_map(tile)
     per_call = max(1, VOXELS_PER_CALL // int(np.prod(tile)))
 
     def add(waiting: list) -> None:
@@ -150,7 +150,7 @@ def classify(
     return classes
 
 
-def carry_back(
+def resample_to_scan(
     probabilities: npt.NDArray[np.float32], source: Grid, target: Grid
 ) -> npt.NDArray[np.uint8]:
     """Classify on the scanner's grid from probabilities on the cube's.
@@ -202,7 +202,7 @@ def predict_scan(
         metadata.patch_size,
         num_classes=len(metadata.class_names),
     )
-    return carry_back(probabilities, target, grid)
+    return resample_to_scan(probabilities, target, grid)
 
 
 def _bring_to(

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def hold_back_stderr() -> Iterator[None]:
+def suppress_stderr() -> Iterator[None]:
     """Show what the block writes to standard error only if the block fails.
 
     TensorFlow 2.21 writes "E0000 ... failed call to cuInit" and more in C++,

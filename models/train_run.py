@@ -18,14 +18,19 @@ from models.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from models.defaults import LEARNING_RATES, choose_batch_size
+from models.defaults import LEARNING_RATE, choose_batch_size
 from models.device import jit_compile, report_out_of_memory
 from models.logs import TensorBoardLog
 from models.losses import LOSSES
 from models.metrics import DiceCoefficient
-from models.model_file import ModelMetadata, load_trained, save_trained
+from models.model_file import ModelMetadata, load_model, save_model
 from models.options import TrainingOptions
-from models.training_loop import Settings, Training, validation_dice, write_history
+from models.training_loop import (
+    ScheduleSettings,
+    TrainingLoop,
+    validation_dice,
+    write_history,
+)
 from models.unet import describe_blocks
 from volumes.formats.files import checksum
 
@@ -95,7 +100,7 @@ def fit(
         UsageError: If the request does not fit the cube.
     """
     if options.epochs == 0:
-        save_trained(run / MODEL_NAME, network, metadata)
+        save_model(run / MODEL_NAME, network, metadata)
         return TrainingResult(network, metadata, [], 0.0, 0.0)
     training = _prepare(options, cube, run, network, metadata)
     progress, identity = training.progress, _identity(options, metadata)
@@ -107,7 +112,7 @@ def fit(
 
     def publish(is_best: bool) -> None:
         if is_best:
-            save_trained(run / MODEL_NAME, network, metadata)
+            save_model(run / MODEL_NAME, network, metadata)
         write_history(run / HISTORY_NAME, progress.history)
         log.write(progress.history[-1])
 
@@ -121,7 +126,7 @@ def fit(
         f"A batch of {sampler.batch_size} patches of {patch} voxels"
     ):
         training.run(validate if validation else None, checkpoint, publish)
-    best, _ = load_trained(run / MODEL_NAME)
+    best, _ = load_model(run / MODEL_NAME)
     minutes = progress.seconds / 60
     return TrainingResult(best, metadata, progress.history, minutes, progress.peak_mib)
 
@@ -129,8 +134,7 @@ def fit(
 def _settled(options: TrainingOptions, metadata: ModelMetadata) -> tuple[int, float]:
     """Give the batch size and the highest learning rate."""
     batch_size = choose_batch_size(options.model, metadata.patch_size)
-    rate = LEARNING_RATES[options.model]
-    return options.batch_size or batch_size, options.learning_rate or rate
+    return options.batch_size or batch_size, options.learning_rate or LEARNING_RATE
 
 
 def _identity(options: TrainingOptions, metadata: ModelMetadata) -> dict:
@@ -149,7 +153,7 @@ def _prepare(
     run: Path,
     network: keras.Model,
     metadata: ModelMetadata,
-) -> Training:
+) -> TrainingLoop:
     """Compile, set up sampling, and put an earlier run's state back."""
     batch_size, rate = _settled(options, metadata)
     # The network itself stays uncompiled, so that its file holds no optimizer.
@@ -172,7 +176,7 @@ def _prepare(
         batch_size=batch_size,
         seed=options.seed,
     )
-    settings = Settings(
+    settings = ScheduleSettings(
         options.epochs, options.minutes, options.steps, rate, options.patience
     )
     average = WeightAverage(model, settings.average_decay)
@@ -180,4 +184,4 @@ def _prepare(
     if options.resume and has_checkpoint(run / CHECKPOINT_NAME):
         progress = load_checkpoint(run / CHECKPOINT_NAME, model, average)
         print(f"Going on after epoch {progress.epoch}, step {progress.step}.")
-    return Training(model, sampler, settings, progress=progress, average=average)
+    return TrainingLoop(model, sampler, settings, progress=progress, average=average)

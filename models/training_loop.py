@@ -29,7 +29,7 @@ HISTORY_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Settings:
+class ScheduleSettings:
     """How to train.
 
     Args:
@@ -51,7 +51,7 @@ class Settings:
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """How far the training is, and the most memory it has held, in MiB."""
 
     epoch: int = 0
@@ -62,7 +62,7 @@ class Progress:
     peak_mib: float = 0.0
     history: list[dict] = field(default_factory=list)
 
-    def share(self, settings: Settings) -> float:
+    def share(self, settings: ScheduleSettings) -> float:
         """Give the share of the training that is done, in [0, 1]."""
         shares = [0.0]
         if settings.epochs is not None:
@@ -112,7 +112,7 @@ def validation_dice(
     return float(np.mean(found))
 
 
-class Training:
+class TrainingLoop:
     """Train a network on a cube, epoch by epoch.
 
     Args:
@@ -127,13 +127,13 @@ class Training:
         self,
         model: keras.Model,
         sampler: PatchSampler,
-        settings: Settings,
+        settings: ScheduleSettings,
         *,
-        progress: Progress | None = None,
+        progress: TrainingProgress | None = None,
         average: WeightAverage | None = None,
     ):
         self.model, self.sampler, self.settings = model, sampler, settings
-        self.progress = progress or Progress()
+        self.progress = progress or TrainingProgress()
         self.average = average or WeightAverage(model, settings.average_decay)
         self._since = time.perf_counter() - self.progress.seconds
 

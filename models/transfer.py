@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 
 from cube.reader import Cube
-from models.defaults import ARCHITECTURE
+from models.defaults import DEFAULT_ARCHITECTURE
 from models.model_file import ModelMetadata
 from system.errors import DataError, UsageError
 from volumes.pooling import pooling_sizes
@@ -32,7 +32,7 @@ def check_transfer(asked: dict, before: ModelMetadata, cube: Cube) -> dict:
             cube's spacing.
     """
     weights, only_tests = asked["weights"], asked["epochs"] == 0
-    kept = {name: before.architecture[name] for name in ("filters", *ARCHITECTURE)}
+    kept = {name: before.architecture[name] for name in DEFAULT_ARCHITECTURE}
     for name, value in {"model": before.model, **kept}.items():
         if asked[name] not in (None, value):
             raise UsageError(
@@ -82,7 +82,9 @@ def _listed(values: Sequence) -> str:
     return ", ".join(map(str, values))
 
 
-def carry_over(trained: keras.Model, network: keras.Model, *, same_head: bool) -> None:
+def copy_weights(
+    trained: keras.Model, network: keras.Model, *, same_head: bool
+) -> None:
     """Copy a trained network's weights into a new one of the same architecture.
 
     Args:

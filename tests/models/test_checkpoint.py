@@ -8,7 +8,7 @@ from models.averaging import WeightAverage
 from models.checkpoint import check_identity, load_checkpoint, save_checkpoint
 from models.losses import DiceLoss
 from models.metrics import DiceCoefficient
-from models.training_loop import Progress, Settings, Training
+from models.training_loop import ScheduleSettings, TrainingLoop, TrainingProgress
 from system.errors import DataError
 
 RATE = 0.01
@@ -50,10 +50,10 @@ def run_checkpointed(folder, *, resume=False, cut_after=None):
     model = small_model()
     average = WeightAverage(model, 0.9)
     progress = load_checkpoint(folder, model, average) if resume else None
-    found = Training(
+    found = TrainingLoop(
         model,
         Drawn(),
-        Settings(4, None, 3, RATE),
+        ScheduleSettings(4, None, 3, RATE),
         progress=progress,
         average=average,
     )
@@ -101,7 +101,7 @@ def checkpoint(tmp_path):
     model = small_model()
     model.optimizer.build(model.trainable_variables)
     average = WeightAverage(model, 0.9)
-    save_checkpoint(tmp_path, model, average, Progress(epoch=2), IDENTITY)
+    save_checkpoint(tmp_path, model, average, TrainingProgress(epoch=2), IDENTITY)
     return tmp_path, model, average
 
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from models.model_file import METADATA_NAME, ModelMetadata, load_trained, save_trained
+from models.model_file import METADATA_NAME, ModelMetadata, load_model, save_model
 from models.unet import unet_3d
 from system.errors import DataError
 
@@ -37,8 +37,8 @@ def test_loaded_network_gives_the_same_output(network, tmp_path):
     network(image, training=True)
     expected = np.array(network(image))
 
-    save_trained(tmp_path / "model.keras", network, TRAITS)
-    loaded, metadata = load_trained(tmp_path / "model.keras")
+    save_model(tmp_path / "model.keras", network, TRAITS)
+    loaded, metadata = load_model(tmp_path / "model.keras")
 
     np.testing.assert_allclose(loaded(image), expected, atol=1e-6)
     assert [layer.name for layer in loaded.layers] == [
@@ -48,14 +48,14 @@ def test_loaded_network_gives_the_same_output(network, tmp_path):
 
 
 def test_network_file_is_what_keras_itself_reads(network, tmp_path):
-    save_trained(tmp_path / "model.keras", network, TRAITS)
+    save_model(tmp_path / "model.keras", network, TRAITS)
 
     assert keras.saving.load_model(tmp_path / "model.keras").name == "unet_3d"
 
 
 def test_missing_file_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"absent\.keras: no such model"):
-        load_trained(tmp_path / "absent.keras")
+        load_model(tmp_path / "absent.keras")
 
 
 @pytest.mark.parametrize("content", [b"", b"weights", b"PK\x03\x04 cut off"])
@@ -64,14 +64,14 @@ def test_file_that_is_no_archive_is_refused(content, tmp_path):
     path.write_bytes(content)
 
     with pytest.raises(DataError, match=r"model\.keras cannot be loaded as a model"):
-        load_trained(path)
+        load_model(path)
 
 
 def test_network_of_another_program_is_refused(network, tmp_path):
     network.save(tmp_path / "model.keras")
 
     with pytest.raises(DataError, match=r"must hold traits\.json.*spacing"):
-        load_trained(tmp_path / "model.keras")
+        load_model(tmp_path / "model.keras")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_archive_of_other_content_is_refused(metadata, shown, tmp_path):
         archive.writestr(METADATA_NAME, metadata)
 
     with pytest.raises(DataError, match=shown):
-        load_trained(path)
+        load_model(path)
 
 
 class Doubled(keras.layers.Layer):
@@ -105,7 +105,7 @@ def write_lambda(path, marker):
     marker = str(marker)
     inputs = keras.Input((4, 4, 4, 1))
     outputs = keras.layers.Lambda(lambda x: (open(marker, "w").close(), x)[1])(inputs)
-    save_trained(path, keras.Model(inputs, outputs), TRAITS)
+    save_model(path, keras.Model(inputs, outputs), TRAITS)
     Path(marker).unlink()  # building the model ran the layer once
 
 
@@ -113,7 +113,7 @@ def test_lambda_is_refused_and_not_run(tmp_path):
     write_lambda(tmp_path / "model.keras", tmp_path / "ran")
 
     with pytest.raises(DataError, match=r"nothing but the layers .*layers\.Lambda"):
-        load_trained(tmp_path / "model.keras")
+        load_model(tmp_path / "model.keras")
 
     assert not (tmp_path / "ran").exists()
 
@@ -121,12 +121,10 @@ def test_lambda_is_refused_and_not_run(tmp_path):
 def test_layer_of_somebodys_own_is_refused_even_if_it_is_known_here(tmp_path):
     keras.saving.register_keras_serializable()(Doubled)
     inputs = keras.Input((4, 4, 4, 1))
-    save_trained(
-        tmp_path / "model.keras", keras.Model(inputs, Doubled()(inputs)), TRAITS
-    )
+    save_model(tmp_path / "model.keras", keras.Model(inputs, Doubled()(inputs)), TRAITS)
 
     with pytest.raises(DataError, match=r"nothing but the layers .*Doubled"):
-        load_trained(tmp_path / "model.keras")
+        load_model(tmp_path / "model.keras")
 
 
 def change_archive(path, changes, packing=zipfile.ZIP_STORED):
@@ -140,7 +138,7 @@ def change_archive(path, changes, packing=zipfile.ZIP_STORED):
 
 def test_function_named_inside_a_known_layer_is_refused(network, tmp_path):
     path = tmp_path / "model.keras"
-    save_trained(path, network, TRAITS)
+    save_model(path, network, TRAITS)
     with zipfile.ZipFile(path) as archive:
         config = json.loads(archive.read("config.json"))
     config["config"]["layers"][1]["config"]["kernel_initializer"] = {
@@ -152,14 +150,14 @@ def test_function_named_inside_a_known_layer_is_refused(network, tmp_path):
     change_archive(path, {"config.json": json.dumps(config)})
 
     with pytest.raises(DataError, match=r"Received: os\.function$"):
-        load_trained(path)
+        load_model(path)
 
 
 def test_optimizer_left_by_a_training_is_no_harm(network, tmp_path):
     network.compile(optimizer="rmsprop", loss="mse")
-    save_trained(tmp_path / "model.keras", network, TRAITS)
+    save_model(tmp_path / "model.keras", network, TRAITS)
 
-    assert load_trained(tmp_path / "model.keras")[1] == TRAITS
+    assert load_model(tmp_path / "model.keras")[1] == TRAITS
 
 
 @pytest.mark.parametrize(
@@ -185,19 +183,19 @@ def test_optimizer_left_by_a_training_is_no_harm(network, tmp_path):
 )
 def test_traits_that_cannot_be_are_refused(network, tmp_path, metadata, shown):
     path = tmp_path / "model.keras"
-    save_trained(path, network, TRAITS)
+    save_model(path, network, TRAITS)
     change_archive(path, {METADATA_NAME: json.dumps(asdict(TRAITS) | metadata)})
 
     with pytest.raises(DataError, match=f"cannot be loaded as a model: .*{shown}"):
-        load_trained(path)
+        load_model(path)
 
 
 def test_weights_of_another_network_are_refused_in_one_sentence(network, tmp_path):
     wider = replace(TRAITS, architecture={**TRAITS.architecture, "filters": 4})
-    save_trained(tmp_path / "model.keras", network, wider)
+    save_model(tmp_path / "model.keras", network, wider)
 
     with pytest.raises(DataError, match="cannot be loaded as a model") as caught:
-        load_trained(tmp_path / "model.keras")
+        load_model(tmp_path / "model.keras")
 
     assert "\n" not in str(caught.value)
 
@@ -235,11 +233,11 @@ def add_zeros(weights):
 )
 def test_weights_that_are_not_in_the_file_are_refused(network, tmp_path, change, shown):
     path = tmp_path / "model.keras"
-    save_trained(path, network, TRAITS)
+    save_model(path, network, TRAITS)
     change_archive(path, {"model.weights.h5": rewritten_weights(path, change)})
 
     with pytest.raises(DataError, match=shown):
-        load_trained(path)
+        load_model(path)
 
 
 @pytest.mark.parametrize(
@@ -251,11 +249,11 @@ def test_weights_that_are_not_in_the_file_are_refused(network, tmp_path, change,
 )
 def test_archive_that_unpacks_to_much_more_is_refused(network, tmp_path, name, shown):
     path = tmp_path / "model.keras"
-    save_trained(path, network, TRAITS)
+    save_model(path, network, TRAITS)
     change_archive(path, {name: bytes(2**25)}, zipfile.ZIP_DEFLATED)
 
     with pytest.raises(DataError, match=shown):
-        load_trained(path)
+        load_model(path)
 
 
 def test_classes_of_one_value_keep_it():

@@ -7,13 +7,13 @@ import pytest
 from models import prediction
 from models.model_file import ModelMetadata
 from models.prediction import (
-    carry_back,
     classify,
-    importance,
+    importance_map,
     keep_largest,
     label_values,
     predict_image,
     predict_scan,
+    resample_to_scan,
     tile_starts,
 )
 from volumes.geometry import Grid, affine_from
@@ -79,7 +79,7 @@ def test_tiles_cover_an_axis_and_overlap(length, tile, overlap):
 
 
 def test_importance_falls_from_the_centre_and_not_to_zero():
-    weight = importance((1, 5, 40))
+    weight = importance_map((1, 5, 40))
 
     assert weight.shape == (1, 5, 40)
     # An eighth of 5 is .625: the neighbour of the centre has exp(-.5 * 1.6^2).
@@ -150,7 +150,7 @@ def test_carrying_back_to_the_same_grid_changes_nothing(oblique_grid):
     classes = np.random.default_rng(1).integers(0, 3, oblique_grid.shape)
     probabilities = np.stack([classes == 1, classes == 2]).astype(np.float32)
 
-    found = carry_back(probabilities, oblique_grid, oblique_grid)
+    found = resample_to_scan(probabilities, oblique_grid, oblique_grid)
 
     np.testing.assert_array_equal(found, classes)
 
@@ -180,7 +180,7 @@ def test_sphere_stays_a_sphere_on_a_finer_turned_grid():
     # A half at the surface, falling to nothing over 4 mm on either side.
     sphere = np.clip(0.5 + (7 - from_source) / 8, 0, 1).astype(np.float32)
 
-    found = carry_back(np.stack([np.zeros_like(sphere), sphere]), source, target)
+    found = resample_to_scan(np.stack([np.zeros_like(sphere), sphere]), source, target)
 
     assert set(np.unique(found)) == {0, 2}
     # A line drawn between neighbours misses a sphere by 1 mm^2 / 8 / 7 mm along
@@ -193,11 +193,11 @@ def test_sphere_stays_a_sphere_on_a_finer_turned_grid():
 def test_carrying_back_in_slabs_equals_the_whole(monkeypatch):
     source, target, from_source, _ = sphere_and_grids()
     probabilities = np.stack([from_source < 7, from_source > 9]).astype(np.float32)
-    at_once = carry_back(probabilities, source, target)
+    at_once = resample_to_scan(probabilities, source, target)
 
     # Three planes a slab, of 38 planes.
     monkeypatch.setattr(prediction, "SLAB_VOXELS", 3 * 25 * 47)
-    in_slabs = carry_back(probabilities, source, target)
+    in_slabs = resample_to_scan(probabilities, source, target)
 
     np.testing.assert_array_equal(in_slabs, at_once)
 

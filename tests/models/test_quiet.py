@@ -5,11 +5,11 @@ import sys
 import pytest
 from support.places import ROOT
 
-from models.quiet import hold_back_stderr
+from models.quiet import suppress_stderr
 
 
 def test_what_a_library_writes_is_held_back(capfd):
-    with hold_back_stderr():
+    with suppress_stderr():
         os.write(2, b"E0000 failed call to cuInit\n")
     os.write(2, b"afterwards\n")
 
@@ -18,7 +18,7 @@ def test_what_a_library_writes_is_held_back(capfd):
 
 def test_what_was_written_shows_when_the_block_fails(capfd):
     def import_library():
-        with hold_back_stderr():
+        with suppress_stderr():
             os.write(2, b"E0000 cannot dlopen\n")
             raise ImportError("libcuda")
 
@@ -31,7 +31,7 @@ def test_what_was_written_shows_when_the_block_fails(capfd):
 def test_everything_shows_where_the_user_asks_for_it(capfd, monkeypatch):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
 
-    with hold_back_stderr():
+    with suppress_stderr():
         os.write(2, b"I0000 oneDNN\n")
 
     assert capfd.readouterr().err == "I0000 oneDNN\n"

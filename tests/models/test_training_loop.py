@@ -13,9 +13,9 @@ from models.losses import DiceLoss
 from models.metrics import DiceCoefficient
 from models.training_loop import (
     HISTORY_COLUMNS,
-    Progress,
-    Settings,
-    Training,
+    ScheduleSettings,
+    TrainingLoop,
+    TrainingProgress,
     learning_rate_at,
     write_history,
 )
@@ -62,7 +62,7 @@ class Batches:
 def train(model, settings, scores=None, **options):
     """Train to the end; give the training and each epoch's verdict."""
     verdicts = []
-    found = Training(model, Batches(), settings, **options)
+    found = TrainingLoop(model, Batches(), settings, **options)
     scores = iter(scores) if scores else None
     validate = None if scores is None else lambda: next(scores)
     found.run(validate, lambda: None, verdicts.append)
@@ -113,7 +113,7 @@ def test_average_is_in_place_for_a_while_even_if_that_fails():
 def test_learning_rate_of_each_step_is_that_of_the_share_done():
     model = Figure()
 
-    train(model, Settings(2, None, 4, RATE))
+    train(model, ScheduleSettings(2, None, 4, RATE))
 
     expected = [learning_rate_at(step / 8, RATE) for step in range(8)]
     assert model.rates == pytest.approx(expected, rel=1e-9)
@@ -121,14 +121,14 @@ def test_learning_rate_of_each_step_is_that_of_the_share_done():
 
 def test_loss_that_is_no_number_ends_the_training():
     with pytest.raises(DataError, match=r"number. Received: nan in epoch 1.*than 0.01"):
-        train(Figure(np.nan), Settings(2, None, 3, RATE))
+        train(Figure(np.nan), ScheduleSettings(2, None, 3, RATE))
 
 
 def test_peak_memory_of_an_earlier_run_is_kept():
-    before = Progress(peak_mib=1e9)
+    before = TrainingProgress(peak_mib=1e9)
 
-    grown, _ = train(Figure(), Settings(1, None, 1, RATE))
-    kept, _ = train(Figure(), Settings(1, None, 1, RATE), progress=before)
+    grown, _ = train(Figure(), ScheduleSettings(1, None, 1, RATE))
+    kept, _ = train(Figure(), ScheduleSettings(1, None, 1, RATE), progress=before)
 
     assert 0 < grown.progress.peak_mib < 1e6
     assert kept.progress.peak_mib == 1e9
@@ -136,7 +136,9 @@ def test_peak_memory_of_an_earlier_run_is_kept():
 
 def test_training_stops_when_patience_runs_out():
     found, verdicts = train(
-        Figure(), Settings(9, None, 1, RATE, patience=2), [0.5, 0.6, 0.6, 0.55, 0.9]
+        Figure(),
+        ScheduleSettings(9, None, 1, RATE, patience=2),
+        [0.5, 0.6, 0.6, 0.55, 0.9],
     )
 
     assert verdicts == [True, True, False, False]
@@ -145,11 +147,14 @@ def test_training_stops_when_patience_runs_out():
 
 
 def test_first_epoch_is_best_even_with_a_dice_of_zero():
-    assert train(Figure(), Settings(2, None, 1, RATE), [0.0, 0.0])[1] == [True, False]
+    assert train(Figure(), ScheduleSettings(2, None, 1, RATE), [0.0, 0.0])[1] == [
+        True,
+        False,
+    ]
 
 
 def test_without_validation_the_latest_weights_are_best_and_patience_waits():
-    found, verdicts = train(Figure(), Settings(3, None, 1, RATE, patience=1))
+    found, verdicts = train(Figure(), ScheduleSettings(3, None, 1, RATE, patience=1))
 
     assert verdicts == [True, True, True]
     assert all(math.isnan(row["val_dice"]) for row in found.progress.history)
@@ -161,7 +166,7 @@ def test_training_stops_within_an_epoch_when_the_minutes_are_up(monkeypatch):
     monkeypatch.setattr(training_loop, "time", clock)
 
     # A step takes 10 s: 4 in the first epoch, 2 more in the minute.
-    found, _ = train(Figure(clock=clock), Settings(None, 1.0, 4, RATE))
+    found, _ = train(Figure(clock=clock), ScheduleSettings(None, 1.0, 4, RATE))
 
     assert [row["step"] for row in found.progress.history] == [4, 6]
     assert [row["minutes"] for row in found.progress.history] == [4 / 6, 1.0]
@@ -175,10 +180,14 @@ def test_resumed_training_counts_the_minutes_used_before(monkeypatch):
     clock.perf_counter = lambda: clock.now
     monkeypatch.setattr(training_loop, "time", clock)
     history = [dict.fromkeys(HISTORY_COLUMNS, 0.0)]
-    before = Progress(epoch=1, step=4, seconds=40.0, best_epoch=1, history=history)
+    before = TrainingProgress(
+        epoch=1, step=4, seconds=40.0, best_epoch=1, history=history
+    )
 
     # A step takes 10 s: 2 more in the minute.
-    found, _ = train(Figure(clock=clock), Settings(None, 1.0, 4, RATE), progress=before)
+    found, _ = train(
+        Figure(clock=clock), ScheduleSettings(None, 1.0, 4, RATE), progress=before
+    )
 
     assert (found.progress.step, found.progress.seconds) == (6, 60)
     rates = [learning_rate_at(step / 6, RATE) for step in (4, 5)]
@@ -190,19 +199,28 @@ def test_resumed_training_first_publishes_the_epoch_it_was_cut_after(
     best_epoch, is_best
 ):
     events = []
-    before = Progress(epoch=2, step=2, best=0.9, best_epoch=best_epoch)
+    before = TrainingProgress(epoch=2, step=2, best=0.9, best_epoch=best_epoch)
 
-    Training(Figure(), Batches(), Settings(3, None, 1, RATE), progress=before).run(
-        lambda: 0.5, lambda: events.append("checkpoint"), events.append
-    )
+    TrainingLoop(
+        Figure(), Batches(), ScheduleSettings(3, None, 1, RATE), progress=before
+    ).run(lambda: 0.5, lambda: events.append("checkpoint"), events.append)
 
     assert events == [is_best, "checkpoint", False]
 
 
 def test_epochs_and_minutes_bound_the_training_together():
-    assert Progress(step=6, seconds=30).share(Settings(3, 2.0, 4, RATE)) == 0.5
-    assert Progress(step=1, seconds=90).share(Settings(3, 2.0, 4, RATE)) == 0.75
-    assert Progress(step=99, seconds=0).share(Settings(3, 2.0, 4, RATE)) == 1.0
+    assert (
+        TrainingProgress(step=6, seconds=30).share(ScheduleSettings(3, 2.0, 4, RATE))
+        == 0.5
+    )
+    assert (
+        TrainingProgress(step=1, seconds=90).share(ScheduleSettings(3, 2.0, 4, RATE))
+        == 0.75
+    )
+    assert (
+        TrainingProgress(step=99, seconds=0).share(ScheduleSettings(3, 2.0, 4, RATE))
+        == 1.0
+    )
 
 
 def test_validation_sees_the_average_and_the_checkpoint_the_weights():
@@ -212,7 +230,9 @@ def test_validation_sees_the_average_and_the_checkpoint_the_weights():
         seen.append(float(model.weights[0][0]))
         return 0.5
 
-    Training(model, Batches(), Settings(1, None, 2, RATE)).run(see, see, lambda _: None)
+    TrainingLoop(model, Batches(), ScheduleSettings(1, None, 2, RATE)).run(
+        see, see, lambda _: None
+    )
 
     # Weights 1 and 2, kept shares 2 / 11 and 3 / 12 of the average:
     # 9 / 11, then .25 * 9 / 11 + .75 * 2.
@@ -220,7 +240,7 @@ def test_validation_sees_the_average_and_the_checkpoint_the_weights():
 
 
 def test_history_has_its_columns_and_an_empty_cell_for_nan(tmp_path):
-    found, _ = train(Figure(), Settings(2, None, 3, RATE))
+    found, _ = train(Figure(), ScheduleSettings(2, None, 3, RATE))
 
     write_history(tmp_path / "history.csv", found.progress.history)
 
@@ -255,9 +275,9 @@ def test_unet_of_two_filters_overfits_two_patches(spacing):
         metrics=[DiceCoefficient()],
         jit_compile=False,
     )
-    settings = Settings(1, None, 80, 0.02)
+    settings = ScheduleSettings(1, None, 80, 0.02)
 
-    Training(model, Batches(images, labels), settings).run(
+    TrainingLoop(model, Batches(images, labels), settings).run(
         None, lambda: None, lambda _: None
     )
 

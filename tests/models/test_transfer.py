@@ -13,9 +13,9 @@ from cube.reader import Cube
 from models.averaging import WeightAverage
 from models.losses import DiceLoss
 from models.metrics import DiceCoefficient
-from models.model_file import ModelMetadata, contents, load_trained
-from models.training_loop import Settings, Training
-from models.transfer import carry_over, check_transfer, freeze_encoder
+from models.model_file import ModelMetadata, content_checksums, load_model
+from models.training_loop import ScheduleSettings, TrainingLoop
+from models.transfer import check_transfer, copy_weights, freeze_encoder
 from models.unet import unet_3d
 from system.errors import DataError, UsageError
 
@@ -120,7 +120,7 @@ def test_spacing_that_halves_other_axes_can_only_be_tested(capsys):
 def test_same_classes_carry_every_weight():
     trained, network = build(seed=1), build(seed=2)
 
-    carry_over(trained, network, same_head=True)
+    copy_weights(trained, network, same_head=True)
 
     for one, other in zip(trained.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -131,7 +131,7 @@ def test_other_classes_get_a_new_head_and_all_else(num_classes):
     trained, network = build(3, seed=1), build(num_classes, seed=2)
     fresh = network.get_layer("scores").get_weights()
 
-    carry_over(trained, network, same_head=False)
+    copy_weights(trained, network, same_head=False)
 
     for layer in network.layers:
         source = trained.get_layer(layer.name).get_weights()
@@ -144,7 +144,7 @@ def test_weights_of_another_architecture_are_refused():
     trained = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
 
     with pytest.raises(DataError, match="do not fit the network: No such layer"):
-        carry_over(trained, build(), same_head=True)
+        copy_weights(trained, build(), same_head=True)
 
 
 class Drawn:
@@ -169,9 +169,9 @@ def test_frozen_encoder_keeps_its_weights_bit_for_bit(capsys):
     )
     average = WeightAverage(model, 0.9)
 
-    Training(model, Drawn(), Settings(1, None, 3, 0.01), average=average).run(
-        None, lambda: None, lambda _: None
-    )
+    TrainingLoop(
+        model, Drawn(), ScheduleSettings(1, None, 3, 0.01), average=average
+    ).run(None, lambda: None, lambda _: None)
 
     after = {layer.name: layer.get_weights() for layer in network.layers}
     with average.in_place():
@@ -213,7 +213,7 @@ def test_trained_network_learns_another_cube_with_a_new_head_and_a_frozen_encode
     shown = capsys.readouterr().out
     assert "Its spacing was 2 x 2 x 2 mm, the cube's is 2.5 x 2.5 x 2.5 mm" in shown
     assert "the cube's are background, spine: it gets a new head." in shown
-    (one, _), (other, metadata) = map(load_trained, (weights, tmp_path / "model.keras"))
+    (one, _), (other, metadata) = map(load_model, (weights, tmp_path / "model.keras"))
     for layer in one.layers:
         if layer.name.startswith(("encoder", "bottom")):
             after = other.get_layer(layer.name).get_weights()
@@ -236,11 +236,11 @@ def test_scans_seen_in_another_cube_are_not_tested(small_run, tmp_path, capsys):
         assert call(cube, tmp_path / flags[1], "--weights", weights, *flags) == 2
         assert "Received: ann, on which it was trained" in capsys.readouterr().err
 
-    _, metadata = load_trained(small_run / "model.keras")
+    _, metadata = load_model(small_run / "model.keras")
     with Cube(cube) as opened:
-        assert set(metadata.seen) == contents(opened, "test") | contents(
-            opened, "train"
-        )
+        assert set(metadata.seen) == content_checksums(
+            opened, "test"
+        ) | content_checksums(opened, "train")
 
 
 def test_network_of_a_network_has_seen_what_both_have(small_run, tmp_path):
@@ -250,10 +250,10 @@ def test_network_of_a_network_has_seen_what_both_have(small_run, tmp_path):
     assert call(cube, tmp_path / "run", *flags) == 0
 
     (_, before), (_, after) = (
-        load_trained(run / "model.keras") for run in (small_run, tmp_path / "run")
+        load_model(run / "model.keras") for run in (small_run, tmp_path / "run")
     )
     with Cube(cube) as opened:
-        learned = contents(opened, "train")
+        learned = content_checksums(opened, "train")
     assert len(learned - set(before.seen)) == 1
     assert set(after.seen) == learned.union(before.seen)
 

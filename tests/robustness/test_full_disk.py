@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
-from support.cubes import clean_samples, make_row
+from support.cubes import clean_rows, make_row
 from support.disks import room_for
 from support.scans import GRID, beside_the_scans, build, write_scans
 from support.small_runs import TINY, write_scan
@@ -24,8 +24,8 @@ from evaluation.scores import Score
 from models.averaging import WeightAverage
 from models.checkpoint import save_checkpoint
 from models.logs import TensorBoardLog
-from models.model_file import load_trained, save_trained
-from models.training_loop import HISTORY_COLUMNS, Progress, write_history
+from models.model_file import load_model, save_model
+from models.training_loop import HISTORY_COLUMNS, TrainingProgress, write_history
 from runs import labelling
 from runs.folder import write_json
 from system.atomic import atomic_write
@@ -80,12 +80,12 @@ WRITERS = {
         "UNet-2D",
         path,
     ),
-    "model.keras": lambda path: save_trained(path, compiled_model(), None),
+    "model.keras": lambda path: save_model(path, compiled_model(), None),
     "state.npz": lambda path: save_checkpoint(
         path.parent,
         compiled_model(),
         WeightAverage(compiled_model(), 0.9),
-        Progress(),
+        TrainingProgress(),
         {},
     ),
     "a_label.seg.nrrd": a_label_map,
@@ -121,7 +121,7 @@ def test_hdf5_does_not_crash_when_the_disk_is_full(tmp_path, room):
             room_for(room),
             CubeWriter(path, shape=shape, num_rows=4, attributes=attributes) as cube,
         ):
-            for sample in clean_samples():
+            for sample in clean_rows():
                 cube.add(sample)
 
     with pytest.raises(OSError, match="File too large"):
@@ -205,9 +205,9 @@ def test_full_disk_ends_a_prediction_and_leaves_the_label_map_that_was_there(
 def test_trained_network_is_whole_after_a_failed_write(small_run, tmp_path):
     path = tmp_path / "model.keras"
     path.write_bytes((small_run / "model.keras").read_bytes())
-    network, metadata = load_trained(path)
+    network, metadata = load_model(path)
 
     with room_for(3000), pytest.raises(OutputError, match="could not be written"):
-        save_trained(path, network, metadata)
+        save_model(path, network, metadata)
 
-    load_trained(path)
+    load_model(path)

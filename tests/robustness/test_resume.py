@@ -12,7 +12,7 @@ import pytest
 from support.small_runs import TINY
 
 import train
-from models.model_file import load_trained
+from models.model_file import load_model
 from runs.folder import read_json
 from system.atomic import is_temporary
 
@@ -87,7 +87,7 @@ def assert_equal_runs(run, whole):
     assert list(found) == list(expected)
     for name in expected:
         np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
-    models = [load_trained(each / "model.keras")[0] for each in (run, whole)]
+    models = [load_model(each / "model.keras")[0] for each in (run, whole)]
     for one, other in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(one, other)
     assert history_of(run) == history_of(whole)
@@ -105,8 +105,8 @@ def assert_equal_runs(run, whole):
         ("models.batches.patch_box", 2, "before"),
         ("numpy.savez", 1, "half"),
         ("models.training_loop.learning_rate_at", 6, "before"),
-        ("models.train_run.save_trained", 1, "before"),
-        ("models.train_run.save_trained", 2, "before"),
+        ("models.train_run.save_model", 1, "before"),
+        ("models.train_run.save_model", 2, "before"),
         ("models.train_run.write_history", 4, "before"),
         ("runs.train_and_test.draw_curves", 1, "before"),
         ("runs.testing.write_label_map", 2, "before"),

@@ -7,7 +7,7 @@ import pytest
 from support.small_runs import leave_run
 
 from cube.reader import Cube
-from models.model_file import load_trained
+from models.model_file import load_model
 from runs import testing
 from runs.comparing import compare_runs
 from runs.folder import read_json
@@ -103,7 +103,7 @@ def test_case_that_names_a_path_is_written_inside_the_run_folder(
         for row, split in enumerate(file["split"].asstr()[:]):
             if split == "test":
                 file["case_id"][row] = f"../../{row}"
-    network, metadata = load_trained(small_run / "model.keras")
+    network, metadata = load_model(small_run / "model.keras")
 
     with Cube(path) as cube:
         testing.predict_test_cases(network, metadata, cube, tmp_path / "a" / "run")

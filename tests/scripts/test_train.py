@@ -15,8 +15,8 @@ from support.small_runs import CASES, TINY, call, names_in
 
 import train
 from cube.reader import Cube
-from models.model_file import load_trained
-from models.training_loop import HISTORY_COLUMNS, Training
+from models.model_file import load_model
+from models.training_loop import HISTORY_COLUMNS, TrainingLoop
 from volumes.formats.files import read_label_map
 
 SCRIPT = Path(train.__file__)
@@ -100,7 +100,7 @@ def test_scores_are_those_of_the_files(small_cube, small_run):
 
 
 def test_saved_network_knows_its_cube(small_run):
-    _, metadata = load_trained(small_run / "model.keras")
+    _, metadata = load_model(small_run / "model.keras")
 
     assert metadata.model == "unet2d"
     assert metadata.spacing == (2.0, 2.0, 2.0)
@@ -138,7 +138,7 @@ def test_want_of_memory_is_told(small_cube, tmp_path, monkeypatch, capsys):
     def run(*_):
         raise MemoryError
 
-    monkeypatch.setattr(Training, "run", run)
+    monkeypatch.setattr(TrainingLoop, "run", run)
 
     assert call(small_cube, tmp_path, "--epochs", "1", *TINY) == 1
     assert capsys.readouterr().err == (
