@@ -23,15 +23,15 @@ from volumes.drawing import (
     outline_color,
 )
 from volumes.panels import (
-    BACKGROUND,
-    FAINT,
+    BACKGROUND_COLOR,
+    FAINT_COLOR,
     GAP,
-    TEXT,
-    beside,
+    TEXT_COLOR,
     draw_sheet,
     draw_text,
     font,
-    stack,
+    stack_horizontally,
+    stack_vertically,
 )
 
 OVERVIEW = "overview"
@@ -176,29 +176,29 @@ def draw_overview(
     """
     cells = list(cells)
     if not cells:
-        return stack([draw_text([("no cases", FAINT)], width, 14)])
+        return stack_vertically([draw_text([("no cases", FAINT_COLOR)], width, 14)])
     cell_width = max(110, *(picture.width for *_, picture in cells))
     columns = max(1, (width - GAP) // (cell_width + GAP))
     lines = []
     for first in range(0, len(cells), columns):
         blocks = [_draw_cell(*cell, cell_width) for cell in cells[first:][:columns]]
-        lines.append(beside(blocks, align=0.0))
-    return stack(lines)
+        lines.append(stack_horizontally(blocks, align=0.0))
+    return stack_vertically(lines)
 
 
 def _draw_cell(
     case_id: str, split: str, picture: Image.Image, width: int
 ) -> Image.Image:
     """Put case and split above a picture, `width` pixels wide."""
-    cell = Image.new("RGB", (width, picture.height + 42), BACKGROUND)
+    cell = Image.new("RGB", (width, picture.height + 42), BACKGROUND_COLOR)
     draw = ImageDraw.Draw(cell)
-    draw.text((0, 2), shorten_to_width(case_id, width, 14), TEXT, font(14))
-    draw.text((0, 20), split, SPLITS.get(split, TEXT), font(12))
+    draw.text((0, 2), shorten_to_width(case_id, width, 14), TEXT_COLOR, font(14))
+    draw.text((0, 20), split, SPLITS.get(split, TEXT_COLOR), font(12))
     cell.paste(picture, (0, 40))
     return cell
 
 
-SPLITS = {"train": FAINT, "validation": (120, 190, 255), "test": (255, 190, 100)}
+SPLITS = {"train": FAINT_COLOR, "validation": (120, 190, 255), "test": (255, 190, 100)}
 
 
 UNITS = {

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cube.splits import SPLITS
 from system.errors import DataError
-from system.text import shown
+from system.text import short_repr
 from volumes.formats.files import SUFFIXES, stem_of, suffix_of
 
 # The largest collections of spines have some thousands of scans; a list of a million
@@ -174,7 +174,7 @@ def _parse(text: str, folder: Path) -> tuple[list[_Line], list[tuple[int, str]]]
 
 def _columns(content: str) -> tuple[list[str], str]:
     """Split a line at commas outside double quotes; return columns or a fault."""
-    received = shown(content)
+    received = short_repr(content)
     if "\0" in content or len(content) > MAX_LINE_CHARACTERS:
         return [], (
             f"a line must be plain text of at most {MAX_LINE_CHARACTERS} characters. "

@@ -17,9 +17,9 @@ from volumes.classes import classify_labels
 from volumes.geometry import Grid, canonical_grid
 from volumes.intensity import Intensity, measure_intensity
 from volumes.resample import (
+    antialias,
     filled_extent,
     mapped_affine,
-    smooth_for,
 )
 
 LARGEST = float(np.finfo(np.float16).max)  # beyond it lies infinity
@@ -54,37 +54,37 @@ class PreparedCase:
         image: Voxels on the scanner's grid, finite.
         label: Unsigned integers on the same grid.
         grid: The scanner's grid.
-        recipe: What it is made ready for.
+        spec: What it is made ready for.
     """
 
     image: np.ndarray
     label: np.ndarray
     grid: Grid
-    recipe: CubeSpec
+    spec: CubeSpec
 
     @cached_property
     def intensity(self) -> Intensity:
         """How the scan is normalised, from its own voxels."""
-        return measure_intensity(self.image, self.recipe.intensity)
+        return measure_intensity(self.image, self.spec.intensity)
 
     @cached_property
     def classified(self) -> npt.NDArray[np.uint8]:
         """The class of each voxel."""
-        return classify_labels(self.label, self.recipe.classes)
+        return classify_labels(self.label, self.spec.classes)
 
     @cached_property
     def target(self) -> Grid:
-        """The cube's grid laid over the scan."""
-        return canonical_grid(self.grid, self.recipe.spacing, self.recipe.shape)
+        """The cube's grid laid over the case."""
+        return canonical_grid(self.grid, self.spec.spacing, self.spec.shape)
 
     @cached_property
     def smoothed(self) -> np.ndarray:
         """The image, blurred where the cube is coarser."""
-        return smooth_for(self.image, self.grid, self.target)
+        return antialias(self.image, self.grid, self.target)
 
 
 def draw_copy(
-    recipe: CubeSpec, case_id: str, copy: int
+    spec: CubeSpec, case_id: str, copy: int
 ) -> tuple[dict[str, Any], npt.NDArray[np.float64]]:
     """Draw what a copy of a case gets; nothing for copy 0.
 
@@ -94,17 +94,17 @@ def draw_copy(
     """
     if copy == 0:
         return {}, np.eye(3, 4)
-    drawn = recipe.compose.draw(generator_for(recipe.seed, case_id, copy))
-    through = coordinate_map(drawn, recipe.shape, recipe.spacing)
+    drawn = spec.compose.draw(generator_for(spec.seed, case_id, copy))
+    through = coordinate_map(drawn, spec.shape, spec.spacing)
     if through.control is not None:
-        smallest = smallest_jacobian(through.control, recipe.shape, recipe.spacing)
+        smallest = smallest_jacobian(through.control, spec.shape, spec.spacing)
         reported = {"smallest_jacobian": round(smallest, 3)}
         drawn = {**drawn, "elastic": {**drawn["elastic"], **reported}}
     return drawn, through.output_to_input
 
 
 def make_row(
-    scan: PreparedCase,
+    case: PreparedCase,
     *,
     case_id: str,
     subject: str,
@@ -116,7 +116,7 @@ def make_row(
 
     Args:
         scan: The scan, made ready.
-        case_id: Which scan; with the copy number and the recipe's seed it
+        case_id: Which scan; with the copy number and the spec's seed it
             decides what is drawn.
         subject: Which person.
         split: Which split.
@@ -129,21 +129,21 @@ def make_row(
     Raises:
         DataError: If the scan lies between the cube's voxels.
     """
-    recipe, target = scan.recipe, scan.target
-    drawn, output_to_input = draw_copy(recipe, case_id, copy)
-    extent = filled_extent(scan.grid, target, output_to_input)
+    spec, target = case.spec, case.target
+    drawn, output_to_input = draw_copy(spec, case_id, copy)
+    extent = filled_extent(case.grid, target, output_to_input)
     if np.any(extent[:, 0] >= extent[:, 1]):
         raise DataError(
             f"Case '{case_id}' must be thicker than a voxel of the cube. Received: "
-            f"{scan.grid}, for a cube of {recipe.spacing} mm"
+            f"{case.grid}, for a cube of {spec.spacing} mm"
         )
     image, label = replay(
         drawn,
-        scan.smoothed,
-        scan.classified,
-        source=scan.grid,
+        case.smoothed,
+        case.classified,
+        source=case.grid,
         target=target,
-        intensity=scan.intensity,
+        intensity=case.intensity,
     )
     return CubeRow(
         image=image.clip(-LARGEST, LARGEST).astype(np.float16),

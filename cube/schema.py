@@ -13,26 +13,26 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from cube.hdf5 import own_dataset
+from cube.hdf5 import local_dataset
 from cube.splits import SPLITS
 from system.errors import DataError
 from system.limits import MAX_LABEL, MAX_VOXELS, SPACING_RANGE
-from system.text import shown
+from system.text import short_repr
 from volumes.intensity import is_mode
 
 FORMAT_VERSION = 1
-TEXT = h5py.string_dtype()
+TEXT_DTYPE = h5py.string_dtype()
 VOXELS = {"image": np.float16, "label": np.uint8}
 # Row-wise datasets besides image and label: name, shape of a row, dtype.
 COLUMNS = (
-    ("case_id", (), TEXT),
-    ("subject", (), TEXT),
+    ("case_id", (), TEXT_DTYPE),
+    ("subject", (), TEXT_DTYPE),
     ("copy", (), np.int64),
-    ("split", (), TEXT),
+    ("split", (), TEXT_DTYPE),
     ("extent", (3, 2), np.int64),
     ("affine", (4, 4), np.float64),
-    ("drawn", (), TEXT),
-    ("source", (), TEXT),
+    ("drawn", (), TEXT_DTYPE),
+    ("source", (), TEXT_DTYPE),
 )
 ATTRIBUTES = (
     *("spacing", "class_names", "label_values", "intensity", "arguments"),
@@ -125,7 +125,7 @@ def check_version(file: h5py.File, path: Path) -> None:
     if not is_number or found != FORMAT_VERSION:
         raise DataError(
             f"{path} must have format version {FORMAT_VERSION}. Received: "
-            f"{shown(found)}. Build it again with makeCube.py."
+            f"{short_repr(found)}. Build it again with makeCube.py."
         )
 
 
@@ -153,7 +153,7 @@ def read_layout(
         raise DataError(f"{path} lacks {', '.join(missing)}.")
     if not np.array_equal(file.attrs["complete"], True):
         raise DataError(f"{path} was not finished. Build it again.")
-    datasets = {name: own_dataset(file, name, path) for name in names}
+    datasets = {name: local_dataset(file, name, path) for name in names}
     _check_shapes(datasets, path)
     _check_storage(datasets, path)
     attributes = {name: _attribute(file, name, path) for name in ATTRIBUTES}
@@ -217,7 +217,9 @@ def _attribute(file: h5py.File, name: str, path: Path) -> object:
     except (TypeError, ValueError, KeyError, RecursionError):
         is_valid = False
     if not is_valid:
-        raise DataError(f"{path} must hold a valid `{name}`. Received: {shown(text)}")
+        raise DataError(
+            f"{path} must hold a valid `{name}`. Received: {short_repr(text)}"
+        )
     return value
 
 
@@ -252,13 +254,13 @@ def read_texts(dataset: h5py.Dataset, path: Path) -> list[str]:
     if _name(dataset) in ("case_id", "subject") and len(longest) > MAX_NAME:
         raise DataError(
             f"{path} must name cases and subjects in at most {MAX_NAME} letters. "
-            f"Received: {shown(longest)}"
+            f"Received: {short_repr(longest)}"
         )
     unknown = set(texts) - set(SPLITS) if _name(dataset) == "split" else ()
     if unknown:
         raise DataError(
             f"{path} must name the splits {', '.join(SPLITS)}. Received: "
-            f"{shown(sorted(unknown))}"
+            f"{short_repr(sorted(unknown))}"
         )
     return texts
 
@@ -280,7 +282,7 @@ def read_dicts(
         if not isinstance(value, dict) or not is_valid(value):
             raise DataError(
                 f"{path} must hold a valid JSON object in `{_name(dataset)}` "
-                f"of row {row}. Received: {shown(text)}"
+                f"of row {row}. Received: {short_repr(text)}"
             )
         found.append(value)
     return found

@@ -33,7 +33,13 @@ from system.atomic import atomic_write
 from system.errors import DataError
 from volumes.drawing import draw_slice, find_slices, find_window, outline_color
 from volumes.geometry import canonical_grid
-from volumes.panels import BACKGROUND, TEXT, beside, draw_text, stack
+from volumes.panels import (
+    BACKGROUND_COLOR,
+    TEXT_COLOR,
+    draw_text,
+    stack_horizontally,
+    stack_vertically,
+)
 
 CASE, SEED = 1, 0  # of the phantom
 SPACING = (4.0, 1.5, 1.5)  # mm
@@ -120,8 +126,8 @@ def make_scan() -> PreparedCase:
     phantom = make_phantom(CASE, SEED, modality="MR")
     classes = np.minimum(np.arange(2**16), 1).astype(np.uint8)
     shape = canonical_grid(phantom.grid, SPACING).shape
-    recipe = CubeSpec(SPACING, shape, classes, ("auto",), compose_default(), SEED)
-    return PreparedCase(phantom.image, phantom.label_map, phantom.grid, recipe)
+    spec = CubeSpec(SPACING, shape, classes, ("auto",), compose_default(), SEED)
+    return PreparedCase(phantom.image, phantom.label_map, phantom.grid, spec)
 
 
 def apply(
@@ -170,10 +176,10 @@ def draw_panel(
         window=look.window,
         mm_per_pixel=look.mm_per_pixel,
     )
-    words = [(part, TEXT) for part in re.split(r"(?<=,) ", title)]
+    words = [(part, TEXT_COLOR) for part in re.split(r"(?<=,) ", title)]
     text = draw_text(words, picture.width, 13)
     size = (picture.width, text.height + 4 + picture.height)
-    panel = Image.new("RGB", size, BACKGROUND)
+    panel = Image.new("RGB", size, BACKGROUND_COLOR)
     panel.paste(text, (0, 0))
     panel.paste(picture, (0, text.height + 4))
     return panel
@@ -189,7 +195,7 @@ def draw_figure(scan: PreparedCase, figure: Figure) -> Image.Image:
     for drawn in figure.draws:
         image, label = apply(scan, drawn)
         panels.append(draw_panel(describe(scan, drawn), image, label, index, look))
-    return stack([beside(panels, align=1.0)])
+    return stack_vertically([stack_horizontally(panels, align=1.0)])
 
 
 def draw_overview(scan: PreparedCase) -> Image.Image:
@@ -207,7 +213,7 @@ def draw_overview(scan: PreparedCase) -> Image.Image:
     lines = [
         panels[first : first + COLUMNS] for first in range(0, len(panels), COLUMNS)
     ]
-    return stack([beside(line, align=1.0) for line in lines])
+    return stack_vertically([stack_horizontally(line, align=1.0) for line in lines])
 
 
 def draw_named(scan: PreparedCase, name: str) -> Image.Image:

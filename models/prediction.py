@@ -15,7 +15,7 @@ from models.model_file import ModelMetadata
 from volumes.classes import count_labels
 from volumes.geometry import Grid, canonical_grid
 from volumes.intensity import measure_intensity
-from volumes.resample import filled_extent, resample, smooth_for
+from volumes.resample import antialias, filled_extent, resample
 from volumes.volume import Segment
 
 VOXELS_PER_CALL = 600_000  # tiles are batched up to this, which bounds the memory
@@ -210,7 +210,7 @@ def _bring_to(
 ) -> npt.NDArray[np.float32]:
     """Resample and normalise a scan; apart, so that what it took is free again."""
     intensity = measure_intensity(image, metadata.intensity)
-    smooth = smooth_for(image, grid, target)
+    smooth = antialias(image, grid, target)
     background = intensity.background
     found, _ = resample(smooth, None, grid, target, background=background)
     return intensity.normalise(found)

@@ -16,7 +16,7 @@ TEMPORARY = re.compile(r"\.[0-9a-f]{8}-.")
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
+def report_write_errors(path: Path) -> Iterator[None]:
     """Turn an error of the disk into one sentence that names what was written.
 
     Raises:
@@ -58,7 +58,7 @@ def atomic_write(
         raise DataError(f"{path}: must not exist yet. Received: an existing file")
     temporary = (folder or path.parent) / f".{secrets.token_hex(4)}-{path.name}"
     try:
-        with naming(path):
+        with report_write_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             with open(temporary, "r+b") as stream:

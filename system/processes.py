@@ -185,7 +185,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def run_apart(function: Callable[..., int], *args: object) -> int:
+def run_in_process(function: Callable[..., int], *args: object) -> int:
     """Call a function in a new process, and wait for it.
 
     If this process is killed, the other ends at once: nobody would know that it

@@ -20,7 +20,7 @@ def on_one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def shown(value: object) -> str:
+def short_repr(value: object) -> str:
     """Write what was received as a message shows it: on one line, not too long."""
     return shorten(repr(value))
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from volumes.panels import TEXT, Color, beside, draw_sheet, font
+from volumes.panels import TEXT_COLOR, Color, draw_sheet, font, stack_horizontally
 from volumes.vertebrae import label_color
 
 # A label map and the colour of each of its labels.
@@ -192,7 +192,7 @@ def draw_panel_row(
         draw_slice(image, outlines, axis, index, spacing, **look)
         for axis, index in enumerate(slices)
     ]
-    return beside(panels)
+    return stack_horizontally(panels)
 
 
 def draw_prediction(
@@ -285,7 +285,7 @@ def _add_letters(picture: Image.Image, letters: str) -> Image.Image:
         draw.text(
             place,
             letter,
-            TEXT,
+            TEXT_COLOR,
             font(12),
             anchor=anchor,
             stroke_width=1,

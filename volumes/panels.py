@@ -12,9 +12,9 @@ Color = tuple[int, int, int]
 Piece = tuple[str, Color]  # a few words and their colour
 
 GAP = 10  # pixels between pictures
-BACKGROUND = (16, 16, 18)
-TEXT = (228, 228, 228)
-FAINT = (150, 150, 156)
+BACKGROUND_COLOR = (16, 16, 18)
+TEXT_COLOR = (228, 228, 228)
+FAINT_COLOR = (150, 150, 156)
 
 
 def draw_sheet(
@@ -33,19 +33,19 @@ def draw_sheet(
     """
     rows = list(rows)
     width = round(max([480, font(18).getlength(title), *(p.width for _, p in rows)]))
-    blocks = [draw_text([(title, TEXT)], width, 18)]
+    blocks = [draw_text([(title, TEXT_COLOR)], width, 18)]
     blocks.append(draw_text(legend, width, 13, between="     "))
     for text, picture in rows:
-        parts = [(part, TEXT) for part in re.split(r"(?<=,) ", text) if part]
+        parts = [(part, TEXT_COLOR) for part in re.split(r"(?<=,) ", text) if part]
         blocks += [draw_text(parts, width, 14), picture]
-    return stack([block for block in blocks if block is not None])
+    return stack_vertically([block for block in blocks if block is not None])
 
 
-def stack(pictures: Sequence[Image.Image]) -> Image.Image:
+def stack_vertically(pictures: Sequence[Image.Image]) -> Image.Image:
     """Put pictures below one another, left-aligned, with a gap all around."""
     width = max(picture.width for picture in pictures) + 2 * GAP
     height = sum(picture.height + GAP for picture in pictures) + GAP
-    sheet = Image.new("RGB", (width, height), BACKGROUND)
+    sheet = Image.new("RGB", (width, height), BACKGROUND_COLOR)
     top = GAP
     for picture in pictures:
         sheet.paste(picture, (GAP, top))
@@ -53,7 +53,9 @@ def stack(pictures: Sequence[Image.Image]) -> Image.Image:
     return sheet
 
 
-def beside(pictures: Sequence[Image.Image], *, align: float = 0.5) -> Image.Image:
+def stack_horizontally(
+    pictures: Sequence[Image.Image], *, align: float = 0.5
+) -> Image.Image:
     """Put pictures next to one another, with gaps between them.
 
     Args:
@@ -62,7 +64,7 @@ def beside(pictures: Sequence[Image.Image], *, align: float = 0.5) -> Image.Imag
     """
     height = max(picture.height for picture in pictures)
     width = sum(picture.width + GAP for picture in pictures) - GAP
-    row = Image.new("RGB", (width, height), BACKGROUND)
+    row = Image.new("RGB", (width, height), BACKGROUND_COLOR)
     left = 0
     for picture in pictures:
         row.paste(picture, (left, round(align * (height - picture.height))))
@@ -90,7 +92,7 @@ def draw_text(
         return None
     step = round(1.4 * size)
     extent = (round(max(end for *_, end in placed)) + 1, (line + 1) * step)
-    block = Image.new("RGB", extent, BACKGROUND)
+    block = Image.new("RGB", extent, BACKGROUND_COLOR)
     draw = ImageDraw.Draw(block)
     for left, line, text, color, _ in placed:
         draw.text((left, line * step), text, color, font(size))

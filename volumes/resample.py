@@ -70,7 +70,7 @@ def index_map(source: Grid, target: Grid, output_to_input: npt.ArrayLike) -> np.
     return (np.linalg.inv(source.affine) @ mapped_affine(target, output_to_input))[:3]
 
 
-def smooth_for(image: np.ndarray, source: Grid, target: Grid) -> np.ndarray:
+def antialias(image: np.ndarray, source: Grid, target: Grid) -> np.ndarray:
     """Blur an image where the target grid is coarser, so that it does not alias.
 
     The Gaussian turns a point spread of one source voxel into one of the target
@@ -105,7 +105,7 @@ def resample(
     """Sample a scan and its label map on another grid, once.
 
     Args:
-        image: Shape (I, J, K) of `source`; smoothed beforehand (`smooth_for`)
+        image: Shape (I, J, K) of `source`; smoothed beforehand (`antialias`)
             where the target is coarser.
         label: Classes, unsigned integers up to 255, on the same grid; or None.
         source: The grid of `image` and `label`.

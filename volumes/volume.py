@@ -41,6 +41,8 @@ class Volume:
         segments: The structures a label map names; empty if it names none.
         notes: One sentence for each thing that had to be assumed.
         nifti: NIfTI only: a copy of the file's header.
+        metaimage: MetaImage only: the geometry fields of a label map on this grid,
+            as the file itself writes them.
     """
 
     array: np.ndarray
@@ -50,3 +52,4 @@ class Volume:
     segments: tuple[Segment, ...] = ()
     notes: tuple[str, ...] = ()
     nifti: nib.Nifti1Header | None = None
+    metaimage: dict[str, str] = field(default_factory=dict)

@@ -24,7 +24,7 @@ from volumes.classes import Classes
 from volumes.formats.files import read_label_map, read_volume
 from volumes.geometry import Grid, affine_from, canonical_grid
 from volumes.intensity import Intensity, measure_intensity
-from volumes.resample import smooth_for
+from volumes.resample import antialias
 
 SCAN = Grid((14, 9, 12), affine_from((0.9, 2.1, 1.2), (-70, 12, 800), PERMUTED))
 EVERY = [
@@ -196,7 +196,7 @@ def test_every_row_of_a_cube_replays_to_the_cube_s_bytes(cube_path):
 
             image, label = replay(
                 json.dumps(drawn),
-                smooth_for(scan.array, scan.grid, target),
+                antialias(scan.array, scan.grid, target),
                 read_label_map(source["label"]).array,
                 source=scan.grid,
                 target=target,

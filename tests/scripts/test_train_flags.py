@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.cubes import clean_samples, write_cube
+from support.cubes import clean_rows, write_cube
 from support.small_runs import TINY, call, names_in
 
 import train
@@ -43,7 +43,7 @@ def test_no_epochs_are_resumed_with_the_same_cube_and_weights_only(
     weights, others, run = (tmp_path / name for name in ("w.keras", "o.keras", "run"))
     weights.write_bytes(b"weights")
     others.write_bytes(b"others")
-    other_cube = write_cube(tmp_path / "other.h5", clean_samples())
+    other_cube = write_cube(tmp_path / "other.h5", clean_rows())
     tested, resumed = [], ["--resume", "--output", str(run)]
     assert call(small_cube, run, "--epochs", "0", "--weights", str(weights)) == 0
 
@@ -109,7 +109,7 @@ def test_missing_cube_ends_with_one(tmp_path, capsys):
 
 
 def test_cube_without_a_training_case_ends_with_one(tmp_path, capsys):
-    cube = write_cube(tmp_path / "cube.h5", clean_samples()[2:])
+    cube = write_cube(tmp_path / "cube.h5", clean_rows()[2:])
 
     assert call(cube, tmp_path / "run", "--epochs", "1", *TINY) == 1
     assert "cube.h5 must have a training case" in capsys.readouterr().err
@@ -205,11 +205,11 @@ def test_both_resumes_only_what_was_begun(small_cube, tmp_path, monkeypatch):
     note_run(tmp_path / "unet2d", cube=str(small_cube), epochs=7, model="unet2d")
     calls = []
 
-    def run_apart(function, args):
+    def run_in_process(function, args):
         calls.append(args)
         return 0
 
-    monkeypatch.setattr(train, "run_apart", run_apart)
+    monkeypatch.setattr(train, "run_in_process", run_in_process)
     monkeypatch.setattr("runs.comparing.compare_runs", lambda runs, output: "")
 
     code = train.main(["--output", str(tmp_path), "--resume"])
@@ -230,13 +230,13 @@ def test_both_killed_at_once_can_be_resumed_and_begun_again(
 ):
     calls = []
 
-    def run_apart(function, args):
+    def run_in_process(function, args):
         calls.append((args.model, args.resume, args.epochs))
         if len(calls) == 1:
             raise MemoryError("cut")  # as a kill: nothing is tidied up
         return 0
 
-    monkeypatch.setattr(train, "run_apart", run_apart)
+    monkeypatch.setattr(train, "run_in_process", run_in_process)
     monkeypatch.setattr("runs.comparing.compare_runs", lambda runs, output: "")
     with pytest.raises(MemoryError, match="cut"):
         call(small_cube, tmp_path, "--epochs", "7", model="both")

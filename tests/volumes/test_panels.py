@@ -7,7 +7,7 @@ from PIL import Image
 from cube.contact_sheets import describe_drawn, draw_overview, shorten_to_width
 from system.text import file_names
 from volumes.drawing import BOTH, PREDICTION, REFERENCE, draw_prediction
-from volumes.panels import BACKGROUND, GAP, draw_sheet, font
+from volumes.panels import BACKGROUND_COLOR, GAP, draw_sheet, font
 
 RED = (255, 0, 0)
 
@@ -112,7 +112,7 @@ def test_overview_shows_every_case_once(count):
 
 
 def test_overview_of_no_case_says_so():
-    assert colors_of(draw_overview([])) != {BACKGROUND}
+    assert colors_of(draw_overview([])) != {BACKGROUND_COLOR}
 
 
 def test_long_case_id_keeps_its_ends():

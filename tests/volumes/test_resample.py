@@ -7,11 +7,11 @@ from support.itk import PERMUTED, TURN, make_scan
 from volumes.geometry import Grid, affine_from, canonical_grid
 from volumes.resample import (
     CoordinateMap,
+    antialias,
     filled_extent,
     index_map,
     mapped_affine,
     resample,
-    smooth_for,
 )
 from volumes.warp import ControlGrid
 
@@ -128,7 +128,7 @@ def test_image_is_not_smoothed_where_the_target_is_no_coarser(coarse):
     grid = Grid((4, 5, 6), affine_from((1, 2, 0.5)))
     image, _ = make_scan(grid)
 
-    assert smooth_for(image, grid, canonical_grid(grid, coarse)) is image
+    assert antialias(image, grid, canonical_grid(grid, coarse)) is image
 
 
 def test_image_is_smoothed_along_the_axis_that_gets_coarser():
@@ -138,7 +138,7 @@ def test_image_is_smoothed_along_the_axis_that_gets_coarser():
     image, _ = make_scan(source)
     before = image.copy()
 
-    smooth = smooth_for(image, source, canonical_grid(source, (2, 1, 1)))
+    smooth = antialias(image, source, canonical_grid(source, (2, 1, 1)))
 
     # sqrt(1^2 - 0.6^2) = 0.8 mm between full widths; / 2.3548 / 0.6 in voxels.
     expected = gaussian_filter1d(

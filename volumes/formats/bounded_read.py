@@ -16,7 +16,7 @@ def read_up_to(stream: BinaryIO, limit: int) -> bytearray:
     promise what it likes.
 
     Raises:
-        CutOffError: If the packed stream ends before its end, with what was read.
+        TruncatedStreamError: If the packed stream ends before its end, with what was read.
     """
     content = bytearray()
     try:
@@ -26,11 +26,11 @@ def read_up_to(stream: BinaryIO, limit: int) -> bytearray:
                 break
             content += chunk
     except EOFError as error:
-        raise CutOffError(len(content)) from error
+        raise TruncatedStreamError(len(content)) from error
     return content
 
 
-class CutOffError(Exception):
+class TruncatedStreamError(Exception):
     """A packed stream that ends too soon.
 
     Args:

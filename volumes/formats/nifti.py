@@ -17,7 +17,7 @@ from nibabel.volumeutils import apply_read_scaling
 from system.atomic import atomic_write
 from system.errors import DataError
 from system.limits import MAX_VOXELS
-from volumes.formats.bounded_read import SURPLUS_BYTES, CutOffError, read_up_to
+from volumes.formats.bounded_read import SURPLUS_BYTES, TruncatedStreamError, read_up_to
 from volumes.formats.nrrd_header import check_is_file
 from volumes.geometry import Grid
 from volumes.volume import Volume
@@ -128,7 +128,7 @@ def _read_voxels(header: nib.Nifti1Header, path: Path) -> np.ndarray:
         with _open(path) as stream:
             stream.seek(header.get_data_offset() or header.single_vox_offset)
             content = read_up_to(stream, promised + SURPLUS_BYTES)
-    except CutOffError as error:
+    except TruncatedStreamError as error:
         raise DataError(
             f"{path}: the voxels could not be read: {error.received} bytes, then the "
             "gzip stream is cut off"

@@ -18,7 +18,7 @@ import numpy as np
 
 from system.errors import DataError
 from system.text import shorten
-from volumes.formats.bounded_read import SURPLUS_BYTES, CutOffError, read_up_to
+from volumes.formats.bounded_read import SURPLUS_BYTES, TruncatedStreamError, read_up_to
 from volumes.formats.nrrd_header import NrrdHeader
 
 # How much may stand before the voxels, where the header says so.
@@ -131,7 +131,7 @@ def _unpack(stream: BinaryIO, header: NrrdHeader, limit: int) -> bytearray:
     try:
         with _DECODERS[header.encoding](stream, "rb") as unpacked:
             return read_up_to(unpacked, limit)
-    except CutOffError as error:
+    except TruncatedStreamError as error:
         raise _length_fault(
             header,
             f"{_promised_bytes(header)} bytes",

@@ -16,7 +16,8 @@ import numpy as np
 
 from system.errors import DataError
 from system.limits import MAX_VOXELS
-from system.text import shorten, shown
+from system.text import short_repr, shorten
+from volumes.formats.data_file import find_data_file
 from volumes.formats.nrrd_lines import FIELDS, parse_field, read_lines
 
 # What a file's x, y, z are multiplied by to become right, anterior, superior.
@@ -98,7 +99,9 @@ class NrrdHeader:
 
     def fault(self, field: str, demand: str) -> DataError:
         """Build the error that names a field and what it holds."""
-        received = shown(self.text[field]) if field in self.text else "no such field"
+        received = (
+            short_repr(self.text[field]) if field in self.text else "no such field"
+        )
         return DataError(f"{self.path}: field '{field}' {demand}. Received: {received}")
 
 
@@ -146,24 +149,10 @@ def read_header(path: Path, max_voxels: int = MAX_VOXELS) -> NrrdHeader:
 
 
 def _data_path(header: NrrdHeader) -> Path:
-    """Find the detached data file, which must lie in or below the header's folder."""
-    name = header.fields["data file"]
-    folder = Path(os.path.realpath(header.path.parent))
-    relative = Path(name)
-    demand = "must name a file in the header's own folder or below it"
-    if relative.is_absolute() or ".." in relative.parts:
-        raise header.fault("data file", demand)
     try:
-        target = Path(os.path.realpath(folder / relative))
-    except ValueError as error:  # a name with a zero byte
-        raise header.fault("data file", demand) from error
-    if not target.is_relative_to(folder):
-        raise header.fault("data file", f"{demand}, not a link that leaves it")
-    if not os.path.exists(target):
-        raise header.fault("data file", "must name a file that exists")
-    if not os.path.isfile(target):
-        raise header.fault("data file", "must name a regular file")
-    return target
+        return find_data_file(header.path, header.fields["data file"])
+    except ValueError as error:
+        raise header.fault("data file", str(error)) from error
 
 
 def _check_scalar_volume(header: NrrdHeader, max_voxels: int) -> None:

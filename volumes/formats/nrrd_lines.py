@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import nrrd
 
 from system.errors import DataError
-from system.text import shorten, shown
+from system.text import short_repr, shorten
 
 # Of the headers of other programs that were seen, the longest has 40 kB.
 MAX_HEADER_BYTES = 2**20
@@ -76,14 +76,14 @@ def read_lines(stream: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, 
         if name in fields:
             raise DataError(
                 f"{path}: field '{shorten(name)}' must be given once. "
-                f"Received: {shown(fields[name])} and {shown(value)}"
+                f"Received: {short_repr(fields[name])} and {short_repr(value)}"
             )
         fields[name] = value
         if name == "data file" and _names_several_files(value):
             raise DataError(
                 f"{path}: field 'data file' must name one file; data spread over "
                 f"several files (LIST or a numbered pattern) are not read. "
-                f"Received: {shown(value)}"
+                f"Received: {short_repr(value)}"
             )
     return fields, pairs
 
@@ -111,7 +111,7 @@ def parse_field(name: str, value: str, path: Path) -> Any:
         words = value.split()
         if not words or not all(re.fullmatch(r"[-+]?\d{1,18}", word) for word in words):
             raise DataError(
-                f"{path}: field '{name}' must hold integers. Received: {shown(value)}"
+                f"{path}: field '{name}' must hold integers. Received: {short_repr(value)}"
             )
         numbers = [int(word) for word in words]
         if name == "sizes":
@@ -119,7 +119,7 @@ def parse_field(name: str, value: str, path: Path) -> Any:
         if len(numbers) > 1:
             raise DataError(
                 f"{path}: field '{name}' must hold one integer. "
-                f"Received: {shown(value)}"
+                f"Received: {short_repr(value)}"
             )
         return numbers[0]
     # A writer may put blanks inside the parentheses of a vector; pynrrd may not.
@@ -131,5 +131,5 @@ def parse_field(name: str, value: str, path: Path) -> Any:
     except (nrrd.NRRDError, ValueError, OverflowError, TypeError, IndexError) as error:
         raise DataError(
             f"{path}: field '{name}' could not be parsed ({shorten(str(error))}). "
-            f"Received: {shown(value)}"
+            f"Received: {short_repr(value)}"
         ) from error

@@ -10,7 +10,7 @@ import numpy as np
 
 from system.errors import DataError
 from system.limits import MAX_LABEL
-from system.text import shown
+from system.text import short_repr
 from volumes.classes import count_labels
 from volumes.vertebrae import label_color, vertebra_name
 from volumes.volume import Segment
@@ -55,7 +55,7 @@ def _parse_segment(header: Mapping[str, str], number: int, path: Path) -> Segmen
     if not re.fullmatch(r"[1-9]\d{0,4}", text) or int(text) > MAX_LABEL:
         raise DataError(
             f"{path}: {prefix}LabelValue must be an integer from 1 to {MAX_LABEL}. "
-            f"Received: {shown(text)}"
+            f"Received: {short_repr(text)}"
         )
     value = int(text)
     name = header.get(prefix + "Name") or header.get(prefix + "ID") or f"label {value}"
