@@ -75,9 +75,9 @@ def plan_for(pairs: Path, output: Path, *, copies: int, flags=FLAGS) -> Plan:
             [str(pairs), "--output", str(output), "--copies", str(copies), *flags]
         )
     )
-    facts, _ = survey_cases(read_pairs(pairs), 1)
+    cases, _ = survey_cases(read_pairs(pairs), 1)
     compose = makeCube.choose_augmentation(args)
-    return replace(plan_cube(facts, args, compose, output), workers=1)
+    return replace(plan_cube(cases, args, compose, output), workers=1)
 
 
 @dataclass
@@ -97,25 +97,25 @@ class Clock:
 
 def make_rows(plan: Plan, clock: Clock) -> Iterator:
     """Make every row of a plan step by step, as `make_row` does at once."""
-    for fact, copies in zip(plan.facts, plan.copies, strict=True):
+    for case, copies in zip(plan.cases, plan.copies, strict=True):
         clock.note(None)
-        image = read_finite_volume(fact.pair.image)
-        label_map = read_label_map(fact.pair.label)
-        scan = PreparedCase(image.array, label_map.array, image.grid, plan.recipe)
+        image = read_finite_volume(case.pair.image)
+        label_map = read_label_map(case.pair.label)
+        scan = PreparedCase(image.array, label_map.array, image.grid, plan.spec)
         clock.note("reading")
         _ = scan.intensity
         clock.note("intensity")
         _ = scan.smoothed, scan.classified
         clock.note("warping")
         for copy in range(1 + copies):
-            yield timed_row(scan, fact.pair.case_id, copy, clock)
+            yield timed_row(scan, case.pair.case_id, copy, clock)
 
 
 def timed_row(scan: PreparedCase, case_id: str, copy: int, clock: Clock):
     """Make one row step by step, and see that it is what `make_row` makes."""
     target, intensity = scan.target, scan.intensity
     clock.note(None)
-    drawn, output_to_input = draw_copy(scan.recipe, case_id, copy)
+    drawn, output_to_input = draw_copy(scan.spec, case_id, copy)
     through = coordinate_map(drawn, target.shape, target.spacing)
     image, label = resample(
         scan.smoothed,
@@ -152,14 +152,14 @@ def time_phases(plan: Plan, folder: Path) -> tuple[dict[str, float], list]:
     attributes = dict.fromkeys(
         ("spacing", "class_names", "label_values", "intensity", "arguments")
     )
-    size = {"shape": plan.recipe.shape, "num_rows": plan.num_rows}
+    size = {"shape": plan.spec.shape, "num_rows": plan.num_rows}
     path, plain = folder / "phases.h5", folder / "plain.h5"
     with (
         CubeWriter(path, **size, attributes=attributes) as cube,
         h5py.File(plain, "w") as bare,
     ):
         storage.create(
-            bare, storage.Storage("none", {}), plan.num_rows, plan.recipe.shape
+            bare, storage.Storage("none", {}), plan.num_rows, plan.spec.shape
         )
         for row, sample in enumerate(make_rows(plan, clock)):
             clock.note(None)
@@ -176,7 +176,7 @@ def time_phases(plan: Plan, folder: Path) -> tuple[dict[str, float], list]:
 
 def phase_rows(plan: Plan, folder: Path, turns: int) -> tuple[list[Row], list]:
     """Time the phases, print them, and give the rows."""
-    time_phases(replace(plan, facts=plan.facts[:1], copies=(1,)), folder)
+    time_phases(replace(plan, cases=plan.cases[:1], copies=(1,)), folder)
     found = [time_phases(plan, folder) for _ in range(turns)]
     samples = found[0][1]
     spent = {p: float(np.median([times[p] for times, _ in found])) for p in PHASES}
@@ -195,7 +195,7 @@ def phase_rows(plan: Plan, folder: Path, turns: int) -> tuple[list[Row], list]:
         (phase, milliseconds(seconds), f"{seconds / total:.0%}", verdict(row))
         for (phase, seconds), row in zip(spent.items(), rows, strict=True)
     ]
-    shape = " x ".join(map(str, plan.recipe.shape))
+    shape = " x ".join(map(str, plan.spec.shape))
     print(f"\n{plan.num_rows} rows of {shape} voxels; milliseconds a row\n")
     print(format_table(("", "ms", "share", "warping / phase"), lines))
     return rows, samples
@@ -227,7 +227,7 @@ def storage_rows(samples: list, folder: Path, turns: int) -> list[Row]:
 
 def ancestor_rows(plan: Plan, spent: float, folder: Path) -> list[Row]:
     """Time the way of 2020 on the first cases, a row."""
-    files = [(fact.pair.image, fact.pair.label) for fact in plan.facts]
+    files = [(case.pair.image, case.pair.label) for case in plan.cases]
     if any(path.suffix != ".nrrd" for pair in files for path in pair):
         print("\nThe ancestor reads NRRD alone: no comparison")
         return []
@@ -250,7 +250,7 @@ def worker_rows(plan: Plan, folder: Path, turns: int, least: int) -> list[Row]:
     many = -(-least // plan.num_rows)
     plan = replace(
         plan,
-        facts=plan.facts * many,
+        cases=plan.cases * many,
         splits=plan.splits * many,
         copies=plan.copies * many,
     )

@@ -1,8 +1,8 @@
-"""Where HDF5 needs help: full disks, disks without locks, files from anywhere.
+"""HDF5 files that are untrusted, and disks that are full or have no file locks.
 
-HDF5 lets a name lead into another file: by an external or a soft link, by storage
-outside the file, by a virtual dataset. Such a cube or model would show whatever
-its maker wanted from the disk of its user, so only the file's own bytes are read.
+In HDF5 a name can lead into another file: by an external or a soft link, by external
+storage, or by a virtual dataset. An untrusted cube or model could so expose any file
+of its user. Only bytes that lie in the file itself are read.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ import h5py
 from system.errors import DataError
 
 
-def own_dataset(group: h5py.Group, name: str, path: Path) -> h5py.Dataset:
-    """Give a dataset that lies in the file itself.
+def local_dataset(group: h5py.Group, name: str, path: Path) -> h5py.Dataset:
+    """Return a dataset, checked to lie in the file itself.
 
     Args:
-        group: The file, or a group of it.
-        name: Of the dataset, one of the group's own.
-        path: Of the file, for the message.
+        group: The file, or a group in it.
+        name: Name of the dataset in the group.
+        path: Path of the file, for messages.
 
     Raises:
-        DataError: If the name is a link, or the dataset's bytes lie elsewhere.
+        DataError: If the name is a link, or the bytes lie in another file.
     """
     link = group.get(name, getlink=True)
     if not isinstance(link, h5py.HardLink):
@@ -43,19 +43,18 @@ def own_dataset(group: h5py.Group, name: str, path: Path) -> h5py.Dataset:
     return dataset
 
 
-def own_datasets(group: h5py.Group, path: Path) -> Iterator[h5py.Dataset]:
-    """Give every dataset below a group, each from the file itself.
+def local_datasets(group: h5py.Group, path: Path) -> Iterator[h5py.Dataset]:
+    """Yield every dataset below a group, each checked to lie in the file itself.
 
     Raises:
-        DataError: As `own_dataset`.
+        DataError: As in `local_dataset`.
     """
     for name in group:
-        if isinstance(group.get(name, getlink=True), h5py.HardLink) and isinstance(
-            group[name], h5py.Group
-        ):
-            yield from own_datasets(group[name], path)
+        is_local = isinstance(group.get(name, getlink=True), h5py.HardLink)
+        if is_local and isinstance(group[name], h5py.Group):
+            yield from local_datasets(group[name], path)
         else:
-            yield own_dataset(group, name, path)
+            yield local_dataset(group, name, path)
 
 
 def _describe_link(link: object) -> str:
@@ -67,10 +66,11 @@ def _describe_link(link: object) -> str:
 
 
 class NewFile(io.FileIO):
-    """A new file whose failures HDF5 never hears of.
+    """A new file that hides failed writes from HDF5.
 
-    HDF5 crashes the process, on closing or at its end, once a write has failed. So
-    a full disk is noted here instead, and whatever follows is dropped.
+    Once a write has failed, HDF5 crashes the process when the file is closed or the
+    process ends. So the first failure, such as a full disk, is stored here instead,
+    and all later writes are dropped.
     """
 
     def __init__(self, path: Path):
@@ -78,17 +78,17 @@ class NewFile(io.FileIO):
         self.failure: OSError | None = None
 
     def write(self, content: memoryview) -> int:
-        """Write all of it, or note why not."""
-        rest = memoryview(content)
+        """Write all bytes, or store the error."""
+        remaining = memoryview(content)
         try:
-            while rest and self.failure is None:
-                rest = rest[super().write(rest) :]
+            while remaining and self.failure is None:
+                remaining = remaining[super().write(remaining) :]
         except OSError as error:
             self.failure = error
         return len(content)
 
     def truncate(self, size: int | None = None) -> int:
-        """Cut the file, or note why not."""
+        """Resize the file, or store the error."""
         try:
             return super().truncate(size)
         except OSError as error:
@@ -96,8 +96,8 @@ class NewFile(io.FileIO):
             return size
 
     @contextmanager
-    def telling(self) -> Iterator[None]:
-        """Raise the first failure at the end of a block, whatever HDF5 made of it."""
+    def raise_write_errors(self) -> Iterator[None]:
+        """Raise the first failed write at the end of a block, whatever HDF5 raised."""
         try:
             yield
         except Exception:
@@ -107,13 +107,13 @@ class NewFile(io.FileIO):
             raise self.failure
 
 
-def why_not_opened(error: OSError) -> str:
-    """Say in words why HDF5 did not open a file, as the end of a sentence."""
+def describe_open_error(error: OSError) -> str:
+    """Describe why HDF5 did not open a file, as the end of a sentence."""
     if "unable to lock file" not in str(error):
         return f"cannot be opened as HDF5: {error}"
     reason = os.strerror(error.errno) if error.errno else "no reason given"
     return (
-        f"cannot be locked for reading: {reason}. If no program is writing it, the "
-        "disk knows no locks, as some network disks do not: set the environment "
-        "variable HDF5_USE_FILE_LOCKING=FALSE"
+        f"cannot be locked for reading: {reason}. If no other program is writing it, "
+        "the disk does not support file locks, as is common for network disks: set the "
+        "environment variable HDF5_USE_FILE_LOCKING=FALSE"
     )

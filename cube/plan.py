@@ -1,7 +1,8 @@
-"""Before and after a cube is made: survey the cases, plan, say what is in it."""
+"""Deciding what a cube will hold: grid, classes, splits, copies and workers."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import numpy as np
 
 from augment.compose import Compose
 from cube.pairs import Pair
-from cube.partial_build import Parts
+from cube.partial_build import PartialBuild
 from cube.resources import (
     ResourceEstimate,
     check_resources,
@@ -21,6 +22,7 @@ from cube.resources import (
 from cube.rows import CubeSpec
 from cube.splits import assign_splits
 from cube.survey import CaseInfo, check_duplicates
+from cube.writer import MADE_WITH
 from system.atomic import require_folder
 from system.errors import DataError, UsageError
 from system.limits import MAX_LENGTH, SPACING_RANGE
@@ -33,200 +35,141 @@ from volumes.geometry import (
 )
 from volumes.pooling import pooling_sizes
 
-MOST_COARSER = 1000  # times; the blur before it takes as many voxels
+MAX_COARSENING = 1000  # the blur before resampling reaches over as many voxels
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that is decided before the first voxel is read.
+    """Everything that is decided before the first row is made.
 
     Args:
-        facts: Of every case, in the order of the pair list.
-        splits: Of every case.
-        copies: How many augmented copies each case gets; 0 outside training.
-        recipe: What all rows have in common.
+        cases: Every case, in the order of the pair list.
+        splits: Split of each case.
+        copies: Number of augmented copies of each case; 0 outside training.
+        spec: What all rows have in common.
         classes: The networks' classes.
-        needs: Foreseen size and memory.
-        workers: Processes, as many as the memory allows.
-        left_out: Why cases of the list are not in it, by case.
+        estimate: Size of the cube, and the memory that building it takes.
+        workers: Number of processes, limited by the memory.
+        left_out: Why cases of the pair list were left out, by case id.
     """
 
-    facts: tuple[CaseInfo, ...]
+    cases: tuple[CaseInfo, ...]
     splits: tuple[str, ...]
     copies: tuple[int, ...]
-    recipe: CubeSpec
+    spec: CubeSpec
     classes: Classes
-    needs: ResourceEstimate
+    estimate: ResourceEstimate
     workers: int
     left_out: dict[str, str] = field(default_factory=dict)
 
     @property
     def num_rows(self) -> int:
-        """Scans and copies together."""
-        return len(self.facts) + sum(self.copies)
+        """Number of scans and copies together."""
+        return len(self.cases) + sum(self.copies)
 
 
-def check_spacing(
-    spacing: Sequence[float], shape: Sequence[int], facts: Sequence[CaseInfo]
-) -> None:
-    """See that a grid of this spacing can be, and is not far coarser than a scan.
+def check_output(output: Path, *, force: bool, resume: bool) -> None:
+    """Check that a cube can be written, and that none would be lost.
 
     Raises:
-        UsageError: If it is not.
+        UsageError: If `output` is a folder or its folder cannot be written to; or if
+            the file, or finished cases of an interrupted build, exist and neither
+            `force` nor `resume` is on.
     """
-    low, high = SPACING_RANGE
-    if not low <= min(spacing) <= max(spacing) <= high or (
-        max(side * count for side, count in zip(spacing, shape, strict=True))
-        > MAX_LENGTH
-    ):
+    partial_build = PartialBuild(output)
+    if os.path.isdir(output):
+        raise UsageError(f"{output} is a folder.")
+    require_folder(output.parent)
+    if partial_build.count and not (force or resume):
         raise UsageError(
-            f"The voxels of a cube must measure {low:g} to {high:g} mm, and its grid "
-            f"{MAX_LENGTH:g} mm at most. Received: {spacing} mm, {shape} voxels"
+            f"{partial_build.folder} holds {partial_build.count} finished cases of an "
+            "interrupted build. --resume continues it, --force starts over."
         )
-    for fact in facts:
-        finest = min(fact.grid.spacing)
-        if max(spacing) > MOST_COARSER * finest:
-            raise UsageError(
-                f"A cube's voxels must be at most {MOST_COARSER} times coarser than a "
-                f"scan's. Received: {max(spacing):g} mm, and {finest:g} mm of case "
-                f"'{fact.pair.case_id}'"
-            )
+    if os.path.exists(output) and not (force or resume):
+        raise UsageError(f"{output} exists; --force replaces it.")
 
 
 def check_inputs(output: Path, pair_list: Path, pairs: Sequence[Pair]) -> None:
-    """See that the cube does not take the place of what it is made from.
+    """Check that the cube does not replace one of the files it is built from.
 
     Raises:
         UsageError: If it would.
     """
     inputs = [pair_list, *(path for pair in pairs for path in (pair.image, pair.label))]
     if os.path.realpath(output) in map(os.path.realpath, inputs):
-        raise UsageError(f"{output} is what the cube is made from. Name another file.")
+        raise UsageError(f"{output} is an input of the cube. Choose another --output.")
 
 
 def plan_cube(
-    facts: Sequence[CaseInfo],
+    cases: Sequence[CaseInfo],
     args: dict,
     compose: Compose,
     output: Path,
     left_out: dict[str, str] | None = None,
 ) -> Plan:
-    """Decide the grid, the classes, the splits, and see that it all fits.
+    """Choose grid, classes and splits, and check that the cube can be built.
 
     Args:
-        facts: Of every case.
-        args: makeCube.py's flags by name.
+        cases: Every case.
+        args: Flags of makeCube.py by name.
         compose: The augmentation.
-        output: Where the cube will lie.
-        left_out: Why cases of the list are not among them, by case.
+        output: The cube's file.
+        left_out: Why cases of the pair list were left out, by case id.
 
     Raises:
         DataError: If a scan is listed twice.
         UsageError: If the flags do not fit the cases, the disk or the memory.
     """
     if not args["allow_duplicates"]:
-        check_duplicates(facts)
-    grids = [fact.grid for fact in facts]
+        check_duplicates(cases)
+    grids = [case.grid for case in cases]
     spacing = tuple(args["spacing"] or ()) or choose_spacing(grids)
     if args["side"]:
         spacing = spacing_for_side(grids, args["side"])
-    check_spacing(spacing, args["shape"] or (1, 1, 1), facts)
+    check_spacing(spacing, args["shape"] or (1, 1, 1), cases)
     shape = tuple(args["shape"] or choose_shape(grids, spacing))
-    found = {value for fact in facts for value in fact.label_values}
-    names = {} if args["labels"] == ["binary"] else segment_names(facts)
-    classes = choose_classes(args["labels"], found, names)
+    values = {value for case in cases for value in case.label_values}
+    names = {} if args["labels"] == ["binary"] else collect_segment_names(cases)
+    classes = choose_classes(args["labels"], values, names)
     splits = assign_splits(
-        [fact.pair.subject for fact in facts],
-        [fact.pair.split for fact in facts],
+        [case.pair.subject for case in cases],
+        [case.pair.split for case in cases],
         validation=args["validation"],
         test=args["test"],
         seed=args["seed"],
     )
     copies = tuple(args["copies"] if split == "train" else 0 for split in splits)
-    needs = estimate_resources(facts, [1 + count for count in copies], shape)
-    workers = check_resources(
-        *(needs, output, min(args["workers"], len(facts))), Parts(output).size
-    )
-    recipe = CubeSpec(
-        spacing, shape, classes.lookup(), args["intensity"], compose, args["seed"]
-    )
+    estimate = estimate_resources(cases, [1 + count for count in copies], shape)
     return Plan(
-        *(tuple(facts), tuple(splits), copies, recipe, classes, needs, workers),
-        left_out or {},
+        cases=tuple(cases),
+        splits=tuple(splits),
+        copies=copies,
+        spec=CubeSpec(
+            spacing=spacing,
+            shape=shape,
+            classes=classes.lookup(),
+            intensity=args["intensity"],
+            compose=compose,
+            seed=args["seed"],
+        ),
+        classes=classes,
+        estimate=estimate,
+        workers=check_resources(
+            estimate,
+            output,
+            workers=min(args["workers"], len(cases)),
+            finished=PartialBuild(output).size,
+        ),
+        left_out=left_out or {},
     )
-
-
-def segment_names(facts: Sequence[CaseInfo]) -> dict[int, str]:
-    """Gather the names that label maps give to values.
-
-    Raises:
-        DataError: If two label maps name one value differently: 3D Slicer numbers
-            the segments of each file on its own.
-    """
-    names: dict[int, tuple[str, str]] = {}
-    for fact in facts:
-        for value, name in fact.segment_names.items():
-            case_id, other = names.setdefault(value, (fact.pair.case_id, name))
-            if other != name:
-                raise DataError(
-                    f"Label value {value} must mean one structure. Received: '{other}' "
-                    f"in case '{case_id}', '{name}' in case '{fact.pair.case_id}'. "
-                    "--labels binary takes all structures as one class."
-                )
-    return {value: name for value, (_, name) in names.items()}
-
-
-def check_output(output: Path, *, force: bool, resume: bool) -> None:
-    """Refuse to write where nothing can be written, or over what is there.
-
-    Raises:
-        UsageError: If it is a folder or its folder takes no files; or if the file
-            exists, or finished cases of a build that was cut short lie beside it,
-            and neither `force` nor `resume` is on.
-    """
-    parts = Parts(output)
-    if os.path.isdir(output):
-        raise UsageError(f"{output} is a folder.")
-    require_folder(output.parent)
-    if parts.count and not (force or resume):
-        raise UsageError(
-            f"{parts.folder} holds what a build that was cut short had finished "
-            f"({parts.count} cases): --resume goes on with it, --force begins anew."
-        )
-    if os.path.exists(output) and not (force or resume):
-        raise UsageError(f"{output} exists; --force replaces it.")
-
-
-def describe_plan(plan: Plan, output: Path) -> str:
-    """Say, before the work, what the cube will be and what it will take."""
-    recipe = plan.recipe
-    folder, free = free_disk(output)
-    spacing = " x ".join(f"{value:.4g}" for value in recipe.spacing)
-    shape = " x ".join(str(side) for side in recipe.shape)
-    notes: dict[str, list[str]] = {}
-    for fact in plan.facts:
-        for note in fact.notes:
-            notes.setdefault(note, []).append(fact.pair.case_id)
-    lines = [
-        f"grid      {shape} voxels of {spacing} mm (right, anterior, superior)",
-        f"classes   {', '.join(plan.classes.names)}",
-        f"rows      {len(plan.facts)} scans and {sum(plan.copies)} copies",
-        f"size      {format_bytes(plan.needs.cube)}; {format_bytes(free)} free in "
-        f"{folder}",
-        f"memory    about {format_bytes(plan.needs.memory_per_worker)} for each of "
-        f"{plan.workers} workers",
-    ]
-    for note, cases in notes.items():
-        lines.append(f"note      {note} ({len(cases)} cases, {cases[0]} the first)")
-    return "\n".join(lines)
 
 
 def choose_spacing(grids: Sequence[Grid]) -> tuple[float, float, float]:
-    """Take the median spacing of the scans, and the finest two axes as equal.
+    """Choose the scans' median spacing, with the two finest axes made equal.
 
     Returns:
-        Spacing in mm along right, anterior, superior; the finest two are both
-        the smaller of their medians.
+        Spacing in mm along right, anterior, superior; the two finest are both the
+        smaller of their medians.
     """
     median = np.median([canonical_spacing(grid) for grid in grids], axis=0)
     order = np.argsort(median, kind="stable")
@@ -235,20 +178,113 @@ def choose_spacing(grids: Sequence[Grid]) -> tuple[float, float, float]:
 
 
 def spacing_for_side(grids: Sequence[Grid], side: int) -> tuple[float, float, float]:
-    """Choose one isotropic spacing so that the longest scan fits `side` voxels."""
+    """Choose the isotropic spacing at which the longest scan takes `side` voxels."""
     longest = max(max(np.array(grid.shape) * np.array(grid.spacing)) for grid in grids)
     return (float(longest / side),) * 3
+
+
+def check_spacing(
+    spacing: Sequence[float], shape: Sequence[int], cases: Sequence[CaseInfo]
+) -> None:
+    """Check that a grid is of possible size and not far coarser than a scan.
+
+    Raises:
+        UsageError: If it is not.
+    """
+    low, high = SPACING_RANGE
+    longest = max(side * count for side, count in zip(spacing, shape, strict=True))
+    if not all(low <= side <= high for side in spacing) or longest > MAX_LENGTH:
+        raise UsageError(
+            f"The voxels of a cube must measure {low:g} to {high:g} mm, and its grid "
+            f"{MAX_LENGTH:g} mm at most. Received: {spacing} mm, {shape} voxels"
+        )
+    for case in cases:
+        finest = min(case.grid.spacing)
+        if max(spacing) > MAX_COARSENING * finest:
+            raise UsageError(
+                f"A cube's voxels must be at most {MAX_COARSENING} times coarser than "
+                f"a scan's. Received: {max(spacing):g} mm, and {finest:g} mm of case "
+                f"'{case.pair.case_id}'"
+            )
 
 
 def choose_shape(
     grids: Sequence[Grid], spacing: Sequence[float], depth: int = 4
 ) -> tuple[int, int, int]:
-    """Take what the largest scan needs, rounded up to what the networks halve.
+    """Choose the smallest grid that holds every scan and that networks can pool.
 
     Returns:
-        Sides in voxels, each a multiple of the product of its axis' poolings:
-        16, or less along thick slices.
+        Sides in voxels, each a multiple of its axis' down-sampling factor: 16, or
+        less along thick slices.
     """
-    need = np.max([canonical_grid(grid, spacing).shape for grid in grids], axis=0)
+    sides = np.max([canonical_grid(grid, spacing).shape for grid in grids], axis=0)
     multiple = np.prod(pooling_sizes(spacing, depth), axis=0)
-    return tuple((-(-need // multiple) * multiple).tolist())
+    return tuple((-(-sides // multiple) * multiple).tolist())
+
+
+def collect_segment_names(cases: Sequence[CaseInfo]) -> dict[int, str]:
+    """Return the name that the label maps give to each value.
+
+    Raises:
+        DataError: If two label maps name one value differently: 3D Slicer numbers
+            the segments of each file separately.
+    """
+    names: dict[int, tuple[str, str]] = {}
+    for case in cases:
+        for value, name in case.segment_names.items():
+            case_id, first = names.setdefault(value, (case.pair.case_id, name))
+            if first != name:
+                raise DataError(
+                    f"Label value {value} must mean one structure. Received: '{first}' "
+                    f"in case '{case_id}', '{name}' in case '{case.pair.case_id}'. "
+                    "--labels binary takes all structures as one class."
+                )
+    return {value: name for value, (_, name) in names.items()}
+
+
+def describe_plan(plan: Plan, output: Path) -> str:
+    """Describe, before the work, what the cube will hold and what it will take."""
+    folder, free = free_disk(output)
+    spacing = " x ".join(f"{value:.4g}" for value in plan.spec.spacing)
+    shape = " x ".join(str(side) for side in plan.spec.shape)
+    notes: dict[str, list[str]] = {}
+    for case in plan.cases:
+        for note in case.notes:
+            notes.setdefault(note, []).append(case.pair.case_id)
+    lines = [
+        f"grid      {shape} voxels of {spacing} mm (right, anterior, superior)",
+        f"classes   {', '.join(plan.classes.names)}",
+        f"rows      {len(plan.cases)} scans and {sum(plan.copies)} copies",
+        f"size      {format_bytes(plan.estimate.cube)}; {format_bytes(free)} free in "
+        f"{folder}",
+        f"memory    about {format_bytes(plan.estimate.memory_per_worker)} for each of "
+        f"{plan.workers} workers",
+    ]
+    for note, case_ids in notes.items():
+        lines.append(f"note      {note} ({len(case_ids)} cases, first {case_ids[0]})")
+    return "\n".join(lines)
+
+
+def list_inputs(plan: Plan, arguments: dict) -> dict:
+    """List everything that decides a cube's bytes, by the names that messages use.
+
+    Args:
+        plan: What the cube will hold.
+        arguments: The flags that decide its content, JSON-safe.
+    """
+    inputs = {f"--{name.replace('_', '-')}": value for name, value in arguments.items()}
+    inputs["number of cases"] = len(plan.cases)
+    for number, case in enumerate(plan.cases, start=1):
+        inputs[f"case {number} of the list"] = case.pair.case_id
+    inputs["spacing in mm"] = plan.spec.spacing
+    inputs["shape in voxels"] = plan.spec.shape
+    for case, split in zip(plan.cases, plan.splits, strict=True):
+        source, of_case = case.source, f"of case '{case.pair.case_id}'"
+        inputs[f"subject {of_case}"] = case.pair.subject
+        inputs[f"split {of_case}"] = split
+        for kind in ("image", "label"):
+            checksum = source[f"{kind}_checksum"]
+            inputs[f"{kind} {of_case}"] = f"{source[kind]}, SHA-256 {checksum}"
+    for name in MADE_WITH:
+        inputs[f"version of {name}"] = importlib.metadata.version(name)
+    return inputs

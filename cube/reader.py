@@ -1,9 +1,9 @@
-"""The cube: one HDF5 file with every scan, its label map and its copies.
+"""Reading a cube: one HDF5 file with every scan, its label map and its copies.
 
-This module reads it and `cube.writer` writes it; no other knows the
-names inside. A row is a scan (copy 0) or an augmented copy of it (copy 1, 2,
-...); all rows share one grid shape and one spacing, axis 0 to the patient's
-right, 1 to the anterior, 2 to the superior.
+Only this module, `cube.schema` and `cube.writer` know the names inside. A row is a
+scan (copy 0) or an augmented copy of it (copy 1, 2, ...); all rows share one grid
+shape and one spacing, axis 0 to the patient's right, 1 to the anterior, 2 to the
+superior.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from cube.hdf5 import why_not_opened
+from cube.hdf5 import describe_open_error
 from cube.schema import (
     ATTRIBUTES,
     is_drawn,
@@ -34,7 +34,7 @@ from volumes.geometry import Grid
 
 
 class Cube:
-    """Read a cube; nothing is loaded before it is asked for.
+    """An open cube; rows and columns are read when they are first used.
 
     An h5py handle does not survive a fork: open a cube in the process that
     reads it. One open cube may be read from several threads.
@@ -43,8 +43,8 @@ class Cube:
         path: The HDF5 file.
 
     Raises:
-        DataError: If the file is missing, is no cube, is of another format
-            version or was not finished.
+        DataError: If the file is missing, is not a cube, has another format
+            version or is incomplete.
     """
 
     def __init__(self, path: str | Path):
@@ -54,15 +54,15 @@ class Cube:
         try:
             self._file = h5py.File(self.path, "r")
         except OSError as error:
-            raise DataError(f"{path} {why_not_opened(error)}") from error
+            raise DataError(f"{path} {describe_open_error(error)}") from error
         try:
             self._attributes, self._datasets = read_layout(self._file, self.path)
-        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
-            self._file.close()
-            raise DataError(f"{path} is damaged: {error}") from error
         except DataError:
             self._file.close()
             raise
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+            self._file.close()
+            raise DataError(f"{path} is damaged: {error}") from error
 
     def __enter__(self) -> Cube:
         return self
@@ -71,14 +71,14 @@ class Cube:
         self.close()
 
     def close(self) -> None:
-        """Close the file; closing twice does no harm."""
+        """Close the file; may be called twice."""
         self._file.close()
 
     def __len__(self) -> int:
         return self._datasets["image"].shape[0]
 
     def dataset(self, name: str) -> h5py.Dataset:
-        """Give a dataset itself, for copying."""
+        """Return a dataset itself, for copying."""
         return self._datasets[name]
 
     def _column(self, name: str) -> list[str]:
@@ -86,7 +86,7 @@ class Cube:
 
     @cached_property
     def checksum(self) -> str:
-        """SHA-256 over the columns and attributes, which name every scan's own."""
+        """SHA-256 over the columns and attributes, which hold every scan's checksum."""
         digest = hashlib.sha256()
         for name in ATTRIBUTES:
             digest.update(self._file.attrs[name].encode())
@@ -96,7 +96,7 @@ class Cube:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Grid of every row, (I, J, K)."""
+        """Shape of every row, (I, J, K)."""
         return self._datasets["image"].shape[1:]
 
     @cached_property
@@ -111,47 +111,47 @@ class Cube:
 
     @cached_property
     def label_values(self) -> tuple[tuple[int, ...], ...]:
-        """Values of the label maps behind each class; none for the background."""
+        """Label values behind each class; none for the background."""
         return tuple(tuple(values) for values in self._attributes["label_values"])
 
     @cached_property
     def intensity(self) -> list:
-        """The mode that normalised every scan; see `measure_intensity`."""
+        """Mode that normalised every scan; see `measure_intensity`."""
         return self._attributes["intensity"]
 
     @cached_property
     def arguments(self) -> dict:
-        """What makeCube.py was asked for, as far as it decides the content."""
+        """Flags of makeCube.py that decide the content."""
         return self._attributes["arguments"]
 
     @cached_property
     def versions(self) -> dict[str, str]:
-        """Versions of the packages that made the cube."""
+        """Versions of the packages that wrote the cube."""
         return self._attributes["versions"]
 
     @cached_property
     def left_out(self) -> dict[str, str]:
-        """Why cases of the pair list are not in the cube, by case."""
+        """Why cases of the pair list are not in the cube, by case id."""
         return json.loads(self._file.attrs.get("left_out", "{}"))
 
     @property
-    def request(self) -> str | None:
-        """Checksum of all that was asked for, scans included; see `makeCube.py`."""
+    def inputs_digest(self) -> str | None:
+        """SHA-256 of everything that decides the cube; see `cube.plan.list_inputs`."""
         return json.loads(self._file.attrs.get("request", "null"))
 
     @property
     def seed(self) -> int:
-        """The one seed of splits and augmentation."""
+        """Seed of splits and augmentation."""
         return self.arguments["seed"]
 
     @cached_property
     def case_ids(self) -> list[str]:
-        """Which scan, by row."""
+        """Case id, by row."""
         return self._column("case_id")
 
     @cached_property
     def subjects(self) -> list[str]:
-        """Which person, by row."""
+        """Subject, by row."""
         return self._column("subject")
 
     @cached_property
@@ -181,8 +181,8 @@ class Cube:
         first, last = extents[..., 0], extents[..., 1]
         if (first < 0).any() or (first >= last).any() or (last > self.shape).any():
             raise DataError(
-                f"{self.path} must hold in `extent` boxes inside its grid. Received: "
-                f"{extents.min()} to {extents.max()} for {self.shape}"
+                f"{self.path} must hold in `extent` boxes inside its grid of "
+                f"{self.shape}. Received: {extents.min()} to {extents.max()}"
             )
         return extents
 
@@ -202,7 +202,7 @@ class Cube:
         ]
 
     def grid(self, row: int) -> Grid:
-        """Give the grid of a row in the world of its scan."""
+        """Return the grid of a row, in the world of its scan."""
         try:
             return Grid(self.shape, self.affines[row])
         except ValueError as error:
@@ -230,4 +230,4 @@ class Cube:
                 f"{self.path} is damaged in `{name}` of row {row}: {error}"
             ) from error
         except MemoryError as error:
-            raise DataError(f"{self.path} needs more memory than there is.") from error
+            raise DataError(f"Out of memory while reading {self.path}.") from error

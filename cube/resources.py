@@ -1,4 +1,4 @@
-"""What building a cube takes of the disk and of the memory."""
+"""Estimates of the disk space and memory that building a cube takes."""
 
 from __future__ import annotations
 
@@ -16,39 +16,11 @@ from cube.writer import BYTES_PER_VOXEL
 from system.errors import UsageError
 from system.text import format_bytes
 
-# A scan in work: its voxels as read, smoothed, and a warped copy with scratch; each
-# row is written when it is made.
+# A case being built holds the scan as read and smoothed, one warped copy with its
+# scratch space, and one row, which is written before the next is made.
 BYTES_PER_SCAN_VOXEL = 12
-
-
-CGROUP = Path("/sys/fs/cgroup")
-
-
 BYTES_PER_WARPED_VOXEL = 16
-
-
-def available_memory() -> int:
-    """Tell how many bytes of memory are free to use."""
-    try:
-        with open("/proc/meminfo") as lines:
-            found = dict(line.split(":", 1) for line in lines)
-        free = int(found["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError):
-        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    try:  # a container's or a batch job's own limit
-        limit, used = (
-            int((CGROUP / name).read_text())
-            for name in ("memory.max", "memory.current")
-        )
-        return min(free, max(0, limit - used))
-    except (OSError, ValueError):
-        return free
-
-
-def free_disk(output: Path) -> tuple[Path, int]:
-    """Tell the folder that will hold a file, and how many bytes are free there."""
-    folder = next(path for path in output.absolute().parents if path.is_dir())
-    return folder, shutil.disk_usage(folder).free
+CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -56,9 +28,10 @@ class ResourceEstimate:
     """What building a cube will take, in bytes.
 
     Args:
-        cube: The file. Images are not packed; label maps pack to almost nothing.
-            Until it is complete its cases lie beside it, so it is needed twice.
-        memory_per_worker: While one case is in work.
+        cube: The file. Images are not compressed; label maps compress to almost
+            nothing. Until the cube is complete its cases lie beside it, so that
+            building takes this twice.
+        memory_per_worker: Peak memory while a worker builds a case.
     """
 
     cube: int
@@ -66,54 +39,76 @@ class ResourceEstimate:
 
 
 def estimate_resources(
-    facts: Sequence[CaseInfo], rows: Sequence[int], shape: Sequence[int]
+    cases: Sequence[CaseInfo], rows: Sequence[int], shape: Sequence[int]
 ) -> ResourceEstimate:
-    """Foresee a cube's size and the memory that making it takes.
+    """Estimate a cube's size and the memory that building it takes.
 
     Args:
-        facts: Of every case.
-        rows: How many rows each case becomes.
-        shape: Of the cube.
+        cases: Every case of the cube.
+        rows: Number of rows of each case.
+        shape: Grid of the cube, (I, J, K).
     """
-    # In Python's integers: a scan with a slip in its spacing overflows numpy's.
+    # Python's integers, since the shape of a mistyped spacing overflows numpy's.
     padded = math.prod(shape)
     cube = padded * sum(rows) * np.dtype(np.float16).itemsize
     memory = max(
-        math.prod(fact.grid.shape) * BYTES_PER_SCAN_VOXEL
+        math.prod(case.grid.shape) * BYTES_PER_SCAN_VOXEL
         + padded * (BYTES_PER_WARPED_VOXEL + BYTES_PER_VOXEL)
-        for fact in facts
+        for case in cases
     )
     return ResourceEstimate(cube, memory)
 
 
 def check_resources(
-    needs: ResourceEstimate, output: Path, workers: int, finished: int = 0
+    estimate: ResourceEstimate, output: Path, workers: int, finished: int = 0
 ) -> int:
-    """See that a cube fits on the disk and its making in memory.
+    """Check that a cube fits on the disk and that building it fits in memory.
 
     Args:
-        needs: What it will take.
-        output: Where it will lie.
-        workers: Processes, at most.
-        finished: Bytes of its cases that lie on the disk already.
+        estimate: What building the cube takes.
+        output: The cube's file.
+        workers: Maximum number of processes.
+        finished: Bytes of the cases that an interrupted build left on the disk.
 
     Returns:
         The number of workers, lowered to what the memory allows.
 
     Raises:
-        UsageError: If the disk or the memory cannot hold it.
+        UsageError: If the disk or the memory is too small.
     """
     folder, disk = free_disk(output)
     memory = available_memory()
-    if 2 * needs.cube - finished > disk:
+    if 2 * estimate.cube - finished > disk:
         raise UsageError(
-            f"The cube needs about {format_bytes(needs.cube)}, and as much again while "
-            f"it is built, but {folder} has {format_bytes(disk)} free. A coarser "
+            f"The cube needs about {format_bytes(estimate.cube)}, and as much again "
+            f"while it is built, but {folder} has {format_bytes(disk)} free. A coarser "
             "--spacing or fewer --copies helps."
         )
-    if needs.memory_per_worker > memory:
+    if estimate.memory_per_worker > memory:
         raise UsageError(
-            f"One case needs about {format_bytes(needs.memory_per_worker)} of memory, "
-            f"but {format_bytes(memory)} are free. A coarser --spacing helps."
+            f"One case needs about {format_bytes(estimate.memory_per_worker)} of "
+            f"memory, but {format_bytes(memory)} are free. A coarser --spacing helps."
         )
-    return max(1, min(workers, memory // needs.memory_per_worker))
+    return max(1, min(workers, memory // estimate.memory_per_worker))
+
+
+def available_memory() -> int:
+    """Return the number of bytes of memory that are free."""
+    try:
+        with open("/proc/meminfo") as lines:
+            fields = dict(line.split(":", 1) for line in lines)
+        free = int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError):
+        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    try:  # the limit of a container or batch job
+        limit = int((CGROUP / "memory.max").read_text())
+        used = int((CGROUP / "memory.current").read_text())
+    except (OSError, ValueError):
+        return free
+    return min(free, max(0, limit - used))
+
+
+def free_disk(output: Path) -> tuple[Path, int]:
+    """Return the existing folder that will hold a file, and its free bytes."""
+    folder = next(path for path in output.absolute().parents if path.is_dir())
+    return folder, shutil.disk_usage(folder).free

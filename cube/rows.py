@@ -1,4 +1,4 @@
-"""From a scan and its label map to a row of the cube: a pure function."""
+"""Making a row of the cube from a scan and its label map, as a pure function."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from volumes.resample import (
     mapped_affine,
 )
 
-LARGEST = float(np.finfo(np.float16).max)  # beyond it lies infinity
+MAX_FLOAT16 = float(np.finfo(np.float16).max)  # larger values become infinite
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class CubeSpec:
     """What all rows of a cube have in common.
 
     Args:
-        spacing: Of the cube, in mm.
-        shape: Of the cube, (I, J, K).
+        spacing: Voxel spacing in mm along right, anterior, superior.
+        shape: Grid of every row, (I, J, K).
         classes: Class of each label value, uint8, shape (65536,).
         intensity: Mode of `measure_intensity`.
         compose: The augmentation.
-        seed: The one seed.
+        seed: Seed of the augmentation.
     """
 
     spacing: tuple[float, float, float]
@@ -48,13 +48,13 @@ class CubeSpec:
 
 @dataclass(frozen=True)
 class PreparedCase:
-    """A scan made ready: measured and smoothed once for all of its copies.
+    """A scan and its label map, measured and smoothed once for all copies.
 
     Args:
         image: Voxels on the scanner's grid, finite.
         label: Unsigned integers on the same grid.
         grid: The scanner's grid.
-        spec: What it is made ready for.
+        spec: What all rows of the cube have in common.
     """
 
     image: np.ndarray
@@ -64,43 +64,43 @@ class PreparedCase:
 
     @cached_property
     def intensity(self) -> Intensity:
-        """How the scan is normalised, from its own voxels."""
+        """Normalisation of the scan, measured on its own voxels."""
         return measure_intensity(self.image, self.spec.intensity)
 
     @cached_property
     def classified(self) -> npt.NDArray[np.uint8]:
-        """The class of each voxel."""
+        """Class of each voxel, shape (I, J, K)."""
         return classify_labels(self.label, self.spec.classes)
 
     @cached_property
     def target(self) -> Grid:
-        """The cube's grid laid over the case."""
+        """Grid of the cube, centred on the scan."""
         return canonical_grid(self.grid, self.spec.spacing, self.spec.shape)
 
     @cached_property
     def smoothed(self) -> np.ndarray:
-        """The image, blurred where the cube is coarser."""
+        """Image, blurred along the axes on which the cube is coarser."""
         return antialias(self.image, self.grid, self.target)
 
 
 def draw_copy(
     spec: CubeSpec, case_id: str, copy: int
 ) -> tuple[dict[str, Any], npt.NDArray[np.float64]]:
-    """Draw what a copy of a case gets; nothing for copy 0.
+    """Draw the augmentation of a copy; copy 0 is not augmented.
 
     Returns:
-        The drawn values, and how output points are pulled, shape (3, 4). An
-        elastic entry also reports the smallest Jacobian determinant.
+        The drawn values, and the affine map from output to input points, shape
+        (3, 4). An elastic entry also reports the smallest Jacobian determinant.
     """
     if copy == 0:
         return {}, np.eye(3, 4)
     drawn = spec.compose.draw(generator_for(spec.seed, case_id, copy))
-    through = coordinate_map(drawn, spec.shape, spec.spacing)
-    if through.control is not None:
-        smallest = smallest_jacobian(through.control, spec.shape, spec.spacing)
-        reported = {"smallest_jacobian": round(smallest, 3)}
-        drawn = {**drawn, "elastic": {**drawn["elastic"], **reported}}
-    return drawn, through.output_to_input
+    mapping = coordinate_map(drawn, spec.shape, spec.spacing)
+    if mapping.control is not None:
+        smallest = smallest_jacobian(mapping.control, spec.shape, spec.spacing)
+        elastic = {**drawn["elastic"], "smallest_jacobian": round(smallest, 3)}
+        drawn = {**drawn, "elastic": elastic}
+    return drawn, mapping.output_to_input
 
 
 def make_row(
@@ -115,16 +115,16 @@ def make_row(
     """Make one row of the cube: the scan itself, or one augmented copy.
 
     Args:
-        scan: The scan, made ready.
-        case_id: Which scan; with the copy number and the spec's seed it
-            decides what is drawn.
-        subject: Which person.
-        split: Which split.
+        case: The scan and its label map.
+        case_id: Name of the case; with the copy number and the seed of the
+            specification it decides what is drawn.
+        subject: The person.
+        split: "train", "validation" or "test".
         source: Where the scan came from.
         copy: 0 for the scan itself, 1, 2, ... for augmented copies.
 
     Returns:
-        The row. It depends on the arguments and on nothing else.
+        The row, which depends on the arguments alone.
 
     Raises:
         DataError: If the scan lies between the cube's voxels.
@@ -146,7 +146,7 @@ def make_row(
         intensity=case.intensity,
     )
     return CubeRow(
-        image=image.clip(-LARGEST, LARGEST).astype(np.float16),
+        image=image.clip(-MAX_FLOAT16, MAX_FLOAT16).astype(np.float16),
         label=label,
         case_id=case_id,
         subject=subject,

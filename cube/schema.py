@@ -1,6 +1,6 @@
-"""What a cube must hold: names, kinds and shapes, all checked on opening.
+"""What a cube must hold: names, types and shapes, all checked when it is opened.
 
-A cube comes from anywhere. What is checked here once is trusted behind it.
+A cube may come from an untrusted source. Callers rely on what is checked here.
 """
 
 from __future__ import annotations
@@ -35,7 +35,11 @@ COLUMNS = (
     ("source", (), TEXT_DTYPE),
 )
 ATTRIBUTES = (
-    *("spacing", "class_names", "label_values", "intensity", "arguments"),
+    "spacing",
+    "class_names",
+    "label_values",
+    "intensity",
+    "arguments",
     "versions",
 )
 MAX_ROWS = 2**20
@@ -44,24 +48,24 @@ CANONICAL_AXIS = {"L": 0, "R": 0, "P": 1, "A": 1, "I": 2, "S": 2}
 
 
 def is_spacing(value: Sequence) -> bool:
-    """Tell whether these are three spacings in mm."""
+    """Check whether these are three spacings in mm."""
     low, high = SPACING_RANGE
     return len(value) == 3 and all(low <= side <= high for side in value)
 
 
 def is_names(value: Sequence) -> bool:
-    """Tell whether these are names of two classes or more."""
+    """Check whether these are the names of two classes or more."""
     return 2 <= len(value) <= 256 and all(isinstance(name, str) for name in value)
 
 
 def is_values(value: Sequence) -> bool:
-    """Tell whether these are the label values of each class."""
+    """Check whether these are the label values of each class."""
     numbers = [number for values in value for number in values]
     return all(isinstance(n, int) and 0 <= n <= MAX_LABEL for n in numbers)
 
 
 def is_source(value: dict) -> bool:
-    """Tell whether a row's source has what a cube is checked by."""
+    """Check whether the source of a row has what `cube.checks` reads."""
     letters, spacing = value.get("orientation"), value.get("spacing")
     return (
         isinstance(value.get("content_checksum"), str)
@@ -75,22 +79,22 @@ def is_source(value: dict) -> bool:
 
 
 def is_drawn(value: dict) -> bool:
-    """Tell whether these are drawn parameters: figures, of a rescaling positive."""
+    """Check whether these are drawn parameters: finite, with positive rescaling."""
     try:
         rescaling = np.broadcast_to(value.get("rescaling", 1.0), 3).astype(np.float64)
     except (TypeError, ValueError):
         return False
-    return bool((rescaling > 0).all()) and _is_figure(value)
+    return bool((rescaling > 0).all()) and _is_finite(value)
 
 
-def _is_figure(value: object) -> bool:
-    """Tell whether this is a figure, a name, or lists and objects of these."""
+def _is_finite(value: object) -> bool:
+    """Check whether this is a finite number, text, or lists and dicts of these."""
     if value is None or isinstance(value, str):
         return True
     if isinstance(value, dict):
-        return all(map(_is_figure, value.values()))
+        return all(map(_is_finite, value.values()))
     if isinstance(value, list) and any(isinstance(v, str | bool | dict) for v in value):
-        return all(map(_is_figure, value))
+        return all(map(_is_finite, value))
     try:
         return bool(np.isfinite(np.array(value, dtype=np.float64)).all())
     except (TypeError, ValueError):
@@ -108,19 +112,19 @@ _IS_VALID: dict[str, Callable[[object], bool]] = {
 
 
 def check_version(file: h5py.File, path: Path) -> None:
-    """Refuse a file that is no cube, or one of another version.
+    """Check that a file is a cube of this format version.
 
     Raises:
-        DataError: If it is one of these.
+        DataError: If it is not.
     """
     found = file.attrs.get("format_version")
     if found is None:
-        raise DataError(f"{path} is HDF5 but no cube of makeCube.py.")
+        raise DataError(f"{path} is an HDF5 file but not a cube of makeCube.py.")
     is_number = isinstance(found, int | np.integer)
     if is_number and found > FORMAT_VERSION:
         raise DataError(
             f"{path} must have format version {FORMAT_VERSION}. Received: {found}, "
-            "from a newer makeCube.py; use the programs that came with it."
+            "from a newer makeCube.py; use the scripts that came with it."
         )
     if not is_number or found != FORMAT_VERSION:
         raise DataError(
@@ -132,18 +136,18 @@ def check_version(file: h5py.File, path: Path) -> None:
 def read_layout(
     file: h5py.File, path: Path
 ) -> tuple[dict[str, object], dict[str, h5py.Dataset]]:
-    """Check all that a cube must hold, but for the voxels.
+    """Check everything that a cube must hold, except the voxels.
 
     Args:
         file: Open for reading.
-        path: Of the file, for messages.
+        path: Path of the file, for messages.
 
     Returns:
         Attributes and datasets, by name.
 
     Raises:
-        DataError: If something is missing, not finished, not what it must be, or
-            kept in another file.
+        DataError: If something is missing, incomplete, invalid, or stored in
+            another file.
     """
     check_version(file, path)
     names = [*VOXELS, *(name for name, _, _ in COLUMNS)]
@@ -152,7 +156,7 @@ def read_layout(
     if missing:
         raise DataError(f"{path} lacks {', '.join(missing)}.")
     if not np.array_equal(file.attrs["complete"], True):
-        raise DataError(f"{path} was not finished. Build it again.")
+        raise DataError(f"{path} is incomplete. Build it again.")
     datasets = {name: local_dataset(file, name, path) for name in names}
     _check_shapes(datasets, path)
     _check_storage(datasets, path)
@@ -166,7 +170,7 @@ def read_layout(
 
 
 def _check_shapes(datasets: dict[str, h5py.Dataset], path: Path) -> None:
-    """Refuse datasets that do not fit together, or that no cube can have."""
+    """Check that the datasets fit together and have shapes that a cube can have."""
     shape = datasets["image"].shape
     rows = shape[0] if len(shape) == 4 else 0
     if not 1 <= rows <= MAX_ROWS or not 1 <= math.prod(shape[1:]) <= MAX_VOXELS:
@@ -188,10 +192,13 @@ def _check_shapes(datasets: dict[str, h5py.Dataset], path: Path) -> None:
 
 
 def _check_storage(datasets: dict[str, h5py.Dataset], path: Path) -> None:
-    """Refuse voxels that a small file only promises, or packs many rows in one piece.
+    """Check that the voxels are stored as makeCube.py stores them.
+
+    Otherwise a small file could declare voxels without holding them, or need memory
+    for many rows to read one.
 
     Raises:
-        DataError: If they are stored otherwise than makeCube.py does.
+        DataError: If they are not.
     """
     slices = (1, 1, *datasets["image"].shape[2:])
     for name in VOXELS:
@@ -200,16 +207,16 @@ def _check_storage(datasets: dict[str, h5py.Dataset], path: Path) -> None:
                 f"{path} must hold `{name}` in chunks of {slices}. "
                 f"Received: {datasets[name].chunks}"
             )
-    promised, stored = datasets["image"].nbytes, datasets["image"].id.get_storage_size()
-    if stored != promised:
+    expected, stored = datasets["image"].nbytes, datasets["image"].id.get_storage_size()
+    if stored != expected:
         raise DataError(
-            f"{path} must hold `image` whole and unpacked, {promised} bytes. "
+            f"{path} must hold all of `image`, not compressed, {expected} bytes. "
             f"Received: {stored}"
         )
 
 
 def _attribute(file: h5py.File, name: str, path: Path) -> object:
-    """Parse an attribute, which is JSON."""
+    """Read an attribute, which is JSON."""
     text = file.attrs[name]
     try:
         value = json.loads(text)
@@ -224,7 +231,7 @@ def _attribute(file: h5py.File, name: str, path: Path) -> object:
 
 
 def read_numbers(dataset: h5py.Dataset, path: Path) -> np.ndarray:
-    """Read a column of numbers whole.
+    """Read a whole column of numbers.
 
     Raises:
         DataError: If it cannot be read.
@@ -247,19 +254,19 @@ def read_texts(dataset: h5py.Dataset, path: Path) -> list[str]:
     """Read a column of text.
 
     Raises:
-        DataError: If it cannot be read, or is of splits and names another.
+        DataError: If it cannot be read, a name is too long, or a split is unknown.
     """
     texts = list(_read_column(dataset, dataset.asstr(), path))
     longest = max(texts, key=len)
     if _name(dataset) in ("case_id", "subject") and len(longest) > MAX_NAME:
         raise DataError(
-            f"{path} must name cases and subjects in at most {MAX_NAME} letters. "
+            f"{path} must name cases and subjects in at most {MAX_NAME} characters. "
             f"Received: {short_repr(longest)}"
         )
     unknown = set(texts) - set(SPLITS) if _name(dataset) == "split" else ()
     if unknown:
         raise DataError(
-            f"{path} must name the splits {', '.join(SPLITS)}. Received: "
+            f"{path} must use the splits {', '.join(SPLITS)}. Received: "
             f"{short_repr(sorted(unknown))}"
         )
     return texts
@@ -271,7 +278,7 @@ def read_dicts(
     """Read a column of JSON objects.
 
     Raises:
-        DataError: If one is none, or is not valid.
+        DataError: If a row is not a valid JSON object.
     """
     found = []
     for row, text in enumerate(read_texts(dataset, path)):

@@ -1,4 +1,4 @@
-"""Before a cube is built: look at every case, choose the grid, foresee the size."""
+"""Reading every case before a cube is built, so that planning knows them all."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from volumes.geometry import (
 
 @dataclass(frozen=True)
 class CaseInfo:
-    """What planning needs to know of a case.
+    """What planning knows about a case.
 
     Args:
-        pair: The line of the pair list.
+        pair: Its line of the pair list.
         grid: The scan's grid.
-        label_values: Every value above 0 of the label map.
+        label_values: Values above 0 in the label map, ascending.
         segment_names: Names that the label map gives to values, on one line each.
-        image_checksum: Of the image file.
-        label_checksum: Of the label map's file.
-        content_checksum: Of the scan, however it is stored.
-        notes: What had to be assumed in reading.
+        image_checksum: SHA-256 of the image file.
+        label_checksum: SHA-256 of the label map's file.
+        content_checksum: Of the scan, whatever its file format.
+        notes: What had to be assumed while reading.
     """
 
     pair: Pair
@@ -52,17 +52,77 @@ class CaseInfo:
     content_checksum: str
     notes: tuple[str, ...]
 
+    @property
+    def source(self) -> dict:
+        """Where the case came from, as its rows record it; paths are absolute."""
+        return {
+            "image": str(self.pair.image.resolve()),
+            "label": str(self.pair.label.resolve()),
+            "image_checksum": self.image_checksum,
+            "label_checksum": self.label_checksum,
+            "content_checksum": self.content_checksum,
+            "shape": list(self.grid.shape),
+            "spacing": list(self.grid.spacing),
+            "orientation": self.grid.orientation,
+            "notes": list(self.notes),
+        }
 
-def survey(pair: Pair, max_voxels: int = MAX_VOXELS) -> CaseInfo:
-    """Read an image and its label map, and see that they belong together.
+
+def survey_cases(
+    pairs: Sequence[Pair],
+    workers: int,
+    max_voxels: int = MAX_VOXELS,
+    *,
+    skip: bool = False,
+) -> tuple[tuple[CaseInfo, ...], dict[str, str]]:
+    """Read every case, so that a faulty one is found before hours of work.
 
     Args:
-        pair: Of the pair list.
-        max_voxels: How many a file's header may promise.
+        pairs: The pair list.
+        workers: Maximum number of processes.
+        max_voxels: Maximum number of voxels that a file's header may declare.
+        skip: Whether to leave out cases that cannot be used.
+
+    Returns:
+        The cases, and why each of the others was left out.
 
     Raises:
-        DataError: If either cannot be used, or their grids differ; both are
-            named.
+        DataError: If a case cannot be used and `skip` is off, or if none can be
+            used; the message names all of them.
+    """
+    # A pool of processes takes seconds to start; few cases are read sooner.
+    workers = min(workers, len(pairs) // 8)
+    survey = partial(_survey_or_error, max_voxels=max_voxels)
+    results = list(map_cases(survey, pairs, workers, name=attrgetter("case_id")))
+    errors = {
+        pair.case_id: str(result)
+        for pair, result in zip(pairs, results, strict=True)
+        if isinstance(result, DataError)
+    }
+    if errors and (not skip or len(errors) == len(pairs)):
+        raise DataError("\n".join(errors.values()))
+    return tuple(case for case in results if isinstance(case, CaseInfo)), errors
+
+
+def _survey_or_error(pair: Pair, max_voxels: int) -> CaseInfo | DataError:
+    try:
+        return survey_case(pair, max_voxels)
+    except DataError as error:
+        return error
+    except MemoryError:
+        return DataError(f"Out of memory while reading case '{pair.case_id}'.")
+
+
+def survey_case(pair: Pair, max_voxels: int = MAX_VOXELS) -> CaseInfo:
+    """Read an image and its label map, and check that they share a grid.
+
+    Args:
+        pair: A line of the pair list.
+        max_voxels: Maximum number of voxels that a file's header may declare.
+
+    Raises:
+        DataError: If either cannot be used, or their grids differ; the message
+            names both.
     """
     image = read_finite_volume(pair.image, max_voxels)
     label_map = read_label_map(pair.label, max_voxels)
@@ -80,72 +140,34 @@ def survey(pair: Pair, max_voxels: int = MAX_VOXELS) -> CaseInfo:
         )
     values = np.flatnonzero(count_labels(label_map.array))
     return CaseInfo(
-        pair,
-        grid,
-        tuple(values[values > 0].tolist()),
-        {each.value: on_one_line(each.name) for each in label_map.segments},
-        checksum(pair.image),
-        checksum(pair.label),
-        content_checksum(image),
-        tuple(dict.fromkeys((*image.notes, *label_map.notes))),
+        pair=pair,
+        grid=grid,
+        label_values=tuple(values[values > 0].tolist()),
+        segment_names={
+            segment.value: on_one_line(segment.name) for segment in label_map.segments
+        },
+        image_checksum=checksum(pair.image),
+        label_checksum=checksum(pair.label),
+        content_checksum=content_checksum(image),
+        notes=tuple(dict.fromkeys((*image.notes, *label_map.notes))),
     )
 
 
-def check_duplicates(facts: Sequence[CaseInfo]) -> None:
-    """Refuse the same scan under two names: a leak if splits part them."""
-    names: dict[str, str] = {}
-    faults = []
-    for fact in facts:
-        other = names.setdefault(fact.content_checksum, fact.pair.case_id)
-        if other != fact.pair.case_id:
-            faults.append(f"{other} and {fact.pair.case_id}")
-    if faults:
-        raise DataError(
-            "Each scan must be listed once, but these are the same: "
-            f"{'; '.join(faults)}. Remove one, or give --allow-duplicates and the "
-            "same subject to both."
-        )
-
-
-def _survey_or_fault(pair: Pair, max_voxels: int) -> CaseInfo | DataError:
-    try:
-        return survey(pair, max_voxels)
-    except DataError as error:
-        return error
-    except MemoryError:
-        return DataError(f"Case '{pair.case_id}' needs more memory than there is.")
-
-
-def survey_cases(
-    pairs: Sequence[Pair],
-    workers: int,
-    max_voxels: int = MAX_VOXELS,
-    *,
-    skip: bool = False,
-) -> tuple[tuple[CaseInfo, ...], dict[str, str]]:
-    """Look at every case before any is made, so that no hour is lost to line 40.
-
-    Args:
-        pairs: The pair list.
-        workers: Processes, at most.
-        max_voxels: What a header may promise.
-        skip: Whether to leave out cases that cannot be used.
-
-    Returns:
-        What is known of each case, and why the others were left out.
+def check_duplicates(cases: Sequence[CaseInfo]) -> None:
+    """Check that no scan is listed twice: split apart, it would leak into training.
 
     Raises:
-        DataError: If any case cannot be used, or none can; all are named.
+        DataError: If the same scan has two case ids; the message names all of them.
     """
-    # A pool of processes takes seconds to start; few cases are read sooner.
-    workers = min(workers, len(pairs) // 8)
-    look = partial(_survey_or_fault, max_voxels=max_voxels)
-    found = list(map_cases(look, pairs, workers, name=attrgetter("case_id")))
-    faults = {
-        pair.case_id: str(fact)
-        for pair, fact in zip(pairs, found, strict=True)
-        if isinstance(fact, DataError)
-    }
-    if faults and (not skip or len(faults) == len(pairs)):
-        raise DataError("\n".join(faults.values()))
-    return tuple(fact for fact in found if isinstance(fact, CaseInfo)), faults
+    first_with: dict[str, str] = {}
+    duplicates = []
+    for case in cases:
+        first = first_with.setdefault(case.content_checksum, case.pair.case_id)
+        if first != case.pair.case_id:
+            duplicates.append(f"{first} and {case.pair.case_id}")
+    if duplicates:
+        raise DataError(
+            "Each scan must be listed once, but these are the same: "
+            f"{'; '.join(duplicates)}. Remove one of each, or use --allow-duplicates "
+            "and give both the same subject."
+        )

@@ -1,4 +1,4 @@
-"""Writing a cube: row by row, or many rows at once from cubes that are its parts."""
+"""Writing a cube: row by row, or all rows of another cube at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from cube.hdf5 import NewFile
 from cube.reader import Cube
-from cube.schema import COLUMNS, FORMAT_VERSION, TEXT
+from cube.schema import COLUMNS, FORMAT_VERSION, TEXT_DTYPE
 from system.errors import DataError
 
 MADE_WITH = ("numpy", "scipy", "numba", "h5py", "pynrrd", "nibabel")
@@ -30,8 +30,8 @@ class CubeRow:
     Args:
         image: Normalised intensity, float16, shape (I, J, K).
         label: Classes, uint8, shape (I, J, K).
-        case_id: Which scan.
-        subject: Which person.
+        case_id: Name of the case.
+        subject: The person.
         copy: 0 for the scan itself, 1, 2, ... for augmented copies.
         split: "train", "validation" or "test".
         extent: Box of the grid that the scan fills, first and one-past-last
@@ -53,20 +53,16 @@ class CubeRow:
     source: dict
 
 
-def _json(value: object) -> str:
-    return json.dumps(value)  # in order: a chain is replayed as it was drawn
-
-
 class CubeWriter:
     """Write a new cube, row by row, in order.
 
     Args:
         path: File to write. The caller gives a temporary name and renames it.
         shape: Grid of every row, (I, J, K).
-        num_rows: How many rows will follow.
+        num_rows: Number of rows that will be added.
         attributes: Spacing in mm, class names (background first), the label
             values behind each class, the intensity mode and the arguments, all
-            JSON-safe. The versions of packages are added.
+            JSON-safe. Package versions are added.
     """
 
     def __init__(
@@ -79,11 +75,11 @@ class CubeWriter:
         self._file.attrs["complete"] = False
         versions = {name: importlib.metadata.version(name) for name in MADE_WITH}
         for name, value in {**attributes, "versions": versions}.items():
-            self._file.attrs[name] = _json(value)
-        # A chunk is a sagittal slice: UNet-2D reads one, UNet-3D a few. Noise hardly
-        # packs, and unpacking it costs every training step; a label map packs to
-        # a hundredth, in no time (benchmarks/cube.py). Not by LZF: that reads memory
-        # that nobody set, and the same rows differ by a few bytes now and then.
+            self._file.attrs[name] = json.dumps(value)
+        # A chunk is a sagittal slice: UNet-2D reads one, UNet-3D a few. Noisy images
+        # hardly compress, and every training step would pay for it; a label map
+        # compresses to a hundredth almost for free (benchmarks/cube.py). Not with LZF:
+        # it reads uninitialised memory, so equal rows can differ by a few bytes.
         chunks = (1, 1, *shape[1:])
         size = (num_rows, *shape)
         self._file.create_dataset("image", size, np.float16, chunks=chunks)
@@ -98,37 +94,38 @@ class CubeWriter:
         for name, row, dtype in COLUMNS:
             self._file.create_dataset(name, (num_rows, *row), dtype)
 
-    def add(self, sample: CubeRow) -> None:
+    def add(self, row: CubeRow) -> None:
         """Write the next row."""
-        row = self._next
-        with self._disk.telling():
-            self._file["image"][row] = sample.image
-            self._file["label"][row] = sample.label
+        with self._disk.raise_write_errors():
+            self._file["image"][self._next] = row.image
+            self._file["label"][self._next] = row.label
             for name, _, dtype in COLUMNS:
-                value = getattr(sample, name)
-                text = dtype is TEXT and not isinstance(value, str)
-                self._file[name][row] = _json(value) if text else value
+                value = getattr(row, name)
+                if dtype is TEXT_DTYPE and not isinstance(value, str):
+                    # With keys in order: a chain is replayed as it was drawn.
+                    value = json.dumps(value)
+                self._file[name][self._next] = value
         self._next += 1
 
     def add_rows(self, cube: Cube) -> None:
-        """Take over every row of another cube, as it is packed.
+        """Copy every row of another cube, without decompressing it.
 
         Raises:
-            DataError: If its rows are of another shape or stored otherwise.
+            DataError: If its rows have another shape or are stored differently.
         """
         first, end = self._next, self._next + len(cube)
-        with self._disk.telling():
+        with self._disk.raise_write_errors():
             for name in ("image", "label"):
                 source, target = cube.dataset(name), self._file[name]
                 if _storage(source) != _storage(target):
                     raise DataError(
-                        f"{cube.path} must store its rows as this version does. "
-                        f"Received: {_storage(source)} and not {_storage(target)}"
+                        f"{cube.path} must store its rows as this version does: "
+                        f"{_storage(target)}. Received: {_storage(source)}"
                     )
                 sides = zip(source.shape, source.chunks, strict=True)
                 for row, *place in product(*(range(0, *side) for side in sides)):
-                    mask, packed = source.id.read_direct_chunk((row, *place))
-                    target.id.write_direct_chunk((first + row, *place), packed, mask)
+                    mask, chunk = source.id.read_direct_chunk((row, *place))
+                    target.id.write_direct_chunk((first + row, *place), chunk, mask)
             for name, _, _ in COLUMNS:
                 self._file[name][first:end] = cube.dataset(name)[:]
         self._next = end
@@ -139,13 +136,13 @@ class CubeWriter:
     def __exit__(self, kind, error, trace) -> None:
         if kind is None and self._next == self._num_rows:
             self._file.attrs["complete"] = True
-        with self._disk.telling() if kind is None else suppress(Exception):
+        with self._disk.raise_write_errors() if kind is None else suppress(Exception):
             self._file.close()
         self._disk.close()
 
 
 def _storage(dataset: h5py.Dataset) -> tuple:
-    """Tell what must be the same for packed chunks to be taken over."""
-    filters = dataset.id.get_create_plist()
-    packing = [filters.get_filter(place) for place in range(filters.get_nfilters())]
-    return dataset.shape[1:], dataset.dtype, dataset.chunks, packing
+    """Return what must be equal for compressed chunks to be copied."""
+    properties = dataset.id.get_create_plist()
+    filters = [properties.get_filter(n) for n in range(properties.get_nfilters())]
+    return dataset.shape[1:], dataset.dtype, dataset.chunks, filters

@@ -3,7 +3,7 @@ import pytest
 from support.splines import dense_displacement
 
 from augment.compose import Compose, coordinate_map
-from augment.spatial import FOLDS_BEYOND, Elastic, Rotation, smallest_jacobian
+from augment.spatial import MAX_DISPLACEMENT, Elastic, Rotation, smallest_jacobian
 from cube.rows import CubeSpec, PreparedCase, make_row
 from volumes.geometry import Grid, affine_from
 from volumes.warp import ControlGrid, spline_weights
@@ -127,7 +127,7 @@ def test_smallest_jacobian_equals_that_of_the_dense_displacement():
 @pytest.mark.parametrize("control_spacing", [8.0, 32.0])
 def test_largest_displacement_allowed_does_not_fold(control_spacing):
     shape, spacing = (20, 9, 21), (4.0, 3.0, 2.0)
-    bound = FOLDS_BEYOND * control_spacing
+    bound = MAX_DISPLACEMENT * control_spacing
     Elastic(bound, control_spacing)
 
     found = [
@@ -155,7 +155,7 @@ def test_largest_displacement_to_and_fro_along_each_axis_by_hand(signs):
     control = still()
     places = np.indices(control.values.shape[1:])
     for axis, sign in enumerate(signs):
-        control.values[axis] = FOLDS_BEYOND * 8 * (-1.0) ** (places[axis] + sign)
+        control.values[axis] = MAX_DISPLACEMENT * 8 * (-1.0) ** (places[axis] + sign)
 
     found = smallest_jacobian(control, EIGHTHS, MM)
 
@@ -167,7 +167,7 @@ def test_largest_displacement_to_and_fro_along_each_axis_by_hand(signs):
 def test_row_of_the_cube_reports_its_smallest_jacobian():
     grid = Grid((14, 11, 6), affine_from((0.9, 1.1, 3.0)))
     image = rng().integers(0, 900, grid.shape).astype(np.int16)
-    recipe = CubeSpec(
+    spec = CubeSpec(
         spacing=(1.5, 1.0, 2.0),
         shape=(8, 12, 10),
         classes=np.arange(256, dtype=np.uint8),
@@ -175,14 +175,14 @@ def test_row_of_the_cube_reports_its_smallest_jacobian():
         compose=Compose([Rotation(9), Elastic(3.2, control_spacing=8)]),
         seed=0,
     )
-    scan = PreparedCase(image, np.zeros(grid.shape, np.uint8), grid, recipe)
+    scan = PreparedCase(image, np.zeros(grid.shape, np.uint8), grid, spec)
 
     for copy in (1, 2, 3):
         drawn = make_row(
             scan, case_id="ann", subject="s", split="train", source={}, copy=copy
         ).drawn
 
-        on = recipe.shape, recipe.spacing
+        on = spec.shape, spec.spacing
         control = coordinate_map({"elastic": drawn["elastic"]}, *on).control
         expected = smallest_jacobian(control, *on)
         assert drawn["elastic"]["smallest_jacobian"] == round(expected, 3)

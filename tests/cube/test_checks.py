@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.cubes import clean_samples, make_label, make_row, write_cube
+from support.cubes import clean_rows, make_label, make_row, write_cube
 
 from cube.checks import check_cube
 from cube.reader import Cube
@@ -33,12 +33,12 @@ def only(findings):
 
 
 def test_clean_cube_gives_no_finding(findings_of):
-    assert findings_of(clean_samples()) == []
+    assert findings_of(clean_rows()) == []
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_intensity_that_is_not_finite_is_found_with_its_count(findings_of, value):
-    samples = clean_samples()
+    samples = clean_rows()
     image = changed(samples[1].image, (0, 0, slice(3)), value)
     samples[1] = replace(samples[1], image=image)
 
@@ -51,7 +51,7 @@ def test_intensity_that_is_not_finite_is_found_with_its_count(findings_of, value
 
 
 def test_constant_image_is_found_though_the_padding_differs(findings_of):
-    samples = clean_samples()
+    samples = clean_rows()
     image = np.full_like(samples[2].image, 0.25)
     image[:, 0] = -1  # outside the extent
     samples[2] = replace(samples[2], image=image)
@@ -64,7 +64,7 @@ def test_constant_image_is_found_though_the_padding_differs(findings_of):
 
 
 def test_image_without_a_finite_voxel_is_not_called_constant(findings_of):
-    samples = clean_samples()
+    samples = clean_rows()
     image = np.full_like(samples[2].image, np.nan)
     samples[2] = replace(samples[2], image=image)
 
@@ -72,7 +72,7 @@ def test_image_without_a_finite_voxel_is_not_called_constant(findings_of):
 
 
 def test_label_outside_the_classes_is_found_with_its_count(findings_of):
-    samples = clean_samples()
+    samples = clean_rows()
     label = changed(samples[3].label, (3, 5, slice(2, 4)), 3)
     samples[3] = replace(samples[3], label=label)
 
@@ -86,7 +86,7 @@ def test_label_outside_the_classes_is_found_with_its_count(findings_of):
 
 @pytest.mark.parametrize(("row", "case_id", "copy"), [(1, "ann", 1), (3, "cid", 0)])
 def test_empty_label_map_is_found_in_its_row(findings_of, row, case_id, copy):
-    samples = clean_samples()
+    samples = clean_rows()
     samples[row] = replace(samples[row], label=np.zeros_like(make_label()))
 
     finding = only(findings_of(samples))
@@ -107,7 +107,7 @@ def test_empty_label_map_is_found_in_its_row(findings_of, row, case_id, copy):
     ],
 )
 def test_foreground_at_the_border_is_found_on_its_side(findings_of, voxel, side):
-    samples = clean_samples()
+    samples = clean_rows()
     samples[2] = replace(samples[2], label=changed(samples[2].label, voxel, 1))
 
     finding = only(findings_of(samples))
@@ -118,14 +118,14 @@ def test_foreground_at_the_border_is_found_on_its_side(findings_of, voxel, side)
 
 
 def test_foreground_beyond_the_extent_is_found(findings_of):
-    samples = clean_samples()
+    samples = clean_rows()
     samples[2] = replace(samples[2], label=changed(samples[2].label, (3, 0, 5), 2))
 
     assert only(findings_of(samples)).message == "outside (1 voxel)"
 
 
 def test_copy_that_touches_the_border_is_no_finding(findings_of):
-    samples = clean_samples()
+    samples = clean_rows()
     samples[1] = replace(samples[1], label=changed(samples[1].label, (0, 3, 5), 1))
 
     assert findings_of(samples) == []
@@ -143,7 +143,7 @@ def test_copy_that_touches_the_border_is_no_finding(findings_of):
 def test_spacing_beyond_one_and_a_half_medians_is_found(
     findings_of, spacing, value, axis
 ):
-    samples = clean_samples()
+    samples = clean_rows()
     samples[3] = with_source(samples[3], spacing=spacing)
 
     finding = only(findings_of(samples))
@@ -154,14 +154,14 @@ def test_spacing_beyond_one_and_a_half_medians_is_found(
 
 
 def test_spacing_up_to_one_and_a_half_medians_is_no_finding(findings_of):
-    samples = clean_samples()
+    samples = clean_rows()
     samples[3] = with_source(samples[3], spacing=(0.75, 0.67, 6.0))
 
     assert findings_of(samples) == []
 
 
 def test_orientation_unlike_the_majority_is_found_alone(findings_of):
-    samples = clean_samples()
+    samples = clean_rows()
     # The same spacings along the patient's axes, stored in another order.
     samples[0] = with_source(samples[0], orientation="RAS", spacing=(4.0, 1.0, 0.5))
 
@@ -173,7 +173,7 @@ def test_orientation_unlike_the_majority_is_found_alone(findings_of):
 
 
 def test_orientations_without_a_majority_are_no_finding(findings_of):
-    samples = [*clean_samples(), make_row("dot")]
+    samples = [*clean_rows(), make_row("dot")]
     for row in (2, 4):  # two of four scans
         samples[row] = with_source(
             samples[row], orientation="RAS", spacing=(4.0, 1.0, 0.5)
@@ -183,7 +183,7 @@ def test_orientations_without_a_majority_are_no_finding(findings_of):
 
 
 def test_same_scan_under_two_names_is_found_with_both_splits(findings_of):
-    samples = clean_samples()
+    samples = clean_rows()
     samples[3] = with_source(samples[3], content_checksum="checksum of ann")
 
     finding = only(findings_of(samples))
@@ -194,7 +194,7 @@ def test_same_scan_under_two_names_is_found_with_both_splits(findings_of):
 
 
 def test_subject_in_two_splits_is_found_with_all_its_cases(findings_of):
-    samples = clean_samples()
+    samples = clean_rows()
     samples[3] = replace(samples[3], subject="subject of ann")
     samples.append(make_row("dot", subject="subject of ann"))
 
@@ -208,13 +208,13 @@ def test_subject_in_two_splits_is_found_with_all_its_cases(findings_of):
 
 
 def test_subject_with_two_cases_in_one_split_is_no_finding(findings_of):
-    samples = [*clean_samples(), make_row("dot", subject="subject of ann")]
+    samples = [*clean_rows(), make_row("dot", subject="subject of ann")]
 
     assert findings_of(samples) == []
 
 
 def test_augmented_copy_outside_training_is_found(findings_of):
-    samples = [*clean_samples(), make_row("cid", copy=2, split="test")]
+    samples = [*clean_rows(), make_row("cid", copy=2, split="test")]
 
     finding = only(findings_of(samples))
 
@@ -236,7 +236,7 @@ def test_augmented_copy_outside_training_is_found(findings_of):
 def test_label_volume_unlike_the_rescaling_is_found(
     findings_of, kept, rescaling, ratio
 ):
-    samples = clean_samples()
+    samples = clean_rows()
     label = samples[1].label.copy()
     label[tuple(np.argwhere(label)[kept:].T)] = 0
     samples[1] = replace(samples[1], label=label, drawn={"rescaling": rescaling})
@@ -259,7 +259,7 @@ def test_label_volume_unlike_the_rescaling_is_found(
 def test_label_volume_that_follows_the_rescaling_is_no_finding(
     findings_of, kept, drawn
 ):
-    samples = clean_samples()
+    samples = clean_rows()
     label = samples[1].label.copy()
     label[tuple(np.argwhere(label)[kept:].T)] = 0
     samples[1] = replace(samples[1], label=label, drawn=drawn)
@@ -268,14 +268,14 @@ def test_label_volume_that_follows_the_rescaling_is_no_finding(
 
 
 def test_copy_is_compared_with_its_scan_wherever_that_stands(findings_of):
-    scan, copy, *others = clean_samples()
+    scan, copy, *others = clean_rows()
     copy = replace(copy, drawn={"rescaling": [2.0, 1.0, 1.0]})
 
     assert only(findings_of([copy, *others, scan])).kind == "label volume"
 
 
 def test_findings_stand_in_the_order_of_cases_then_copies(findings_of):
-    samples = clean_samples()
+    samples = clean_rows()
     empty = np.zeros_like(make_label())
     samples = [replace(sample, label=empty) for sample in samples]
     samples[0] = with_source(samples[0], orientation="RAS", spacing=(4.0, 1.0, 0.5))
@@ -307,7 +307,7 @@ def test_every_row_is_read_once_and_visited(tmp_path):
             read.append(("label", row))
             return super().label(row, box)
 
-    with Recording(write_cube(tmp_path / "cube.h5", clean_samples())) as cube:
+    with Recording(write_cube(tmp_path / "cube.h5", clean_rows())) as cube:
         check_cube(cube, lambda row, image, label: visited.append((row, image.shape)))
 
     assert sorted(read) == [

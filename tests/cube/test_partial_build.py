@@ -11,7 +11,7 @@ from support.scans import (
     NAMES,
     beside_the_scans,
     build,
-    note_made,
+    record_built_cases,
     write_list,
     write_scan,
     write_scans,
@@ -28,7 +28,7 @@ def scans(tmp_path):
 
 @pytest.fixture
 def made(monkeypatch):
-    return note_made(monkeypatch)
+    return record_built_cases(monkeypatch)
 
 
 def interrupt_at(case_id, monkeypatch):
@@ -65,7 +65,7 @@ def test_interrupted_build_keeps_its_finished_cases(scans, monkeypatch, capsys):
     assert beside_the_scans(scans) == ["cube.h5.parts"]
     assert names_in(parts) == ["1.h5", "2.h5", "plan.json"]
     assert capsys.readouterr().err.splitlines() == [
-        f"Finished cases kept in {parts}: 2. --resume goes on with them.",
+        f"Finished cases kept in {parts}: 2. Use --resume to continue.",
         "Interrupted.",
     ]
 
@@ -88,7 +88,10 @@ def test_begun_build_needs_a_word_and_says_so_at_once(begun, capsys):
 
     assert build(begun, *FLAGS) == 2
 
-    assert "had finished (2 cases): --resume goes on" in capsys.readouterr().err
+    assert (
+        "2 finished cases of an interrupted build. --resume continues"
+        in capsys.readouterr().err
+    )
     assert names_in(begun / "cube.h5.parts") == ["1.h5", "2.h5", "plan.json"]
 
 
@@ -129,8 +132,16 @@ def change_subject(scans):
 @pytest.mark.parametrize(
     ("flags", "change", "message"),
     [
-        (("--seed", 1), None, "same --seed. Received: 1, but it was begun with 0"),
-        (("--copies", 2), None, "same --copies. Received: 2, but it was begun with 1"),
+        (
+            ("--seed", 1),
+            None,
+            "same --seed. Received: 1, but the build was started with 0",
+        ),
+        (
+            ("--copies", 2),
+            None,
+            "same --copies. Received: 2, but the build was started with 1",
+        ),
         (("--blur", "none"), None, "same --blur. Received: None, but .* with 1.0"),
         ((), longer_list, "same number of cases. Received: 5, but .* with 4"),
         ((), other_list, "same case 3 of the list. Received: eve, but .* with cid"),
@@ -150,7 +161,7 @@ def test_another_request_is_refused_with_both_values(
 
     error = capsys.readouterr().err
     assert re.search(message, error)
-    assert "--force without --resume begins anew" in error
+    assert "--force without --resume starts over" in error
     assert names_in(begun / "cube.h5.parts") == ["1.h5", "2.h5", "plan.json"]
 
 

@@ -8,7 +8,7 @@ from cube import resources
 from cube.pairs import Pair
 from cube.plan import choose_shape, choose_spacing, spacing_for_side
 from cube.resources import ResourceEstimate, check_resources, estimate_resources
-from cube.survey import CaseInfo, check_duplicates, survey
+from cube.survey import CaseInfo, check_duplicates, survey_case
 from system.errors import DataError, UsageError
 from volumes.formats.files import read_label_map, write_image, write_label_map
 from volumes.geometry import Grid, affine_from, canonical_grid
@@ -24,7 +24,7 @@ def grid_of(spacing, shape=(10, 20, 30)):
     return Grid(shape, affine_from(spacing))
 
 
-def facts_of(case_id="ann", *, grid=None, checksum=None):
+def case_of(case_id="ann", *, grid=None, checksum=None):
     pair = Pair(Path("a.nrrd"), Path("b.nrrd"), case_id, case_id, None, 1)
     grid = grid or grid_of((1, 1, 1))
     return CaseInfo(pair, grid, (20,), {}, "", "", checksum or case_id, ())
@@ -117,7 +117,7 @@ def write_pair(folder, *, origin=(0, 0, 0), shape=(3, 4, 5)):
 
 
 def test_survey_lists_the_values_of_the_label_map(tmp_path):
-    found = survey(write_pair(tmp_path))
+    found = survey_case(write_pair(tmp_path))
 
     assert found.label_values == (20, 21)
     assert found.grid.shape == (3, 4, 5)
@@ -131,14 +131,14 @@ def test_segment_s_name_is_brought_to_one_line(tmp_path):
     segment = Segment(20, "L4,\nupper\rhalf", (1, 0, 0))
     write_label_map(pair.label, volume.array, like=volume, segments=[segment])
 
-    assert survey(pair).segment_names[20] == "L4, upper half"
+    assert survey_case(pair).segment_names[20] == "L4, upper half"
 
 
 def test_shifted_label_map_is_refused_with_both_grids_and_the_distance(tmp_path):
     pair = write_pair(tmp_path, origin=(0, 0.3, 0.4))
 
     with pytest.raises(DataError, match="different grids") as caught:
-        survey(pair)
+        survey_case(pair)
 
     first, image, label = str(caught.value).splitlines()
     # 0.3 and 0.4 mm at right angles are 0.5 mm.
@@ -154,27 +154,27 @@ def test_label_map_of_another_shape_is_refused(tmp_path):
     pair = write_pair(tmp_path, shape=(3, 4, 6))
 
     with pytest.raises(DataError, match=r"their shapes differ.\n.*\(3, 4, 5\)") as got:
-        survey(pair)
+        survey_case(pair)
 
     assert "shape (3, 4, 6)" in str(got.value)
 
 
 def test_same_bytes_under_two_names_are_refused_by_name():
-    facts = [facts_of("ann", checksum="x"), facts_of("ben"), facts_of("cid")]
-    check_duplicates(facts)
+    cases = [case_of("ann", checksum="x"), case_of("ben"), case_of("cid")]
+    check_duplicates(cases)
 
-    facts += [facts_of("dan", checksum="x"), facts_of("eve", checksum="cid")]
+    cases += [case_of("dan", checksum="x"), case_of("eve", checksum="cid")]
     with pytest.raises(DataError, match="the same: ann and dan; cid and eve"):
-        check_duplicates(facts)
+        check_duplicates(cases)
 
 
 def test_needs_are_foreseen_by_hand():
-    facts = [
-        facts_of(grid=grid_of((2, 1, 1), (4, 10, 10))),
-        facts_of(grid=grid_of((1, 1, 1), (5, 40, 8))),
+    cases = [
+        case_of(grid=grid_of((2, 1, 1), (4, 10, 10))),
+        case_of(grid=grid_of((1, 1, 1), (5, 40, 8))),
     ]
 
-    needs = estimate_resources(facts, [3, 1], (16, 32, 16))
+    needs = estimate_resources(cases, [3, 1], (16, 32, 16))
 
     # Four rows of images, two bytes a voxel.
     assert needs.cube == 4 * 8192 * 2

@@ -9,7 +9,7 @@ from support.cubes import (
     CUBE_ATTRIBUTES,
     SHAPE,
     SPACING,
-    clean_samples,
+    clean_rows,
     make_label,
     make_row,
     write_cube,
@@ -23,11 +23,11 @@ from system.errors import DataError
 
 @pytest.fixture
 def path(tmp_path):
-    return write_cube(tmp_path / "cube.h5", clean_samples())
+    return write_cube(tmp_path / "cube.h5", clean_rows())
 
 
 def test_every_row_comes_back_as_it_was_written(path):
-    samples = clean_samples()
+    samples = clean_rows()
 
     with Cube(path) as cube:
         assert len(cube) == 4
@@ -117,8 +117,8 @@ def test_grid_of_a_row_lies_in_the_world_of_its_scan(tmp_path):
 
 
 def test_equal_rows_give_equal_bytes(tmp_path):
-    first = write_cube(tmp_path / "first.h5", clean_samples())
-    second = write_cube(tmp_path / "second.h5", clean_samples())
+    first = write_cube(tmp_path / "first.h5", clean_rows())
+    second = write_cube(tmp_path / "second.h5", clean_rows())
 
     assert first.read_bytes() == second.read_bytes()
 
@@ -134,7 +134,7 @@ def test_equal_rows_give_equal_bytes(tmp_path):
     ],
 )
 def test_checksum_changes_with_what_a_row_says(tmp_path, change):
-    samples = clean_samples()
+    samples = clean_rows()
     with Cube(write_cube(tmp_path / "first.h5", samples)) as cube:
         before = cube.checksum
     samples[0] = replace(samples[0], **change)
@@ -150,7 +150,7 @@ def test_cube_with_too_few_rows_counts_as_unfinished(tmp_path):
     ) as cube:
         cube.add(make_row("ann"))
 
-    with pytest.raises(DataError, match="was not finished"):
+    with pytest.raises(DataError, match="is incomplete"):
         Cube(tmp_path / "cube.h5")
 
 
@@ -165,12 +165,12 @@ def test_cube_whose_making_failed_counts_as_unfinished(tmp_path):
     with pytest.raises(OSError, match="no space left"):
         write_until_the_disk_is_full(tmp_path / "cube.h5")
 
-    with pytest.raises(DataError, match="was not finished"):
+    with pytest.raises(DataError, match="is incomplete"):
         Cube(tmp_path / "cube.h5")
 
 
 def test_rows_taken_over_as_they_are_packed_are_the_same(tmp_path, path):
-    samples = clean_samples()
+    samples = clean_rows()
     halves = [tmp_path / "first.h5", tmp_path / "second.h5"]
     write_cube(halves[0], samples[:1])
     write_cube(halves[1], samples[1:])

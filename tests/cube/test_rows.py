@@ -21,8 +21,8 @@ def chain_of(**transforms):
     return compose_default(**{**dict.fromkeys(names), **transforms})
 
 
-def make_recipe(**changes):
-    recipe = CubeSpec(
+def make_spec(**changes):
+    spec = CubeSpec(
         spacing=(3.0, 1.5, 1.5),
         shape=(8, 16, 16),
         classes=CLASSES,
@@ -30,10 +30,10 @@ def make_recipe(**changes):
         compose=compose_default(),
         seed=0,
     )
-    return replace(recipe, **changes)
+    return replace(spec, **changes)
 
 
-def make_scan(recipe=None, label=None):
+def make_scan(spec=None, label=None):
     image = np.random.default_rng(0).integers(0, 900, GRID.shape).astype(np.int16)
     if label is None:
         label = np.zeros(GRID.shape, np.uint16)
@@ -41,7 +41,7 @@ def make_scan(recipe=None, label=None):
         label[6:9, 3:8, 2:4] = 21
         label[9:12, 3:8, 2:4] = 300
         label[12:, 3:8, 2:4] = 7  # in no class
-    return PreparedCase(image, label, GRID, recipe or make_recipe())
+    return PreparedCase(image, label, GRID, spec or make_spec())
 
 
 def sample_of(scan, copy=0, case_id="ann"):
@@ -77,7 +77,7 @@ def test_inputs_are_left_as_they_are():
 
 
 def test_copy_0_is_the_scan_without_augmentation():
-    bare = make_recipe(compose=chain_of())
+    bare = make_spec(compose=chain_of())
 
     sample = sample_of(make_scan(), 0)
 
@@ -88,8 +88,8 @@ def test_copy_0_is_the_scan_without_augmentation():
 
 
 def test_scan_on_its_own_spacing_is_normalised_and_turned_alone():
-    recipe = make_recipe(spacing=(3.0, 1.1, 0.9), shape=(6, 11, 14))
-    scan = make_scan(recipe)
+    spec = make_spec(spacing=(3.0, 1.1, 0.9), shape=(6, 11, 14))
+    scan = make_scan(spec)
 
     sample = sample_of(scan)
 
@@ -108,7 +108,7 @@ def test_scan_on_its_own_spacing_is_normalised_and_turned_alone():
     "change", [{"copy": 2}, {"case_id": "ben"}, {"seed": 1}], ids=str
 )
 def test_another_copy_case_or_seed_is_drawn_anew(change):
-    scan = make_scan(make_recipe(seed=change.get("seed", 0)))
+    scan = make_scan(make_spec(seed=change.get("seed", 0)))
 
     first = sample_of(make_scan(), 1)
     second = sample_of(scan, change.get("copy", 1), change.get("case_id", "ann"))
@@ -133,7 +133,7 @@ def test_label_map_does_not_enter_the_image():
 def test_padding_is_the_background_throughout(copy):
     # Without bending, which the extent does not follow.
     scan = make_scan(
-        make_recipe(shape=(16, 32, 32), compose=compose_default(elastic=None))
+        make_spec(shape=(16, 32, 32), compose=compose_default(elastic=None))
     )
 
     sample = sample_of(scan, copy)
@@ -151,13 +151,13 @@ def test_padding_is_the_background_throughout(copy):
 def test_label_of_a_copy_lies_where_its_affine_says():
     label = np.zeros(GRID.shape, np.uint16)
     label[1:4, 7:10, 4:6] = 20  # far from the centre
-    recipe = make_recipe(
+    spec = make_spec(
         shape=(16, 32, 32),
         spacing=(1.5, 1.0, 0.9),
         compose=chain_of(flip=1.0, rotation=40.0, rescaling=(0.8, 0.9)),
     )
 
-    sample = sample_of(make_scan(recipe, label), 1)
+    sample = sample_of(make_scan(spec, label), 1)
 
     expected = GRID.to_world(np.argwhere(label)).mean(axis=0)
     grid = Grid(sample.label.shape, sample.affine)
@@ -167,7 +167,7 @@ def test_label_of_a_copy_lies_where_its_affine_says():
 
 
 def test_noise_changes_the_filled_part_of_the_image_alone():
-    scan = make_scan(make_recipe(shape=(16, 32, 32), compose=chain_of(noise=0.5)))
+    scan = make_scan(make_spec(shape=(16, 32, 32), compose=chain_of(noise=0.5)))
 
     plain, noisy = sample_of(scan, 0), sample_of(scan, 1)
 
@@ -194,7 +194,7 @@ def test_types_are_those_of_the_cube():
 def test_scan_thinner_than_a_voxel_of_the_cube_is_refused():
     # One slice of 1 mm about the origin; the cube's two lie at -2 and 2 mm.
     grid = Grid((1, 6, 5), affine_from((1.0, 1.0, 1.0)))
-    recipe = CubeSpec(
+    spec = CubeSpec(
         (4.0, 1.0, 1.0),
         (2, 6, 5),
         np.arange(256, dtype=np.uint8),
@@ -203,7 +203,7 @@ def test_scan_thinner_than_a_voxel_of_the_cube_is_refused():
         0,
     )
     image = np.arange(30, dtype=np.float32).reshape(1, 6, 5)
-    scan = PreparedCase(image, np.zeros((1, 6, 5), np.uint8), grid, recipe)
+    scan = PreparedCase(image, np.zeros((1, 6, 5), np.uint8), grid, spec)
 
     with pytest.raises(DataError, match="'thin' must be thicker than a voxel"):
         make_row(scan, case_id="thin", subject="s", split="train", source={}, copy=0)

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from support.cubes import (
-    clean_samples,
+    clean_rows,
     write_cube,
 )
 from support.places import ROOT
@@ -20,7 +20,7 @@ from system.errors import DataError
 
 @pytest.fixture
 def path(tmp_path):
-    return write_cube(tmp_path / "cube.h5", clean_samples())
+    return write_cube(tmp_path / "cube.h5", clean_rows())
 
 
 def test_missing_file_and_folder_are_refused(tmp_path):
@@ -93,7 +93,7 @@ def test_hdf5_file_of_another_program_is_refused(tmp_path):
     with h5py.File(tmp_path / "cube.h5", "w") as file:
         file["image"] = np.zeros((2, 3, 4))
 
-    with pytest.raises(DataError, match="is HDF5 but no cube of makeCube"):
+    with pytest.raises(DataError, match="is an HDF5 file but not a cube of makeCube"):
         Cube(tmp_path / "cube.h5")
 
 
@@ -158,7 +158,7 @@ def fewer_rows(file, other):
     ],
 )
 def test_dataset_that_is_not_what_it_must_be_is_refused(path, change, message):
-    other = write_cube(path.with_name("other.h5"), clean_samples())
+    other = write_cube(path.with_name("other.h5"), clean_rows())
     with h5py.File(path, "r+") as file:
         change(file, other)
 
@@ -203,8 +203,8 @@ def test_label_values_for_too_few_classes_are_refused(path):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("split", "training", "must name the splits train, .*Received: .'training'.$"),
-        ("case_id", "x" * 1001, r"in at most 1000 letters"),
+        ("split", "training", "must use the splits train, .*Received: .'training'.$"),
+        ("case_id", "x" * 1001, r"in at most 1000 characters"),
         ("drawn", "[1]", r"valid JSON object in `drawn` of row 1"),
         ("drawn", '{"rescaling": [0, 0, 0]}', r"valid JSON object in `drawn`"),
         ("drawn", '{"rescaling": "x"}', r"valid JSON object in `drawn`"),
@@ -243,7 +243,7 @@ def test_row_that_cannot_be_is_refused_when_it_is_read(path, name, value, messag
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"chunks": (1, 1, 8, 10)}, r"`image` whole and unpacked, .* Received: 0"),
+        ({"chunks": (1, 1, 8, 10)}, r"all of `image`, not compressed, .* Received: 0"),
         ({"chunks": (4, 6, 8, 10)}, r"`image` in chunks of \(1, 1, 8, 10\)"),
         ({}, r"`image` in chunks of .* Received: None"),
     ],

@@ -7,7 +7,7 @@ from support.scans import (
     NAMES,
     beside_the_scans,
     build,
-    note_made,
+    record_built_cases,
     write_list,
     write_scan,
     write_scans,
@@ -25,7 +25,7 @@ def scans(tmp_path):
 
 @pytest.fixture
 def made(monkeypatch):
-    return note_made(monkeypatch)
+    return record_built_cases(monkeypatch)
 
 
 def fail_at(case_id, monkeypatch, error):
@@ -53,7 +53,7 @@ def test_case_that_fails_when_it_is_made_costs_the_others_nothing(
 
     assert made == list(NAMES)
     kept, reason = capsys.readouterr().err.splitlines()
-    assert kept.endswith("cube.h5.parts: 3. --resume goes on with them.")
+    assert kept.endswith("cube.h5.parts: 3. Use --resume to continue.")
     assert str(error) in reason
     assert "cid" in reason
     made.clear()

@@ -1,6 +1,6 @@
-"""Builds of a cube that are killed, interrupted, or lose a worker, and go on.
+"""Builds of a cube that are killed, interrupted, or lose a worker, and are resumed.
 
-KILLS=50 python -m pytest tests/test_kills.py -m slow    kills so often
+KILLS=50 python -m pytest tests/robustness/test_kills.py -m slow    kills that often
 """
 
 import os
@@ -104,7 +104,10 @@ def test_killed_build_goes_on_to_the_bytes_of_an_undisturbed_one(stalled, capsys
     assert not (scans / "cube.h5").exists()
 
     assert build_in_process(scans, "--copies", 1) == 2
-    assert "had finished (3 cases): --resume goes on" in capsys.readouterr().err
+    assert (
+        "3 finished cases of an interrupted build. --resume continues"
+        in capsys.readouterr().err
+    )
     assert build_in_process(scans, "--copies", 1, "--resume") == 0
 
     assert count_kept(capsys.readouterr().out) == 3
@@ -126,20 +129,24 @@ def test_interrupted_build_leaves_no_process_and_nothing_half_done(stalled):
     names = sorted(path.name for path in parts.iterdir())
     assert names == ["1.h5", "2.h5", "3.h5", "plan.json"]
     assert errors.splitlines() == [
-        f"Finished cases kept in {parts}: 3. --resume goes on with them.",
+        f"Finished cases kept in {parts}: 3. Use --resume to continue.",
         "Interrupted.",
     ]
 
 
-def test_killed_worker_is_told_and_its_case_is_made_again(stalled):
+def test_killed_worker_ends_the_build_which_can_be_resumed(stalled, capsys):
     scans, process, worker = stalled
     os.kill(worker, signal.SIGKILL)
     _, errors = process.communicate(timeout=PATIENCE)
 
-    assert process.returncode == 0
-    assert "process was killed" in errors
-    assert "with these cases in work: dan. They are made again" in errors
-    assert beside_the_scans(scans) == ["cube.h5"]
+    assert process.returncode == 1
+    kept, reason = errors.splitlines()
+    assert kept.startswith(f"Finished cases kept in {scans / 'cube.h5.parts'}: 3.")
+    assert reason.startswith("A worker process was killed, usually because memory ran")
+    assert "these cases were in work: dan. Fewer --workers need less" in reason
+    assert beside_the_scans(scans) == ["cube.h5.parts"]
+    assert build_in_process(scans, "--copies", 1, "--resume") == 0
+    assert count_kept(capsys.readouterr().out) == 3
     cube = (scans / "cube.h5").read_bytes()
     assert build_in_process(scans, "--copies", 1, "--force") == 0
     assert (scans / "cube.h5").read_bytes() == cube

@@ -51,7 +51,7 @@ def rows_of(path, splits):
     return columns
 
 
-def facts_of(subjects):
+def cases_of(subjects):
     """Cases of some subjects, as far as planning looks at them."""
     return [
         CaseInfo(
@@ -74,7 +74,7 @@ def test_no_subject_is_in_two_splits_and_no_copy_outside_training(tmp_path):
         }
         try:
             plan = plan_cube(
-                facts_of(subjects), args, Compose([]), tmp_path / "cube.h5"
+                cases_of(subjects), args, Compose([]), tmp_path / "cube.h5"
             )
         except UsageError:  # too few subjects for these shares
             continue

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.cubes import clean_samples, make_label, write_cube
+from support.cubes import clean_rows, make_label, write_cube
 
 import checkCube
 from volumes.drawing import outline_color
@@ -17,7 +17,7 @@ SCRIPT = Path(checkCube.__file__)
 
 @pytest.fixture
 def cube(tmp_path):
-    return write_cube(tmp_path / "cube.h5", clean_samples())
+    return write_cube(tmp_path / "cube.h5", clean_rows())
 
 
 def pixels_of(path):
@@ -45,7 +45,7 @@ def test_clean_cube_gives_a_picture_per_case_and_no_finding(cube, tmp_path, caps
 
 
 def test_faulty_cube_gives_a_line_per_finding_and_their_count(tmp_path, capsys):
-    samples = clean_samples()
+    samples = clean_rows()
     samples[2] = replace(samples[2], label=np.zeros_like(make_label()))
     image = samples[3].image.copy()
     image[0, 0, 0] = np.nan
@@ -64,7 +64,7 @@ def test_faulty_cube_gives_a_line_per_finding_and_their_count(tmp_path, capsys):
 
 
 def test_single_finding_is_counted_in_the_singular(tmp_path, capsys):
-    samples = clean_samples()
+    samples = clean_rows()
     samples[2] = replace(samples[2], label=np.zeros_like(make_label()))
     cube = write_cube(tmp_path / "cube.h5", samples)
 
@@ -99,7 +99,7 @@ def outlined(pixels, label):
 
 
 def test_moved_copy_is_shown_in_the_box_of_scan_and_copy(tmp_path):
-    samples = clean_samples()
+    samples = clean_rows()
     moved, extent = np.roll(samples[1].label, 1, axis=1), samples[1].extent.copy()
     extent[1] = 0, 8  # the scan's is 1 to 8, so both are shown from 0 to 8
     samples[1] = replace(samples[1], label=moved, extent=extent)
@@ -115,7 +115,7 @@ def test_moved_copy_is_shown_in_the_box_of_scan_and_copy(tmp_path):
 
 
 def test_copy_s_slices_follow_its_label(tmp_path):
-    samples = clean_samples()
+    samples = clean_rows()
     label = np.zeros_like(make_label())
     label[2, 2:6, 2:7] = 1  # the sagittal slice shown, as it comes first,
     label[3, 2:6, 2:7] = 2  # of two that are as full
@@ -131,7 +131,7 @@ def test_copy_s_slices_follow_its_label(tmp_path):
 
 
 def test_copy_is_shown_in_the_scan_s_window(tmp_path):
-    samples = clean_samples()
+    samples = clean_rows()
     image = np.zeros_like(samples[0].image)
     image[4:] = 1
     image[2:4] = 0.25
@@ -152,7 +152,7 @@ def test_copy_is_shown_in_the_scan_s_window(tmp_path):
 
 
 def test_case_id_that_is_no_file_name_gets_a_safe_one(tmp_path):
-    sample = replace(clean_samples()[0], case_id="../a/b")
+    sample = replace(clean_rows()[0], case_id="../a/b")
     cube = write_cube(tmp_path / "cube.h5", [sample])
 
     assert checkCube.main([str(cube), "--output", str(tmp_path / "pictures")]) == 0

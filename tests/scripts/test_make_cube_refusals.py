@@ -129,7 +129,7 @@ def test_what_a_cube_is_made_from_is_not_replaced_even_by_force(scans, name, cap
 
     assert build(scans, "--output", scans / name, "--force") == 2
 
-    assert "is what the cube is made from" in capsys.readouterr().err
+    assert "is an input of the cube" in capsys.readouterr().err
     assert (scans / name).read_bytes() == before
 
 

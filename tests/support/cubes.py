@@ -43,7 +43,7 @@ def make_row(case_id, *, copy=0, split="train", subject=None, drawn=None):
     )
 
 
-def clean_samples():
+def clean_rows():
     return [
         make_row("ann"),
         make_row("ann", copy=1, drawn={"rescaling": [1.0, 1.0, 1.0]}),

@@ -16,7 +16,7 @@ from pathlib import Path
 import h5py
 import nibabel as nib
 import numpy as np
-from support.cubes import clean_samples, write_cube
+from support.cubes import clean_rows, write_cube
 from support.nrrd_files import VOXELS, nrrd_bytes, write
 
 BOMB_BYTES = 2**30
@@ -112,8 +112,8 @@ def changed_cube(change: Callable[[h5py.File, Path], object]) -> Maker:
     """Give a maker of a good cube that was changed afterwards."""
 
     def make(folder: Path) -> Path:
-        path = write_cube(folder / "cube.h5", clean_samples())
-        other = write_cube(folder / "other.h5", clean_samples())
+        path = write_cube(folder / "cube.h5", clean_rows())
+        other = write_cube(folder / "other.h5", clean_rows())
         with h5py.File(path, "r+") as file:
             change(file, other)
         return path
@@ -122,7 +122,7 @@ def changed_cube(change: Callable[[h5py.File, Path], object]) -> Maker:
 
 
 def cut_cube(folder: Path) -> Path:
-    path = write_cube(folder / "cube.h5", clean_samples())
+    path = write_cube(folder / "cube.h5", clean_rows())
     os.truncate(path, path.stat().st_size - 500)
     return path
 

@@ -59,12 +59,12 @@ def hear_interrupts():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def note_made(monkeypatch):
+def record_built_cases(monkeypatch):
     """Give the cases that will be made, in order; the list grows with each."""
     build_case, cases = cube.build.build_case, []
 
     def noted(job):
-        cases.append(job.fact.pair.case_id)
+        cases.append(job.case.pair.case_id)
         return build_case(job)
 
     monkeypatch.setattr(cube.build, "build_case", noted)
