@@ -1,5 +1,1 @@
-"""Drawing random transform parameters, and applying them."""
-
-from augment.compose import Compose, replay
-
-__all__ = ["Compose", "replay"]
+"""Random transforms of a scan: draw parameters, apply them, replay them."""

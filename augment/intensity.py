@@ -1,7 +1,4 @@
-"""Transforms that change grey values and leave every voxel where it is.
-
-They act on normalised images, whose mean is near 0 and spread near 1.
-"""
+"""Intensity transforms, for normalised images of mean near 0 and deviation near 1."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from augment.kernels import add_gaussian, add_rician, bend
+from augment.kernels import add_gaussian, add_rician, apply_gamma
 from augment.transform import IntensityTransform, check_range
 from volumes.filters import gaussian_blur
 
@@ -18,11 +15,11 @@ Image = npt.NDArray[np.float32]
 
 
 class GaussianBlur(IntensityTransform):
-    """Blur, as a coarser scan would.
+    """Blur with a Gaussian of the same sigma in mm along every axis.
 
     Args:
         sigma: Largest sigma in mm; drawn uniformly from [0, sigma].
-        p: Probability of being applied.
+        p: Probability of applying the transform.
     """
 
     name = "blur"
@@ -31,24 +28,24 @@ class GaussianBlur(IntensityTransform):
         super().__init__(p=p)
         self.sigma = sigma
 
-    def draw_values(self, rng: np.random.Generator) -> float:
-        """Choose a sigma in mm."""
+    def draw_parameters(self, rng: np.random.Generator) -> float:
+        """Draw a sigma in mm."""
         return float(rng.uniform(0, self.sigma))
 
     @staticmethod
     def apply(image: Image, drawn: float, spacing: Sequence[float]) -> Image:
-        """Blur by the same mm along every axis; see the base class."""
-        blurred = gaussian_blur(image, [drawn / side for side in spacing])
+        """Blur the image; see the base class."""
+        blurred = gaussian_blur(image, [drawn / mm for mm in spacing])
         return image.copy() if blurred is image else blurred
 
 
 class LowResolution(IntensityTransform):
-    """Show one axis as thick slices would: fewer samples, joined by lines.
+    """Simulate thick slices: downsample one axis, then interpolate linearly.
 
     Args:
-        factor: Largest number of voxels that become one; drawn uniformly from
-            [1, factor], for an axis drawn with equal chance.
-        p: Probability of being applied.
+        factor: Largest downsampling factor; drawn uniformly from [1, factor].
+            Each axis is equally likely.
+        p: Probability of applying the transform.
     """
 
     name = "low_resolution"
@@ -57,12 +54,12 @@ class LowResolution(IntensityTransform):
         super().__init__(p=p)
         if factor < 1:
             raise ValueError(
-                f"Low resolution needs a factor of 1 or more. Received: {factor}"
+                f"Low resolution factor must be 1 or more. Received: {factor}"
             )
         self.factor = factor
 
-    def draw_values(self, rng: np.random.Generator) -> dict[str, float | int]:
-        """Choose an axis and a factor."""
+    def draw_parameters(self, rng: np.random.Generator) -> dict[str, float | int]:
+        """Draw an axis and a factor."""
         axis, factor = rng.integers(3), rng.uniform(1, self.factor)
         return {"axis": int(axis), "factor": float(factor)}
 
@@ -70,9 +67,8 @@ class LowResolution(IntensityTransform):
     def apply(image: Image, drawn: dict, spacing: Sequence[float]) -> Image:
         """Average over thick slices, then interpolate; see the base class.
 
-        The thick slices lie symmetrically about the axis' middle; the profile
-        of a slice is a Gaussian with the slice's thickness as its full width at
-        half maximum.
+        The slices lie symmetrically about the middle of the axis. The slice
+        profile is a Gaussian whose full width at half maximum is `factor` voxels.
         """
         axis, factor = drawn["axis"], drawn["factor"]
         side = image.shape[axis]
@@ -82,23 +78,23 @@ class LowResolution(IntensityTransform):
         count = max(1, round(side / factor))
         centers = (np.arange(count) - (count - 1) / 2) * factor + (side - 1) / 2
         centers = np.clip(np.round(centers), 0, side - 1).astype(int)
-        kept = np.take(blurred, centers, axis=axis)
-        place = np.interp(np.arange(side), centers, np.arange(count))
-        low = np.floor(place).astype(int)
+        slices = np.take(blurred, centers, axis=axis)
+        position = np.interp(np.arange(side), centers, np.arange(count))
+        low = np.floor(position).astype(int)
         high = np.minimum(low + 1, count - 1)
-        share = (place - low).astype(np.float32)
-        share = share.reshape([-1 if a == axis else 1 for a in range(3)])
-        below, above = np.take(kept, low, axis=axis), np.take(kept, high, axis=axis)
-        return below + share * (above - below)
+        weight = (position - low).astype(np.float32)
+        weight = weight.reshape([-1 if a == axis else 1 for a in range(3)])
+        below, above = np.take(slices, low, axis), np.take(slices, high, axis)
+        return below + weight * (above - below)
 
 
 class Gamma(IntensityTransform):
-    """Bend the grey scale: dark and bright ends stay, the middle moves.
+    """Apply a gamma curve, which keeps the smallest and the largest intensity.
 
     Args:
         low: Smallest exponent, positive; below 1 brightens.
         high: Largest exponent.
-        p: Probability of being applied.
+        p: Probability of applying the transform.
 
     Raises:
         ValueError: If the exponents are not positive and in order.
@@ -111,32 +107,32 @@ class Gamma(IntensityTransform):
         check_range("Gamma exponents", low, high)
         self.low, self.high = low, high
 
-    def draw_values(self, rng: np.random.Generator) -> float:
-        """Choose an exponent, uniform in its logarithm."""
+    def draw_parameters(self, rng: np.random.Generator) -> float:
+        """Draw an exponent, uniform in its logarithm."""
         return float(np.exp(rng.uniform(np.log(self.low), np.log(self.high))))
 
     @staticmethod
     def apply(image: Image, drawn: float, spacing: Sequence[float]) -> Image:
         """Raise the image, scaled to [0, 1] by its own range; see the base class.
 
-        A constant image is returned as it is.
+        A constant image stays as it is.
         """
         low, high = image.min(), image.max()
         if low == high:
             return image.copy()
         out = np.empty(image.shape, np.float32)
         flat = np.ascontiguousarray(image).reshape(-1)
-        bend(flat, low, high, np.float32(drawn), out.reshape(-1))
+        apply_gamma(flat, low, high, np.float32(drawn), out.reshape(-1))
         return out
 
 
 class Brightness(IntensityTransform):
-    """Make everything brighter or darker.
+    """Add the same offset to every voxel.
 
     Args:
-        limit: Largest change, in units of the normalised image; drawn
+        limit: Largest offset, in units of the normalised image; drawn
             uniformly from [-limit, limit].
-        p: Probability of being applied.
+        p: Probability of applying the transform.
     """
 
     name = "brightness"
@@ -145,23 +141,23 @@ class Brightness(IntensityTransform):
         super().__init__(p=p)
         self.limit = limit
 
-    def draw_values(self, rng: np.random.Generator) -> float:
-        """Choose what is added."""
+    def draw_parameters(self, rng: np.random.Generator) -> float:
+        """Draw the offset."""
         return float(rng.uniform(-self.limit, self.limit))
 
     @staticmethod
     def apply(image: Image, drawn: float, spacing: Sequence[float]) -> Image:
-        """Add the same to every voxel; see the base class."""
+        """Add the offset; see the base class."""
         return image + np.float32(drawn)
 
 
 class Contrast(IntensityTransform):
-    """Spread grey values away from their mean, or draw them towards it.
+    """Scale the intensities about their mean.
 
     Args:
         low: Smallest factor, positive.
         high: Largest factor.
-        p: Probability of being applied.
+        p: Probability of applying the transform.
 
     Raises:
         ValueError: If the factors are not positive and in order.
@@ -174,13 +170,13 @@ class Contrast(IntensityTransform):
         check_range("Contrast factors", low, high)
         self.low, self.high = low, high
 
-    def draw_values(self, rng: np.random.Generator) -> float:
-        """Choose the factor."""
+    def draw_parameters(self, rng: np.random.Generator) -> float:
+        """Draw the factor."""
         return float(rng.uniform(self.low, self.high))
 
     @staticmethod
     def apply(image: Image, drawn: float, spacing: Sequence[float]) -> Image:
-        """Multiply the distance from the image's mean; see the base class."""
+        """Scale about the mean of the image; see the base class."""
         mean = np.float32(image.mean(dtype=np.float64))
         out = image - mean
         out *= np.float32(drawn)
@@ -189,16 +185,16 @@ class Contrast(IntensityTransform):
 
 
 class BiasField(IntensityTransform):
-    """Shade an MR as a coil does: brighter on one side, smoothly.
+    """Multiply by a smooth bias field, as of an MR coil.
 
     Args:
-        strength: Largest coefficient of each term of the field's logarithm;
-            drawn uniformly from [-strength, strength].
-        p: Probability of being applied.
+        strength: Largest coefficient of each term of the logarithm of the
+            field; drawn uniformly from [-strength, strength].
+        p: Probability of applying the transform.
 
     Reference:
         [Van Leemput et al., 1999](https://doi.org/10.1109/42.811268): the logarithm
-        of the field as a polynomial, here of second order without mixed terms.
+        of the field is a polynomial, here of second order without mixed terms.
     """
 
     name = "bias_field"
@@ -207,15 +203,16 @@ class BiasField(IntensityTransform):
         super().__init__(p=p)
         self.strength = strength
 
-    def draw_values(self, rng: np.random.Generator) -> list[float]:
-        """Choose a linear and a quadratic coefficient for each axis."""
+    def draw_parameters(self, rng: np.random.Generator) -> list[float]:
+        """Draw a linear and a quadratic coefficient for each axis."""
         return rng.uniform(-self.strength, self.strength, 6).tolist()
 
     @staticmethod
     def apply(image: Image, drawn: Sequence[float], spacing: Sequence[float]) -> Image:
-        """Multiply what lies above the darkest voxel; see the base class.
+        """Multiply the intensity above the darkest voxel; see the base class.
 
-        With u from -1 to 1 along an axis: `exp(sum(a * u + b * (u**2 - 1/3)))`.
+        The field is `exp(sum(a * u + b * (u**2 - 1/3)))` with u from -1 to 1
+        along each axis.
         """
         low = image.min()
         out = image - low
@@ -228,12 +225,12 @@ class BiasField(IntensityTransform):
 
 
 class GaussianNoise(IntensityTransform):
-    """Add noise that is independent from voxel to voxel.
+    """Add Gaussian noise, independent from voxel to voxel.
 
     Args:
         std: Largest standard deviation, in units of the normalised image;
             drawn uniformly from [0, std].
-        p: Probability of being applied.
+        p: Probability of applying the transform.
     """
 
     name = "noise"
@@ -242,14 +239,14 @@ class GaussianNoise(IntensityTransform):
         super().__init__(p=p)
         self.std = std
 
-    def draw_values(self, rng: np.random.Generator) -> dict[str, float | int]:
-        """Choose a standard deviation, and the seed of the noise."""
+    def draw_parameters(self, rng: np.random.Generator) -> dict[str, float | int]:
+        """Draw a standard deviation and the seed of the noise."""
         std, seed = rng.uniform(0, self.std), rng.integers(2**32)
         return {"std": float(std), "seed": int(seed)}
 
     @staticmethod
     def apply(image: Image, drawn: dict, spacing: Sequence[float]) -> Image:
-        """Add the drawn noise; see the base class."""
+        """Add the noise; see the base class."""
         out = np.empty(image.shape, np.float32)
         flat = np.ascontiguousarray(image).reshape(-1)
         seed, std = np.uint64(drawn["seed"]), np.float32(drawn["std"])
@@ -258,12 +255,12 @@ class GaussianNoise(IntensityTransform):
 
 
 class RicianNoise(GaussianNoise):
-    """Add the noise of an MR's magnitude: it lifts the dark background.
+    """Add Rician noise, that of MR magnitude images, which lifts the background.
 
     Args:
-        std: Largest standard deviation of each channel, in units of the
-            normalised image; drawn uniformly from [0, std].
-        p: Probability of being applied.
+        std: Largest standard deviation of the real and the imaginary channel,
+            in units of the normalised image; drawn uniformly from [0, std].
+        p: Probability of applying the transform.
 
     Reference:
         [Gudbjartsson & Patz, 1995](https://doi.org/10.1002/mrm.1910340618).

@@ -1,7 +1,7 @@
-"""Grey values changed voxel by voxel, on all threads, the same on any number.
+"""Compiled kernels of noise and gamma, independent of the number of threads.
 
-Logarithm, power, sine and cosine are polynomials, so that whole vectors of
-voxels are computed at once and every machine computes the same.
+Logarithm, power, sine and cosine are polynomials, so that the compiler can
+vectorise them and every machine computes the same.
 """
 
 from __future__ import annotations
@@ -12,41 +12,52 @@ import numpy as np
 from system.compiled import compiled
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-# Threads share whole blocks of this many voxels, an even number, so that no
-# voxel's last bit depends on how many threads there are.
+# Each thread processes whole blocks of this many voxels, an even number, so that
+# no voxel's last bit depends on the number of threads.
 BLOCK = 4096
 LN_2 = np.float32(np.log(2))
 QUARTER = np.float32(np.pi / 4)
 ROOT_HALF = np.float32(np.sqrt(0.5))
-# The bits of sqrt(1/2) as a float32, and those that hold a float32's mantissa.
+# The bits of sqrt(1/2) as a float32, and the mask of a float32's mantissa.
 ROOT_HALF_BITS, MANTISSA = np.int32(0x3F3504F3), np.int32(0x7FFFFF)
-# Polynomials of Cephes (Moshier, 1992), highest power first: of the logarithm
-# of 1 + f after f - f**2 / 2, of 2**f, of sine and cosine after x and 1 - x**2 / 2.
+# Polynomials of Cephes (Moshier, 1992), highest power first: log(1 + f) without
+# f - f**2 / 2; 2**f; sine without x; cosine without 1 - x**2 / 2.
 LOG = (
-    *(7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1),
-    *(1.4249322787e-1, -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1),
+    7.0376836292e-2,
+    -1.1514610310e-1,
+    1.1676998740e-1,
+    -1.2420140846e-1,
+    1.4249322787e-1,
+    -1.6668057665e-1,
+    2.0000714765e-1,
+    -2.4999993993e-1,
     3.3333331174e-1,
 )
 POWER_OF_2 = (
-    *(1.535336188319500e-4, 1.339887440266574e-3, 9.618437357674640e-3),
-    *(5.550332471162809e-2, 2.402264791363012e-1, 6.931472028550421e-1, 1.0),
+    1.535336188319500e-4,
+    1.339887440266574e-3,
+    9.618437357674640e-3,
+    5.550332471162809e-2,
+    2.402264791363012e-1,
+    6.931472028550421e-1,
+    1.0,
 )
 SINE = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
 COSINE = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
 
 
 @numba.njit(inline="always")
-def _polynomial(factors, x):
-    """Evaluate a polynomial in float32; the highest power's factor is the first."""
-    y = np.float32(factors[0])
-    for factor in factors[1:]:
-        y = y * x + np.float32(factor)
+def _polynomial(coefficients, x):
+    """Evaluate a polynomial in float32, the highest power first."""
+    y = np.float32(coefficients[0])
+    for coefficient in coefficients[1:]:
+        y = y * x + np.float32(coefficient)
     return y
 
 
 @numba.njit(inline="always")
 def log_2(x):
-    """Give the logarithm to base 2 of a positive, normal float32."""
+    """Compute the logarithm to base 2 of a positive, normal float32."""
     bits = np.int32(np.float32(x).view(np.int32) - ROOT_HALF_BITS)
     exponent = np.float32(np.int32(bits >> np.int32(23)))
     mantissa = np.int32((bits & MANTISSA) + ROOT_HALF_BITS)
@@ -57,15 +68,15 @@ def log_2(x):
 
 @numba.njit(inline="always")
 def power_of_2(x):
-    """Give 2**x for a float32 of -126 to 127."""
+    """Compute 2**x for a float32 from -126 to 127."""
     whole = np.floor(x + np.float32(0.5))
     scale = np.int32((np.int32(whole) + np.int32(127)) << np.int32(23))
     return _polynomial(POWER_OF_2, x - whole) * np.int32(scale).view(np.float32)
 
 
 @numba.njit(inline="always")
-def _mix(counter):
-    """Turn a counter into 64 random bits.
+def _random_bits(counter):
+    """Hash a counter to 64 random bits.
 
     Reference:
         [Steele et al., 2014](https://doi.org/10.1145/2660193.2660195), SplitMix64.
@@ -77,31 +88,31 @@ def _mix(counter):
 
 
 @numba.njit(inline="always")
-def _share(bits):
-    """Turn 24 bits, as many as a float32 keeps, into a figure in (0, 1]."""
+def _uniform(bits):
+    """Convert 24 bits, the precision of a float32, to a number in (0, 1]."""
     whole = np.int32(bits & np.uint64(0xFFFFFF))
     return (np.float32(whole) + np.float32(1)) * np.float32(2**-24)
 
 
 @numba.njit(inline="always")
 def _sign(bit):
-    """Turn a bit into 1 or -1."""
+    """Convert a bit to 1 or -1."""
     return np.float32(np.int32(1) - np.int32(bit & np.uint64(1)) * np.int32(2))
 
 
 @numba.njit(inline="always")
 def _normals(seed, pair):
-    """Draw two independent standard normal figures.
+    """Draw two independent standard normal numbers.
 
-    The angle is drawn in one quarter of the circle, the quarter by two signs.
+    The angle is drawn within one quadrant, and the quadrant by two signs.
 
     Reference:
         [Box & Muller, 1958](https://doi.org/10.1214/aoms/1177706645).
     """
-    bits = _mix(seed + (np.uint64(pair) + np.uint64(1)) * GOLDEN)
-    log = LN_2 * log_2(_share(bits >> np.uint64(40)))
+    bits = _random_bits(seed + (np.uint64(pair) + np.uint64(1)) * GOLDEN)
+    log = LN_2 * log_2(_uniform(bits >> np.uint64(40)))
     radius = np.sqrt(max(np.float32(-2) * log, np.float32(0)))
-    x = (np.float32(2) * _share(bits) - np.float32(1)) * QUARTER
+    x = (np.float32(2) * _uniform(bits) - np.float32(1)) * QUARTER
     z = x * x
     sine = x + x * z * _polynomial(SINE, z)
     cosine = np.float32(1) - np.float32(0.5) * z + z * z * _polynomial(COSINE, z)
@@ -112,25 +123,26 @@ def _normals(seed, pair):
 
 @compiled
 def add_gaussian(flat, seed, std, out):
-    """Add Gaussian noise to a flat image of any length."""
+    """Add Gaussian noise to a flat image."""
     for block in numba.prange((flat.size + BLOCK - 1) // BLOCK):
         start = block * BLOCK
         stop = min(flat.size, start + BLOCK)
-        middle = min(stop, start + BLOCK // 2)  # of a pair one goes to either half
-        near, far = flat[start:middle], flat[middle:stop]
-        out_near, out_far = out[start:middle], out[middle:stop]
-        for place in range(far.size):
-            first, second = _normals(seed, start + place)
-            out_near[place] = near[place] + std * first
-            out_far[place] = far[place] + std * second
-        for place in range(far.size, near.size):
-            first, _ = _normals(seed, start + place)
-            out_near[place] = near[place] + std * first
+        # The two numbers of a pair go to the two halves of the block.
+        middle = min(stop, start + BLOCK // 2)
+        lower, upper = flat[start:middle], flat[middle:stop]
+        out_lower, out_upper = out[start:middle], out[middle:stop]
+        for voxel in range(upper.size):
+            first, second = _normals(seed, start + voxel)
+            out_lower[voxel] = lower[voxel] + std * first
+            out_upper[voxel] = upper[voxel] + std * second
+        for voxel in range(upper.size, lower.size):
+            first, _ = _normals(seed, start + voxel)
+            out_lower[voxel] = lower[voxel] + std * first
 
 
 @compiled
 def add_rician(flat, seed, std, low, out):
-    """Take the magnitude of a flat image above `low` with noise in both channels."""
+    """Add noise to both channels above `low`, and take the magnitude."""
     for block in numba.prange((flat.size + BLOCK - 1) // BLOCK):
         for voxel in range(block * BLOCK, min(flat.size, (block + 1) * BLOCK)):
             first, second = _normals(seed, voxel)
@@ -139,8 +151,8 @@ def add_rician(flat, seed, std, low, out):
 
 
 @compiled
-def bend(flat, low, high, exponent, out):
-    """Raise a flat image, scaled to [0, 1] from [low, high], to an exponent."""
+def apply_gamma(flat, low, high, exponent, out):
+    """Raise a flat image to an exponent, after scaling [low, high] to [0, 1]."""
     scale = high - low
     for block in numba.prange((flat.size + BLOCK - 1) // BLOCK):
         for voxel in range(block * BLOCK, min(flat.size, (block + 1) * BLOCK)):

@@ -1,4 +1,4 @@
-"""What every transform has: a name, a probability, values drawn and applied apart."""
+"""Base classes of the transforms, which draw parameters and apply them separately."""
 
 from __future__ import annotations
 
@@ -10,28 +10,32 @@ import numpy.typing as npt
 
 
 class Transform:
-    """Draw values once, then apply them as a pure function.
+    """Base class: draw parameters once, then apply them as a pure function.
+
+    `name` is the key of the drawn parameters, and of the flag in `augment.flags`.
 
     Args:
-        p: Probability of being applied at all, in [0, 1].
+        p: Probability of applying the transform, in [0, 1].
 
     Raises:
-        ValueError: If `p` is no probability.
+        ValueError: If `p` is outside [0, 1].
     """
 
     name: ClassVar[str]
 
     def __init__(self, *, p: float = 1.0):
         if not 0 <= p <= 1:
-            raise ValueError(f"A probability must lie in [0, 1]. Received: p={p}")
+            raise ValueError(
+                f"The probability of {self.name} must lie in [0, 1]. Received: p={p}"
+            )
         self.p = p
 
     def draw(self, rng: np.random.Generator) -> Any | None:
-        """Choose this time's values as JSON keeps them; None leaves it out."""
-        return self.draw_values(rng) if rng.random() < self.p else None
+        """Draw JSON-safe parameters, or None if the transform is not applied."""
+        return self.draw_parameters(rng) if rng.random() < self.p else None
 
-    def draw_values(self, rng: np.random.Generator) -> Any:
-        """Choose the values, given that the transform is applied."""
+    def draw_parameters(self, rng: np.random.Generator) -> Any:
+        """Draw the parameters of a transform that is applied."""
         raise NotImplementedError
 
 
@@ -40,7 +44,10 @@ class AffineTransform(Transform):
 
     @staticmethod
     def output_to_input(drawn: Any) -> npt.NDArray[np.float64]:
-        """Give where an output point comes from.
+        """Return the matrix from output points to input points.
+
+        Args:
+            drawn: What `draw_parameters` returned.
 
         Returns:
             Matrix of shape (3, 4), in mm about the centre, along the cube's
@@ -50,36 +57,36 @@ class AffineTransform(Transform):
 
 
 class IntensityTransform(Transform):
-    """A transform that changes grey values and leaves every voxel in its place."""
+    """A transform that changes intensities and leaves every voxel in its place."""
 
     @staticmethod
     def apply(
         image: npt.NDArray[np.float32], drawn: Any, spacing: Sequence[float]
     ) -> npt.NDArray[np.float32]:
-        """Give a new image with the drawn values applied.
+        """Return a new image with the drawn parameters applied.
 
         Args:
             image: Normalised, shape (I, J, K), at least one voxel; unchanged.
-            drawn: What `draw_values` returned.
+            drawn: What `draw_parameters` returned.
             spacing: In mm along I, J, K.
         """
         raise NotImplementedError
 
 
-def check_range(what: str, low: float, high: float) -> None:
-    """See that the smallest and the largest value are positive and in order.
+def check_range(name: str, low: float, high: float) -> None:
+    """Check that a smallest and a largest value are positive and in order.
 
     Raises:
-        ValueError: If they are not; the message begins with `what`.
+        ValueError: If they are not; the message begins with `name`.
     """
     if not 0 < low <= high:
         raise ValueError(
-            f"{what} must be positive and in order. Received: low={low}, high={high}"
+            f"{name} must be positive and in order. Received: low={low}, high={high}"
         )
 
 
-def homogeneous(
-    linear: npt.ArrayLike, shift: Sequence[float] = (0.0, 0.0, 0.0)
+def affine_matrix(
+    linear: npt.ArrayLike, translation: Sequence[float] = (0.0, 0.0, 0.0)
 ) -> npt.NDArray[np.float64]:
-    """Put a matrix of shape (3, 3) and a shift side by side, shape (3, 4)."""
-    return np.column_stack([np.asarray(linear, dtype=np.float64), shift])
+    """Return the matrix of shape (3, 4) of a linear map and a translation."""
+    return np.column_stack([np.asarray(linear, dtype=np.float64), translation])

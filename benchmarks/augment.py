@@ -36,7 +36,7 @@ import numba
 import numpy as np
 from scipy import ndimage
 
-from augment import replay
+from augment.compose import replay
 from augment.intensity import GaussianBlur, GaussianNoise
 from benchmarks import machine, peers, timing
 from benchmarks.operations import DRAWN, OPERATIONS, SIGMA, TARGETS

@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from augment.intensity import GaussianNoise, RicianNoise
-from augment.kernels import add_gaussian, add_rician, bend
+from augment.kernels import add_gaussian, add_rician, apply_gamma
 
 SPACING = (4.0, 0.7, 1.3)
 COUNT = 300_001  # odd, and no multiple of what a thread takes at a time
@@ -83,7 +83,7 @@ def test_bytes_do_not_depend_on_the_number_of_threads(count):
             outs = np.empty((3, count), np.float32)
             add_gaussian(flat, seed, std, outs[0])
             add_rician(flat, seed, std, low, outs[1])
-            bend(flat, low, low + np.float32(9), np.float32(1.37), outs[2])
+            apply_gamma(flat, low, low + np.float32(9), np.float32(1.37), outs[2])
             made.append(outs.tobytes())
     finally:
         numba.set_num_threads(before)

@@ -139,5 +139,5 @@ def test_a_quarter_of_the_copies_get_it_unless_told():
 
 
 def test_factor_below_one_is_refused():
-    with pytest.raises(ValueError, match=r"factor of 1 or more. Received: 0.5"):
+    with pytest.raises(ValueError, match=r"factor must be 1 or more. Received: 0.5"):
         LowResolution(0.5)
