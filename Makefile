@@ -1,13 +1,14 @@
-# `make` alone lists the targets. Every path is relative, so that a folder with
-# a space in its name does no harm.
+# `make` alone lists the targets. All paths are relative, so that the folder's own
+# path may contain spaces.
 PYTHON ?= python3
 RUN = .venv/bin/python
+PIP = -m pip install --quiet --disable-pip-version-check
 
-# The demo's size: CI makes it short with make demo MINUTES=0.2 COPIES=2
+# Size of the demo; CI shortens it with make demo MINUTES=0.2 COPIES=2
 MINUTES ?= 2.5
 COPIES ?= 3
 
-# What `make fuzz` reads: how many files, which ones, and nrrd or nifti.
+# For make fuzz: number of files, random seed, and file format (nrrd or nifti).
 RUNS ?= 2000
 SEED ?= 0
 FORMAT ?= nrrd
@@ -17,18 +18,18 @@ FORMAT ?= nrrd
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
-install: .venv/installed ## make .venv with what requirements.txt names
+install: .venv/installed ## create .venv and install the tested versions
 
-.venv/installed: requirements.txt
+.venv/installed: requirements.txt constraints.txt
 	$(PYTHON) -m venv .venv
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(RUN) $(PIP) -r requirements.txt -c constraints.txt
 	@touch $@
 
-.venv/installed-dev: requirements.txt requirements-dev.txt .venv/installed
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	$(RUN) $(PIP) -r requirements-dev.txt -c constraints.txt
 	@touch $@
 
-demo: .venv/installed ## make phantoms, build a cube, train both networks, compare
+demo: .venv/installed ## run the whole pipeline on synthetic phantoms
 	$(RUN) -m phantom demo/scans --cases 12 --seed 0 --force
 	$(RUN) makeCube.py demo/scans/pairs.txt --output demo/cube.h5 \
 	    --spacing 4 1.5 1.5 --copies $(COPIES) --force
@@ -38,20 +39,21 @@ demo: .venv/installed ## make phantoms, build a cube, train both networks, compa
 	$(RUN) predict.py demo/scans/unseen/image.nrrd \
 	    --model demo/run/unet2d/model.keras --output demo/labels --force
 	@echo
-	@echo "The scans with their labels:   demo/pictures/overview.png and one per case"
-	@echo "Predictions on the test cases: demo/run/unet2d/overlays, demo/run/unet3d/overlays"
-	@echo "Dice over epochs and minutes:  demo/run/curves.png"
-	@echo "The comparison, as above:      demo/run/comparison.md"
+	@echo "Scans and label maps:    demo/pictures/overview.png, and one picture per case"
+	@echo "Test predictions:        demo/run/unet2d/overlays, demo/run/unet3d/overlays"
+	@echo "Learning curves:         demo/run/curves.png"
+	@echo "Comparison, as above:    demo/run/comparison.md"
+	@echo "Label map of a new scan: demo/labels"
 
 test: .venv/installed-dev ## run the tests
 	$(RUN) -m pytest
 
-test-slow: .venv/installed-dev ## run the tests that take longer
+test-slow: .venv/installed-dev ## run the slow tests
 	$(RUN) -m pytest -m slow
 
-fuzz: .venv/installed-dev ## read files changed at random: RUNS=200000 SEED=1 FORMAT=nifti
+fuzz: .venv/installed-dev ## fuzz a reader: RUNS=200000 SEED=1 FORMAT=nifti
 	PYTHONPATH=.:tests $(RUN) tests/volumes/formats/fuzz_$(FORMAT).py --runs $(RUNS) --seed $(SEED)
 
-lint: .venv/installed-dev ## check style and format
+lint: .venv/installed-dev ## check style, format and types
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
