@@ -1,4 +1,4 @@
-"""Gather scans, their label maps and augmented copies in one HDF5 cube.
+"""Resample scans and label maps, with augmented copies, into one HDF5 cube.
 
 Example:
     python makeCube.py pairs.txt --output cube.h5 --spacing 2 --copies 4
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from augment.flags import FLAGS
 from system.errors import UsageError
 from system.limits import MAX_VOXELS
 from system.shell import script
@@ -21,111 +22,198 @@ from system.shell import script
 if TYPE_CHECKING:
     from augment.compose import Compose
 
-TRANSFORMS = (
-    *("flip", "rescaling", "rotation", "shift", "elastic"),
-    *("blur", "low_resolution", "gamma", "brightness", "contrast", "bias_field"),
-    *("noise", "rician_noise"),
-)
-# The other flags decide how a cube is made, not what is in it.
-DECIDE_CONTENT = (
-    *("spacing", "side", "shape", "labels", "intensity", "copies"),
-    *("validation", "test", "seed", *TRANSFORMS),
-)
+GRID_FLAGS = ("spacing", "side", "shape", "labels", "intensity")
+# The flags that decide the content of the cube, which stores their values.
+CONTENT_FLAGS = (*GRID_FLAGS, "copies", "validation", "test", "seed", *FLAGS)
+SMALLEST = {"side": 1, "copies": 0, "seed": 0, "workers": 1, "max_voxels": 1}
 
 
 def amount(word: str) -> float | None:
-    """Read a figure; `none` and 0 mean off."""
+    """Convert a word to a number of 0 or more; return None for `none` and 0."""
     value = 0.0 if word.lower() == "none" else float(word)
     if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be 0 or more, received {word}")
+        raise argparse.ArgumentTypeError(f"must be 0 or more. Received: {word}")
     return value or None
 
 
-# fmt: off
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pairs", type=Path, help="text file with image,label[,subject[,split]] a line")
-    parser.add_argument("--output", type=Path, required=True, help="cube to write (.h5)")
-    add_grid_flags(parser.add_argument_group("grid and classes"))
-    add_augmentation_flags(parser.add_argument_group("augmentation of training cases (0 or none: off)"))
-    add = parser.add_argument_group("splits, by subject, unless the list has its own").add_argument
-    add("--validation", type=float, default=0.2, metavar="SHARE", help="share of the subjects, 0 for none (default 0.2)")
-    add("--test", type=float, default=0.2, metavar="SHARE", help="share of the subjects, 0 for none (default 0.2)")
-    add("--allow-duplicates", action="store_true", help="accept the same scan under two names")
-    add = parser.add_argument_group("running").add_argument
-    add("--seed", type=int, default=0, help="of splits and augmentation (default 0)")
-    add("--workers", type=int, default=os.cpu_count(), metavar="N", help="processes (default: one a core)")
-    add("--max-voxels", type=int, default=MAX_VOXELS, metavar="N", help="refuse a scan whose header promises more (default 2147483648)")
-    add("--force", action="store_true", help="replace an existing cube")
-    add("--resume", action="store_true", help="go on with a build that was cut short")
-    add("--on-error", choices=("stop", "skip"), default="stop", help="what a scan that cannot be used means: no cube (stop, default), or a cube without it (skip)")
+    """Parse and check the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "pairs", type=Path, help="text file, image,label[,subject[,split]] per line"
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, help="cube to write (.h5)"
+    )
+    add_grid_flags(parser.add_argument_group("grid, classes and intensity"))
+    add_augmentation_flags(
+        parser.add_argument_group("augmentation (0 or none turns a transform off)")
+    )
+    add_split_flags(parser.add_argument_group("splits by subject"))
+    add_execution_flags(parser.add_argument_group("execution"))
     args = parser.parse_args(argv)
     check_args(parser, args)
     return args
 
 
 def add_grid_flags(group: argparse._ArgumentGroup) -> None:
-    """Name the flags that decide the cube's voxels."""
-    add = group.add_argument
-    add("--spacing", type=float, nargs="+", metavar="MM", help="voxel spacing in mm: one figure, or right anterior superior (default: the scans' median, finest two axes equal)")
-    add("--side", type=int, metavar="VOXELS", help="instead of --spacing: isotropic, the longest scan gets this many voxels")
-    add("--shape", type=int, nargs=3, metavar="VOXELS", help="voxels right, anterior, superior (default: what the largest scan needs, rounded up to what the networks halve)")
-    add("--labels", nargs="+", default=["binary"], metavar="WORD", help="binary (default), keep, values (20 21), or names with values (L1=20 vertebra=20,21)")
-    add("--intensity", nargs="+", default=["auto"], metavar="WORD", help="auto (default: window for CT, z-score for MR), zscore, or window LOW HIGH in HU")
+    """Add the flags that set the voxels and the classes."""
+    group.add_argument(
+        "--spacing",
+        type=float,
+        nargs="+",
+        metavar="MM",
+        help="voxel spacing: one value, or right anterior superior (default: median "
+        "of the scans, with the finest two axes equal)",
+    )
+    group.add_argument(
+        "--side",
+        type=int,
+        metavar="VOXELS",
+        help="instead of --spacing: isotropic, the longest scan spans so many voxels",
+    )
+    group.add_argument(
+        "--shape",
+        type=int,
+        nargs=3,
+        metavar="VOXELS",
+        help="voxels right, anterior, superior (default: the largest scan, rounded up "
+        "to what the networks can downsample)",
+    )
+    group.add_argument(
+        "--labels",
+        nargs="+",
+        default=["binary"],
+        metavar="WORD",
+        help="binary (default), keep, values (20 21), or names with values "
+        "(L1=20 vertebra=20,21)",
+    )
+    group.add_argument(
+        "--intensity",
+        nargs="+",
+        default=["auto"],
+        metavar="WORD",
+        help="auto (default: window for CT, z-score for MR), zscore, or window LOW "
+        "HIGH in HU",
+    )
 
 
 def add_augmentation_flags(group: argparse._ArgumentGroup) -> None:
-    """Name the flags that decide the copies; each gives the largest drawn value."""
-    add = group.add_argument
-    add("--copies", type=int, default=4, metavar="N", help="augmented copies of each training case (default 4)")
-    add("--flip", type=amount, default=0.5, metavar="PROBABILITY", help="of mirroring left and right (default 0.5)")
-    add("--rescaling", type=amount, nargs="+", default=[0.9, 1.1], metavar="FACTOR", help="smallest and largest factor (default 0.9 1.1)")
-    add("--rotation", type=amount, default=10.0, metavar="DEGREES", help="largest angle about each axis (default 10)")
-    add("--shift", type=amount, metavar="MM", help="largest distance along each axis (default none)")
-    add("--elastic", type=amount, default=6.0, metavar="MM", help="largest displacement of a control point (default 6)")
-    add("--blur", type=amount, default=1.0, metavar="MM", help="largest sigma of Gaussian blur (default 1)")
-    add("--low-resolution", type=amount, metavar="FACTOR", help="most voxels that one axis joins, in a quarter of the copies (default none)")
-    add("--gamma", type=amount, nargs="+", default=[0.7, 1.5], metavar="EXPONENT", help="smallest and largest exponent (default 0.7 1.5)")
-    add("--brightness", type=amount, metavar="STD", help="largest change, in units of the normalised intensity (default none)")
-    add("--contrast", type=amount, nargs="+", default=[None], metavar="FACTOR", help="smallest and largest factor (default none)")
-    add("--bias-field", type=amount, metavar="STRENGTH", help="largest coefficient of an MR's shading, such as 0.3 (default none)")
-    add("--noise", type=amount, default=0.15, metavar="STD", help="largest standard deviation of Gaussian noise, in units of the normalised intensity (default 0.15)")
-    add("--rician-noise", type=amount, metavar="STD", help="the same for the noise of an MR's magnitude (default none)")
-
-
-# fmt: on
-def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse, by the flag's name, what no cube can be made of."""
-    for flag in ("rescaling", "gamma", "contrast"):
-        values = getattr(args, flag)
-        if values == [None]:
-            setattr(args, flag, None)
-        elif len(values) != 2 or None in values or values[0] > values[1]:
-            parser.error(f"--{flag} takes the smallest and the largest value, or none")
-    if args.spacing and (
-        args.side
-        or len(args.spacing) not in (1, 3)
-        or not all(0 < side < math.inf for side in args.spacing)
-    ):
-        parser.error(
-            "--spacing takes one or three positive figures in mm, and no --side beside it"
+    """Add --copies and one flag for each transform."""
+    group.add_argument(
+        "--copies",
+        type=int,
+        default=4,
+        metavar="N",
+        help="augmented copies of each training case (default: 4)",
+    )
+    for name, flag in FLAGS.items():
+        group.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=amount,
+            nargs="+" if flag.is_range else None,
+            default=flag.default,
+            metavar=flag.metavar,
+            help=f"{flag.description} (default: {flag.default_text})",
         )
-    if args.spacing and len(args.spacing) == 1:
-        args.spacing *= 3
-    if min(args.shape or [1]) < 1 or (args.side is not None and args.side < 1):
-        parser.error("--shape and --side must be positive")
-    if args.copies < 0 or args.seed < 0 or args.workers < 1:
-        parser.error("--copies and --seed must be 0 or more, --workers 1 or more")
-    if args.max_voxels < 1:
-        parser.error("--max-voxels must be 1 or more")
-    if (args.flip or 0) > 1 or not (0 <= args.validation <= 1 and 0 <= args.test <= 1):
-        parser.error("--flip must be at most 1, --validation and --test in [0, 1]")
+
+
+def add_split_flags(group: argparse._ArgumentGroup) -> None:
+    """Add the flags that assign subjects to splits."""
+    for split in ("validation", "test"):
+        group.add_argument(
+            f"--{split}",
+            type=float,
+            default=0.2,
+            metavar="SHARE",
+            help="share of the subjects, unless the list has splits (default: 0.2)",
+        )
+    group.add_argument(
+        "--allow-duplicates",
+        action="store_true",
+        help="accept the same scan under two case ids",
+    )
+
+
+def add_execution_flags(group: argparse._ArgumentGroup) -> None:
+    """Add the flags that set how the cube is built."""
+    add = group.add_argument
+    add("--seed", type=int, default=0, help="of splits and augmentation (default: 0)")
+    add(
+        "--workers",
+        type=int,
+        default=os.cpu_count(),
+        metavar="N",
+        help="number of processes (default: one per core)",
+    )
+    add(
+        "--max-voxels",
+        type=int,
+        default=MAX_VOXELS,
+        metavar="N",
+        help="refuse files whose header declares more (default: %(default)s)",
+    )
+    add("--force", action="store_true", help="replace an existing cube")
+    add("--resume", action="store_true", help="resume an interrupted build")
+    add(
+        "--on-error",
+        choices=("stop", "skip"),
+        default="stop",
+        help="if a scan is unusable: write no cube (stop, default), or leave it out",
+    )
+
+
+def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Check values that argparse accepts but no cube can be built from."""
+    for name, smallest in SMALLEST.items():
+        value = getattr(args, name)
+        if value is not None and value < smallest:
+            parser.error(
+                f"--{name.replace('_', '-')} must be {smallest} or more. "
+                f"Received: {value}"
+            )
+    for split in ("validation", "test"):
+        share = getattr(args, split)
+        if not 0 <= share <= 1:
+            parser.error(f"--{split} must be in [0, 1]. Received: {share}")
+    if args.shape and min(args.shape) < 1:
+        parser.error(f"--shape must be positive. Received: {args.shape}")
+    if args.spacing and args.side:
+        parser.error("--spacing and --side must not be given together")
+    if args.spacing:
+        args.spacing = parse_spacing(parser, args.spacing)
     args.intensity = parse_intensity(parser, args.intensity)
+    for name, flag in FLAGS.items():
+        if flag.is_range:
+            setattr(args, name, parse_range(parser, name, getattr(args, name)))
+
+
+def parse_spacing(parser: argparse.ArgumentParser, spacing: list[float]) -> list[float]:
+    """Return three positive values, from one or three."""
+    if len(spacing) not in (1, 3) or not all(0 < mm < math.inf for mm in spacing):
+        parser.error(
+            f"--spacing takes one or three positive values in mm. Received: {spacing}"
+        )
+    return spacing * 3 if len(spacing) == 1 else spacing
+
+
+def parse_range(
+    parser: argparse.ArgumentParser, name: str, values: Sequence[float | None] | None
+) -> Sequence[float | None] | None:
+    """Return two values, or None if the transform is off."""
+    if values is None or list(values) == [None]:
+        return None
+    if len(values) != 2 or None in values:
+        parser.error(
+            f"--{name} takes two positive values, the smallest and the largest, or none"
+        )
+    return values
 
 
 def parse_intensity(parser: argparse.ArgumentParser, words: list[str]) -> tuple:
-    """Read --intensity into the mode that `measure_intensity` takes."""
+    """Convert the words of --intensity to the mode that `measure_intensity` takes."""
     if words in (["auto"], ["zscore"]):
         return tuple(words)
     try:
@@ -134,47 +222,52 @@ def parse_intensity(parser: argparse.ArgumentParser, words: list[str]) -> tuple:
         low = high = 0.0
     if words[0] != "window" or not -math.inf < low < high < math.inf:
         parser.error(
-            f"--intensity takes auto, zscore, or window LOW HIGH, received {' '.join(words)}"
+            "--intensity takes auto, zscore, or window LOW HIGH. "
+            f"Received: {' '.join(words)}"
         )
     return ("window", low, high)
 
 
-def choose_augmentation(args: dict) -> Compose:
-    """Build the chain of transforms; refuse values that no transform takes."""
-    from augment.compose import compose_default
+def build_augmentation(args: dict) -> Compose:
+    """Build the chain of transforms.
+
+    Raises:
+        UsageError: If a transform does not accept its value.
+    """
+    from augment.compose import compose_of
 
     try:
-        return compose_default(**{name: args[name] for name in TRANSFORMS})
+        return compose_of(args)
     except ValueError as error:
         raise UsageError(str(error)) from error
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    """Survey every case, plan the cube, make it, and say what is in it."""
+    """Survey every case, plan the cube, build it and print a summary."""
     args = vars(parse_args(argv))
-    # Late, so that --help and a wrong flag answer at once.
+    # Imported late, so that --help and usage errors are immediate.
     from cube.build import describe_cube, write_cube
     from cube.pairs import read_pairs
     from cube.plan import check_inputs, check_output, describe_plan, plan_cube
     from cube.survey import survey_cases
 
     output, skip = args["output"], args["on_error"] == "skip"
-    way = {"force": args["force"], "resume": args["resume"]}
-    check_output(output, **way)
-    compose = choose_augmentation(args)
+    force, resume = args["force"], args["resume"]
+    check_output(output, force=force, resume=resume)
+    compose = build_augmentation(args)
     pairs = read_pairs(args["pairs"], may_be_missing=skip)
     check_inputs(output, args["pairs"], pairs)
-    facts, left_out = survey_cases(
+    cases, left_out = survey_cases(
         pairs, args["workers"], args["max_voxels"], skip=skip
     )
     for fault in left_out.values():
         print(f"left out  {fault}", file=sys.stderr)
-    plan = plan_cube(facts, args, compose, output, left_out)
+    plan = plan_cube(cases, args, compose, output, left_out)
     print(describe_plan(plan, output))
-    content = {name: args[name] for name in DECIDE_CONTENT}
-    made = write_cube(output, plan, content, **way, skip=skip)
-    print(describe_cube(plan, output, made))
+    content = {name: args[name] for name in CONTENT_FLAGS}
+    results = write_cube(output, plan, content, force=force, resume=resume, skip=skip)
+    print(describe_cube(plan, output, results))
     return 0
 
 

@@ -44,8 +44,7 @@ FLAGS = {
     "blur": Flag("MM", "largest sigma of the Gaussian blur", 1.0),
     "low_resolution": Flag(
         "FACTOR",
-        "largest downsampling factor along one axis, applied to a quarter of the "
-        "copies",
+        "largest downsampling factor along one axis, in a quarter of the copies",
     ),
     "gamma": Flag(
         "EXPONENT", "smallest and largest exponent", (0.7, 1.5), is_range=True
@@ -53,7 +52,7 @@ FLAGS = {
     "brightness": Flag("OFFSET", "largest change of the normalised intensity"),
     "contrast": Flag("FACTOR", "smallest and largest factor", is_range=True),
     "bias_field": Flag(
-        "COEFFICIENT", "largest coefficient of the bias field; for MR, try 0.3"
+        "COEFFICIENT", "largest coefficient of an MR bias field, such as 0.3"
     ),
     "noise": Flag(
         "STD",
@@ -62,6 +61,6 @@ FLAGS = {
     ),
     "rician_noise": Flag(
         "STD",
-        "largest standard deviation of Rician noise, in normalised intensity; for MR",
+        "largest standard deviation of Rician (MR) noise, in normalised intensity",
     ),
 }

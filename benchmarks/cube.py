@@ -76,7 +76,7 @@ def plan_for(pairs: Path, output: Path, *, copies: int, flags=FLAGS) -> Plan:
         )
     )
     cases, _ = survey_cases(read_pairs(pairs), 1)
-    compose = makeCube.choose_augmentation(args)
+    compose = makeCube.build_augmentation(args)
     return replace(plan_cube(cases, args, compose, output), workers=1)
 
 

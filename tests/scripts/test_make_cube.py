@@ -262,9 +262,9 @@ def test_help_names_every_flag_and_loads_no_network_library():
 
     assert ran.returncode == 0
     assert "python makeCube.py pairs.txt --output cube.h5" in ran.stdout
-    for flag in (*makeCube.DECIDE_CONTENT, "output", "force", "workers"):
+    for flag in (*makeCube.CONTENT_FLAGS, "output", "force", "workers"):
         assert f"--{flag.replace('_', '-')}" in ran.stdout
     # The interpreter lists every module that it loads.
     assert "argparse" in ran.stderr
-    for library in ("keras", "tensorflow", "numba"):
+    for library in ("keras", "tensorflow", "numba", "numpy"):
         assert library not in ran.stderr
