@@ -1,8 +1,7 @@
-"""What can be wrong with a cube, found in one pass over its rows.
+"""Checks of a cube for faults, in one pass over its rows.
 
-Intensities, labels and their places are checked row by row; spacing,
-orientation, doubles and splits across the scans. One row is in memory at a
-time, and each is read once.
+Intensities, labels and label positions are checked row by row; spacing, orientation,
+duplicates and splits across all scans. Each row is read once, one at a time.
 """
 
 from __future__ import annotations
@@ -17,12 +16,11 @@ import numpy.typing as npt
 from cube.reader import Cube
 from cube.schema import CANONICAL_AXIS
 
-# Beyond this factor from the median, a header is more likely wrong than a
-# protocol unusual.
+# Further from the median, a wrong header is more likely than an unusual protocol.
 SPACING_FACTOR = 1.5
-# A rotation clips a little of a label that lies near the border; a label that
-# lost more than this was moved wrongly.
-VOLUME_CHANGE = 0.25
+# A rotation moves a little of a label near the border out of the grid; a label map
+# that lost more was transformed wrongly.
+MAX_VOLUME_CHANGE = 0.25
 SIDES = (("left", "right"), ("posterior", "anterior"), ("inferior", "superior"))
 AXES = ("right-left", "posterior-anterior", "inferior-superior")
 
@@ -32,12 +30,12 @@ Visit = Callable[[int, npt.NDArray, npt.NDArray], None]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong.
+    """One fault of a cube.
 
     Args:
-        case_id: The case at fault.
-        copy: Which of its rows; None if the case as a whole is meant.
-        kind: A few words, the same for all findings of that kind.
+        case_id: The faulty case.
+        copy: Copy number of the faulty row; None for the case as a whole.
+        kind: A few words, the same for all findings of the kind.
         message: What was expected and what was found, with values.
     """
 
@@ -52,21 +50,21 @@ class Finding:
 
 
 def check_cube(cube: Cube, visit: Visit | None = None) -> list[Finding]:
-    """Look for everything that this module knows of.
+    """Run all checks on a cube.
 
     Args:
         cube: An open cube.
-        visit: Called with every row while it is in memory: row number, image
-            and label map, each of shape (I, J, K); for pictures and progress.
+        visit: Called with every row while it is in memory, for pictures and
+            progress: row number, image and label map, each of shape (I, J, K).
 
     Returns:
-        Findings by case, in the cube's order; within a case first those of the
-        case as a whole, then the scan's, then those of its copies.
+        Findings by case, in the cube's order; of each case first those of the case
+        as a whole, then the scan's, then those of its copies.
     """
     findings = [*check_sources(cube), *check_splits(cube)]
     cases = rows_by_case(cube)
     for rows in cases.values():
-        scan_voxels = None
+        scan_voxels = 0
         for row in rows:
             image, label = cube.image(row), cube.label(row)
             counts = _count_labels(label)
@@ -79,7 +77,7 @@ def check_cube(cube: Cube, visit: Visit | None = None) -> list[Finding]:
                 findings += check_copy_volume(cube, row, voxels, scan_voxels)
             if visit is not None:
                 visit(row, image, label)
-    order = {case_id: place for place, case_id in enumerate(cases)}
+    order = {case_id: number for number, case_id in enumerate(cases)}
     return sorted(
         findings, key=lambda f: (order[f.case_id], -1 if f.copy is None else f.copy)
     )
@@ -97,7 +95,7 @@ def rows_by_case(cube: Cube) -> dict[str, list[int]]:
 
 
 def check_image(cube: Cube, row: int, image: npt.NDArray) -> Iterator[Finding]:
-    """Find intensities that are not finite, and a scan of one intensity."""
+    """Find intensities that are not finite, and images that are constant."""
     finite = np.isfinite(image)
     missing = finite.size - np.count_nonzero(finite)
     if missing:
@@ -108,7 +106,7 @@ def check_image(cube: Cube, row: int, image: npt.NDArray) -> Iterator[Finding]:
             "intensity not finite",
             f"{_voxels(missing)} ({share:.2g} %) NaN or infinite",
         )
-    box = _box(cube, row)
+    box = cube.filled_box(row)
     values = image[box][finite[box]]
     if values.size and values.min() == values.max():
         yield _finding(
@@ -122,10 +120,10 @@ def check_image(cube: Cube, row: int, image: npt.NDArray) -> Iterator[Finding]:
 def check_label(
     cube: Cube, row: int, label: npt.NDArray, counts: npt.NDArray[np.int64]
 ) -> Iterator[Finding]:
-    """Find unknown classes, an empty label map, foreground at the scan's border.
+    """Find unknown classes, an empty label map, and foreground at the scan's border.
 
-    The border is checked for scans only: that an augmented copy turns a vertebra
-    out of the picture, image and label together, is what augmentation does.
+    The border is checked for scans only: augmentation may move a vertebra out of the
+    grid, as long as image and label map move together.
     """
     last = len(cube.class_names) - 1
     unknown = [value for value in np.flatnonzero(counts) if value > last]
@@ -143,11 +141,11 @@ def check_label(
 def check_copy_volume(
     cube: Cube, row: int, voxels: int, scan_voxels: int
 ) -> Iterator[Finding]:
-    """Find a copy whose label is not as large as its rescaling makes it."""
+    """Find a copy whose label volume does not match its rescaling."""
     drawn = cube.drawn[row].get("rescaling", 1.0)
     factor = float(np.prod(np.broadcast_to(drawn, 3)))
     ratio = voxels / (scan_voxels * factor)
-    if voxels and abs(ratio - 1) > VOLUME_CHANGE:
+    if voxels and abs(ratio - 1) > MAX_VOLUME_CHANGE:
         yield _finding(
             cube,
             row,
@@ -158,7 +156,7 @@ def check_copy_volume(
 
 
 def check_sources(cube: Cube) -> Iterator[Finding]:
-    """Find scans unlike the others, and scans that are there twice."""
+    """Find unusual spacings and orientations, and scans that occur twice."""
     scans = cube.rows(copy=0)
     yield from _check_spacings(cube, scans)
     yield from _check_orientations(cube, scans)
@@ -204,25 +202,25 @@ def check_splits(cube: Cube) -> Iterator[Finding]:
 
 
 def _check_spacings(cube: Cube, scans: list[int]) -> Iterator[Finding]:
-    """Compare the scans' own spacing, axis by axis, with the median."""
+    """Compare the spacing of the scans, axis by axis, with the median."""
     if not scans:
         return
     spacings = np.array([_canonical_spacing(cube.sources[row]) for row in scans])
     median = np.median(spacings, axis=0)
     factors = np.maximum(spacings / median, median / spacings)
-    for place, axis in np.argwhere(factors > SPACING_FACTOR):
+    for index, axis in np.argwhere(factors > SPACING_FACTOR):
         yield _finding(
             cube,
-            scans[place],
+            scans[index],
             "unusual spacing",
-            f"{spacings[place, axis]:.4g} mm {AXES[axis]}; "
+            f"{spacings[index, axis]:.4g} mm {AXES[axis]}; "
             f"the median of all scans is {median[axis]:.4g} mm",
             whole_case=True,
         )
 
 
 def _check_orientations(cube: Cube, scans: list[int]) -> Iterator[Finding]:
-    """Find scans whose axes run unlike those of more than half of the scans."""
+    """Find scans whose orientation differs from that of more than half of them."""
     orientations = [cube.sources[row]["orientation"] for row in scans]
     usual, count = Counter(orientations or [""]).most_common(1)[0]
     if 2 * count <= len(scans):
@@ -239,7 +237,7 @@ def _check_orientations(cube: Cube, scans: list[int]) -> Iterator[Finding]:
 
 
 def _canonical_spacing(source: dict) -> list[float]:
-    """Give a scan's spacing in mm along right, anterior, superior."""
+    """Return a scan's spacing in mm along right, anterior, superior."""
     axes = [CANONICAL_AXIS[letter] for letter in source["orientation"]]
     return [source["spacing"][axes.index(axis)] for axis in range(3)]
 
@@ -247,8 +245,8 @@ def _canonical_spacing(source: dict) -> list[float]:
 def _check_border(
     cube: Cube, row: int, label: npt.NDArray, voxels: int
 ) -> Iterator[Finding]:
-    """Name the sides of the scan at which foreground is cut off."""
-    inside = label[_box(cube, row)] > 0
+    """Find foreground at the sides of the scan, and outside it."""
+    inside = label[cube.filled_box(row)] > 0
     places = []
     for axis, names in enumerate(SIDES):
         for side, name in zip((0, -1), names, strict=True):
@@ -268,18 +266,13 @@ def _voxels(count: int) -> str:
 
 def _count_labels(label: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     """Count the voxels of each value, shape (256,)."""
-    # Slice by slice: bincount widens what it is given to 64 bits.
+    # Slice by slice, since bincount converts its input to 64 bits.
     return sum(np.bincount(plane.ravel(), minlength=256) for plane in label)
-
-
-def _box(cube: Cube, row: int) -> tuple[slice, slice, slice]:
-    """Give the box of the grid that the scan fills."""
-    return tuple(slice(int(first), int(last)) for first, last in cube.extents[row])
 
 
 def _finding(
     cube: Cube, row: int, kind: str, message: str, *, whole_case: bool = False
 ) -> Finding:
-    """Name the case and, unless the whole case is meant, the copy of a row."""
+    """Return a finding about a row, or about its case as a whole."""
     copy = None if whole_case else cube.copies[row]
     return Finding(cube.case_ids[row], copy, kind, message)

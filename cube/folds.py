@@ -1,8 +1,7 @@
 """Cross-validation: a cube's subjects in folds, so that each is tested once.
 
-The folds follow from the cube alone, its subjects and its seed, so every network
-that is trained on a cube is tested on the same scans. Whole subjects are dealt
-out, never scans: two scans of one person are always in one fold.
+The folds depend only on the cube's subjects and seed, so that every network trained
+on a cube is tested on the same scans. All scans of one subject are in one fold.
 """
 
 from __future__ import annotations
@@ -18,19 +17,19 @@ from cube.reader import Cube
 from cube.splits import SPLITS
 from system.errors import UsageError
 
-LEAST_FOLDS = 3  # one to test, one to validate, one to train on
+MIN_FOLDS = 3  # one to test, one to validate, one to train on
 
 
 def assign_folds(subjects: Sequence[str], folds: int, seed: int) -> dict[str, int]:
-    """Deal the subjects into folds at random.
+    """Assign the subjects to folds at random.
 
-    Folds differ by one subject at most. Those with many scans are dealt first,
-    so that the scans are spread as well.
+    Folds differ by at most one subject. Subjects with many scans are assigned first,
+    so that the scans are spread evenly as well. The order of the scans has no effect.
 
     Args:
-        subjects: One name per scan; repeats are one subject. Order is no matter.
-        folds: How many folds.
-        seed: Of the shuffle.
+        subjects: Subject of each scan.
+        folds: Number of folds.
+        seed: Seed of the shuffle.
 
     Returns:
         Fold of each subject, from 0 to `folds` - 1.
@@ -42,43 +41,39 @@ def assign_folds(subjects: Sequence[str], folds: int, seed: int) -> dict[str, in
     names = sorted(num_scans)
     if len(names) < folds:
         raise UsageError(
-            f"{folds} folds need a subject each that may be trained on. "
+            f"{folds} folds need at least as many subjects, test subjects excluded. "
             f"Received: {len(names)} subjects"
         )
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     shuffled = [names[index] for index in rng.permutation(len(names))]
     shuffled.sort(key=lambda name: -num_scans[name])
-    # To and fro: who comes first in one lap comes last in the next.
-    to_and_fro = [*range(folds), *reversed(range(folds))]
-    return {
-        name: to_and_fro[place % len(to_and_fro)] for place, name in enumerate(shuffled)
-    }
+    # In alternating direction, so that the first fold of one round is last in the next.
+    order = [*range(folds), *reversed(range(folds))]
+    return {name: order[n % len(order)] for n, name in enumerate(shuffled)}
 
 
 class FoldedCube(Cube):
-    """A cube with the splits of one fold in place of its own.
+    """A cube whose splits are those of one fold.
 
-    Every scan of its own `train` and `validation` splits is in a fold. Fold
-    `fold` is tested, the next one validated (after the last comes the first),
-    the others are trained on. Outside training only the scans themselves have a
-    split: no `rows` of any split lead to the augmented copies of a scan that is
-    validated or tested. The cube's own test scans are left out of every fold,
-    so that they stay unseen.
+    Every scan of the cube's `train` and `validation` splits is in a fold. Fold `fold`
+    is for testing, the next one (cyclically) for validation, the others for training.
+    Augmented copies of validation and test scans have no split. The cube's test scans
+    are in no fold, so that they stay unseen.
 
     Args:
         path: The HDF5 file.
-        fold: Which fold is tested, from 0.
-        folds: How many there are, at least 3.
+        fold: The fold to test on, from 0.
+        folds: Number of folds, at least 3.
 
     Raises:
-        DataError: If the file is not a whole cube.
+        DataError: If the file is not a complete cube.
         ValueError: If there is no such fold.
     """
 
     def __init__(self, path: str | Path, fold: int, folds: int):
-        if not 0 <= fold < folds or folds < LEAST_FOLDS:
+        if not 0 <= fold < folds or folds < MIN_FOLDS:
             raise ValueError(
-                f"Fold must be below the number of folds, which is {LEAST_FOLDS} or "
+                f"Fold must be below the number of folds, which is {MIN_FOLDS} or "
                 f"more. Received: fold={fold}, folds={folds}"
             )
         super().__init__(path)
@@ -86,43 +81,43 @@ class FoldedCube(Cube):
 
     @cached_property
     def fold_of(self) -> dict[str, int]:
-        """Fold of each subject; the cube's own test subjects have none.
+        """Fold of each subject; the cube's test subjects have none.
 
         Raises:
             UsageError: If there are fewer subjects than folds.
         """
-        dealt = [
+        subjects = [
             self.subjects[row]
             for row, split in enumerate(self._column("split"))
             if split != "test" and self.copies[row] == 0
         ]
-        return assign_folds(dealt, self.folds, self.seed)
+        return assign_folds(subjects, self.folds, self.seed)
 
     @cached_property
     def splits(self) -> list[str]:
-        """Split in this fold, by row; "" for rows that are left out."""
-        roles = ["train"] * self.folds
-        roles[self.fold] = "test"
-        roles[(self.fold + 1) % self.folds] = "validation"
+        """Split in this fold, by row; "" for rows that have none."""
+        split_of = ["train"] * self.folds
+        split_of[self.fold] = "test"
+        split_of[(self.fold + 1) % self.folds] = "validation"
         splits = []
         for subject, copy in zip(self.subjects, self.copies, strict=True):
             fold = self.fold_of.get(subject)
-            split = "" if fold is None else roles[fold]
+            split = "" if fold is None else split_of[fold]
             splits.append("" if copy > 0 and split != "train" else split)
         return splits
 
 
 def open_cube(path: str | Path, fold: int | None, folds: int | None) -> Cube:
-    """Open a cube with its own splits or, where a fold is named, with that fold's."""
+    """Open a cube with its own splits, or with those of a fold if one is given."""
     return Cube(path) if fold is None else FoldedCube(path, fold, folds)
 
 
 def training_rows(cube: Cube, copy: int | None = None) -> list[int]:
-    """List the rows to train on, or one copy's, as many of one case as of another.
+    """List the rows to train on, or those of one copy, equally many of each case.
 
-    In a fold a case may have no copies, for the cube has them only of its own
-    training cases. Its rows are then listed repeatedly: drawn from evenly, the
-    list gives every case its share.
+    In a fold a training case may have no copies, as the cube holds copies of its own
+    training cases only. Its rows are then repeated, so that a uniform draw from the
+    list takes every case equally often.
     """
     by_case = defaultdict(list)
     for row in cube.rows("train", copy):
@@ -132,7 +127,7 @@ def training_rows(cube: Cube, copy: int | None = None) -> list[int]:
 
 
 def record_splits(cube: Cube) -> dict:
-    """Say which case is in which split and fold, JSON-safe, for splits.json."""
+    """Return the split and fold of every case, JSON-safe, for splits.json."""
     folded = isinstance(cube, FoldedCube)
     return {
         "fold": cube.fold if folded else None,
@@ -151,7 +146,7 @@ def record_splits(cube: Cube) -> dict:
 
 
 def describe_splits(record: dict) -> str:
-    """Tell from `record_splits` which cases a fold trains, validates and tests."""
+    """Describe which cases of `record_splits` a fold trains, validates and tests."""
     members = defaultdict(list)
     for case in record["cases"]:
         members[case["split"]].append(case["case_id"])

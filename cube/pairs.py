@@ -1,9 +1,8 @@
-"""The pair list: which scan has which label map, a pair a line.
+"""Reading the pair list: each line lists an image and its label map.
 
-Each line reads `image,label`, then optionally `,subject` and `,split`. Paths
-are relative to the list. Empty lines and lines that begin with `#` are passed
-over. A name may stand in parentheses or in double quotes, and must stand in
-quotes if it holds a comma.
+A line has the form `image,label`, optionally followed by `,subject` and `,split`.
+Paths are relative to the list. Empty lines and lines that start with `#` are ignored.
+A name may be in parentheses or double quotes; a name with a comma must be in quotes.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,25 +20,25 @@ from system.errors import DataError
 from system.text import short_repr
 from volumes.formats.files import SUFFIXES, stem_of, suffix_of
 
-# The largest collections of spines have some thousands of scans; a list of a million
-# lines is a slip, and to look for its files would take minutes.
+# The largest public collections of spines have some thousands of scans; a list of a
+# million lines is a mistake, and checking its files would take minutes.
 MAX_LINES = 20_000
 MAX_BYTES = 2**23
 MAX_LINE_CHARACTERS = 20_000
-_SHOWN_FAULTS = 50
+MAX_SHOWN_FAULTS = 50
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A scan with its label map.
+    """A scan and its label map.
 
     Args:
         image: The intensity volume.
         label: The label map.
-        case_id: A short name, unique in the list and fit for a file name.
-        subject: The person; the case itself where the list names none.
-        split: "train", "validation" or "test"; None where the list gives none.
-        line: Its line in the list, from 1.
+        case_id: A short name, unique in the list and usable as a file name.
+        subject: The person; the case id if the list names none.
+        split: "train", "validation" or "test"; None if the list names none.
+        line: Line number in the list, from 1.
     """
 
     image: Path
@@ -52,7 +51,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class _Line:
-    """A line of the list, taken apart."""
+    """The columns of a line."""
 
     number: int
     image: Path
@@ -62,23 +61,23 @@ class _Line:
 
 
 def read_pairs(path: str | Path, *, may_be_missing: bool = False) -> list[Pair]:
-    """Read a pair list and check it whole.
+    """Read a pair list and check all of its lines.
 
     Args:
         path: The list, UTF-8 text.
-        may_be_missing: Whether a file that does not exist is no fault of the list.
+        may_be_missing: Whether to accept files that do not exist.
 
     Returns:
         The pairs in the order of the list, at least one.
 
     Raises:
-        DataError: If the list cannot be read or has faults; every fault stands
-            in the message on a line of its own, with its line number.
+        DataError: If the list cannot be read or has faults; the message lists each
+            fault with its line number.
     """
     path = Path(path)
     lines, faults = _parse(_read_text(path), path.parent)
     faults += _path_faults(lines, may_be_missing=may_be_missing)
-    # Names are sought only where every file is there, and once.
+    # Case ids are only chosen for a valid list; faults name the line.
     case_ids = [f"line {line.number}" for line in lines]
     if not faults:
         case_ids = _case_ids([line.image for line in lines])
@@ -96,7 +95,7 @@ def read_pairs(path: str | Path, *, may_be_missing: bool = False) -> list[Pair]:
     faults += [*_spelling_faults(pairs), *_split_faults(pairs)]
     if not pairs and not faults:
         raise DataError(
-            f"{path}: the pair list must hold at least one line image,label. "
+            f"{path}: the pair list must have at least one line image,label. "
             "Received: none"
         )
     if faults:
@@ -105,45 +104,45 @@ def read_pairs(path: str | Path, *, may_be_missing: bool = False) -> list[Pair]:
 
 
 def _describe_faults(path: Path, faults: Sequence[tuple[int, str]]) -> str:
-    """Say how many faults there are, and the first of them a line each."""
-    count = f"{len(faults)} fault" + "s" * (len(faults) > 1)
+    """Return the number of faults, and a line for each of the first."""
+    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
     text = [f"{path}: {count} in the pair list."]
-    text += [f"  line {number}: {fault}" for number, fault in faults[:_SHOWN_FAULTS]]
-    if len(faults) > _SHOWN_FAULTS:
-        text.append(f"  and {len(faults) - _SHOWN_FAULTS} more")
+    text += [f"  line {number}: {fault}" for number, fault in faults[:MAX_SHOWN_FAULTS]]
+    if len(faults) > MAX_SHOWN_FAULTS:
+        text.append(f"  and {len(faults) - MAX_SHOWN_FAULTS} more")
     return "\n".join(text)
 
 
 def _read_text(path: Path) -> str:
-    """Read the list, unless it is longer than any list can be."""
+    """Read the list, unless it is too long."""
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
-        bare = content.rstrip(b"\r\n")
-        lines = 1 + max(bare.count(b"\n"), bare.count(b"\r"))
+        stripped = content.rstrip(b"\r\n")
+        lines = 1 + max(stripped.count(b"\n"), stripped.count(b"\r"))
         if len(content) > MAX_BYTES or lines > MAX_LINES:
+            size = f"{len(content)} bytes"
+            if len(content) > MAX_BYTES:
+                size = f"more than {MAX_BYTES} bytes"
             raise DataError(
                 f"{path}: a pair list must have at most {MAX_LINES} lines and "
-                f"{MAX_BYTES} bytes. Received: {lines} lines in "
-                f"{'the first ' * (len(content) > MAX_BYTES)}{len(content)} bytes"
+                f"{MAX_BYTES} bytes. Received: {lines} lines in {size}"
             )
         return content.decode("utf-8-sig")
     except OSError as error:
         raise DataError(f"{path}: could not be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: the pair list must be UTF-8 text ({error})") from (
-            error
-        )
+        raise DataError(f"{path}: must be UTF-8 text. Received: {error}") from error
 
 
 def _parse(text: str, folder: Path) -> tuple[list[_Line], list[tuple[int, str]]]:
-    """Take the lines apart; return those with two to four columns, and faults."""
+    """Parse the lines; return those with two to four columns, and faults."""
     lines, faults = [], []
     for number, content in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
         content = content.strip()
         if not content or content.startswith("#"):
             continue
-        columns, fault = _columns(content)
+        columns, fault = _split_columns(content)
         if fault:
             faults.append((number, fault))
             continue
@@ -152,27 +151,15 @@ def _parse(text: str, folder: Path) -> tuple[list[_Line], list[tuple[int, str]]]
         columns += [""] * (4 - len(columns))
         image, label, subject, split = columns
         if split and split.lower() not in SPLITS:
-            faults.append(
-                (
-                    number,
-                    f"the split must be one of {', '.join(SPLITS)}. "
-                    f"Received: {split!r}",
-                )
-            )
+            fault = f"the split must be one of {', '.join(SPLITS)}. Received: {split!r}"
+            faults.append((number, fault))
             split = ""
-        lines.append(
-            _Line(
-                number,
-                _locate(image, folder),
-                _locate(label, folder),
-                subject,
-                split.lower(),
-            )
-        )
+        image, label = _resolve(image, folder), _resolve(label, folder)
+        lines.append(_Line(number, image, label, subject, split.lower()))
     return lines, faults
 
 
-def _columns(content: str) -> tuple[list[str], str]:
+def _split_columns(content: str) -> tuple[list[str], str]:
     """Split a line at commas outside double quotes; return columns or a fault."""
     received = short_repr(content)
     if "\0" in content or len(content) > MAX_LINE_CHARACTERS:
@@ -182,30 +169,33 @@ def _columns(content: str) -> tuple[list[str], str]:
         )
     if content.count('"') % 2:
         return [], f"double quotes must come in pairs. Received: {received}"
-    parts = re.findall(r'(?:^|,)((?:"[^"]*"|[^",])*)', content)
-    columns = [_bare(part) for part in parts]
+    columns = [
+        _unquote(column)
+        for column in re.findall(r'(?:^|,)((?:"[^"]*"|[^",])*)', content)
+    ]
     if not 2 <= len(columns) <= 4:
+        count = "1 column" if len(columns) == 1 else f"{len(columns)} columns"
         return [], (
-            "a line must read image,label or image,label,subject,split. "
-            f"Received: {len(columns)} column{'s' * (len(columns) != 1)}, {received}"
+            "a line must have the form image,label or image,label,subject,split. "
+            f"Received: {count}, {received}"
         )
     if not columns[0] or not columns[1]:
         return [], f"the image and the label must both be named. Received: {received}"
     return columns, ""
 
 
-def _bare(part: str) -> str:
-    """Take off blanks, the parentheses round a name, and its double quotes."""
-    part = part.strip()
-    if part.startswith("(") and part.endswith(")"):
-        part = part[1:-1].strip()
-    if len(part) > 1 and part.startswith('"') and part.endswith('"'):
-        part = part[1:-1].replace('""', '"')
-    return part.strip()
+def _unquote(column: str) -> str:
+    """Remove whitespace, parentheses and double quotes around a name."""
+    column = column.strip()
+    if column.startswith("(") and column.endswith(")"):
+        column = column[1:-1].strip()
+    if len(column) > 1 and column.startswith('"') and column.endswith('"'):
+        column = column[1:-1].replace('""', '"')
+    return column.strip()
 
 
-def _locate(name: str, folder: Path) -> Path:
-    """Turn a name of the list into a path, relative names from the list's folder."""
+def _resolve(name: str, folder: Path) -> Path:
+    """Return the path of a name in the list; `folder` is the list's."""
     path = folder / os.path.expanduser(name)
     if "\\" in name and not os.path.exists(path):
         path = folder / os.path.expanduser(name.replace("\\", "/"))
@@ -215,7 +205,7 @@ def _locate(name: str, folder: Path) -> Path:
 def _path_faults(
     lines: Sequence[_Line], *, may_be_missing: bool
 ) -> Iterator[tuple[int, str]]:
-    """Find files that are missing, of another format, or named twice."""
+    """Yield files that are missing, of an unknown format, or listed twice."""
     first_use: dict[str, tuple[int, str]] = {}
     for line in lines:
         for role, path in (("image", line.image), ("label", line.label)):
@@ -228,32 +218,32 @@ def _path_faults(
             elif not (may_be_missing or os.path.isfile(path)):
                 what = "is not a file" if os.path.exists(path) else "does not exist"
                 yield line.number, f"the {role} {path} {what}"
-            place = os.path.realpath(path)
-            if place in first_use:
-                number, other = first_use[place]
+            real_path = os.path.realpath(path)
+            if real_path in first_use:
+                number, other = first_use[real_path]
                 yield (
                     line.number,
                     f"a file must be used once. Received: the {role} {path} is also "
                     f"the {other} of line {number}",
                 )
-            first_use.setdefault(place, (line.number, role))
+            first_use.setdefault(real_path, (line.number, role))
 
 
 def _spelling_faults(pairs: Sequence[Pair]) -> Iterator[tuple[int, str]]:
-    """Find subjects that differ in nothing but capitals: one person, most likely."""
+    """Yield subjects that differ only in upper and lower case: likely one person."""
     first_case: dict[str, Pair] = {}
     for pair in pairs:
         first = first_case.setdefault(pair.subject.casefold(), pair)
         if first.subject != pair.subject:
             yield (
                 pair.line,
-                f"a subject must be spelled alike. Received: {pair.subject!r}, and "
-                f"{first.subject!r} on line {first.line}",
+                f"a subject must be spelled the same on all lines. Received: "
+                f"{pair.subject!r}, and {first.subject!r} on line {first.line}",
             )
 
 
 def _split_faults(pairs: Sequence[Pair]) -> Iterator[tuple[int, str]]:
-    """Find subjects whose cases are in more than one split."""
+    """Yield subjects whose cases are in more than one split."""
     first_case: dict[str, Pair] = {}
     for pair in pairs:
         if pair.split is None:
@@ -268,28 +258,24 @@ def _split_faults(pairs: Sequence[Pair]) -> Iterator[tuple[int, str]]:
 
 
 def _case_ids(images: Sequence[Path]) -> list[str]:
-    """Find the shortest names that tell the images apart.
+    """Choose the shortest names that are different for all images.
 
-    The file's stem, or its folder's name, or the folder's name and the stem,
-    or more folders; where even the whole path does not tell (a fault anyway),
-    a number is added.
+    The file's stem, its folder's name, or the stem with as many folders as needed. If
+    even the whole path is not unique (two formats of one scan), a number is added.
     """
     depth = max((len(image.parts) for image in images), default=0)
-    ways = [stem_of, lambda image: image.parent.name]
-    ways += [
-        lambda image, count=count: "_".join(
-            [*image.absolute().parts[1:-1][-count:], stem_of(image)]
-        )
-        for count in range(1, depth + 1)
-    ]
     images = [Path(os.path.abspath(image)) for image in images]  # no ".." in a name
-    names: list[str] = []
-    for way in ways:
-        names = [way(image) for image in images]
-        # Some file systems take Case and case for one name.
+    candidates = [[stem_of(image) for image in images]]
+    candidates.append([image.parent.name for image in images])
+    for count in range(1, depth + 1):
+        candidates.append(
+            ["_".join([*i.parts[1:-1][-count:], stem_of(i)]) for i in images]
+        )
+    for names in candidates:
+        # Some file systems do not distinguish Case from case.
         if all(names) and len({name.lower() for name in names}) == len(names):
             return names
-    seen: defaultdict[str, int] = defaultdict(int)
+    names, seen = candidates[-1], Counter()
     for index, name in enumerate(names):
         seen[name.lower()] += 1
         if seen[name.lower()] > 1:

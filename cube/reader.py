@@ -186,6 +186,10 @@ class Cube:
             )
         return extents
 
+    def filled_box(self, row: int) -> tuple[slice, slice, slice]:
+        """Return the box of the grid that the scan of a row fills."""
+        return tuple(slice(int(first), int(last)) for first, last in self.extents[row])
+
     @cached_property
     def affines(self) -> npt.NDArray[np.float64]:
         """Cube voxel to the scan's world in mm, by row, shape (N, 4, 4)."""

@@ -1,4 +1,4 @@
-"""Dividing subjects, never scans, into train, validation and test."""
+"""Splitting subjects, never single scans, into train, validation and test."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ def split_subjects(
 ) -> dict[str, str]:
     """Assign each subject to one split at random.
 
-    The same subjects with the same seed get the same splits, in whatever order
-    and however often they are named.
+    The result depends on the set of subjects and the seed, not on the order of the
+    scans or their number.
 
     Args:
-        subjects: One name per scan; repeats are one subject.
+        subjects: Subject of each scan.
         validation: Share of the subjects, in [0, 1].
         test: Share of the subjects, in [0, 1].
-        seed: Of the shuffle.
+        seed: Seed of the shuffle.
 
     Returns:
         Split of each subject. A share above 0 gets at least one subject.
 
     Raises:
-        UsageError: If nobody is left to train on and the shares are below 1, or
-            there are too few subjects for both.
+        UsageError: If there are too few subjects, or no subject is left for training
+            although the shares sum to less than 1.
     """
     names = sorted(set(subjects))
     counts = [
         max(1, round(share * len(names))) if share > 0 else 0
         for share in (validation, test)
     ]
-    # Nobody to train on is right where it was asked for: a cube to test with.
-    room = len(names) if validation + test > 1 - 1e-9 else len(names) - 1
+    # Shares that sum to 1 ask for a cube without training cases.
+    available = len(names) if validation + test > 1 - 1e-9 else len(names) - 1
     if 0 < validation < 1 and abs(validation + test - 1) < 1e-9:
-        counts[1] = max(1, len(names) - counts[0])  # each rounded, they may not fit
-    if sum(counts) > room:
+        counts[1] = max(1, len(names) - counts[0])  # rounded up, both may not fit
+    if sum(counts) > available:
         raise UsageError(
             "At least one subject must be left to train on, unless the shares of "
-            "validation and test come to 1. Received: "
+            "validation and test sum to 1. Received: "
             f"{len(names)} subjects, of which {counts[0]} for validation and "
-            f"{counts[1]} for test; --validation 0 or --test 0 asks for none."
+            f"{counts[1]} for test. --validation 0 or --test 0 leaves a split empty."
         )
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     shuffled = [names[index] for index in rng.permutation(len(names))]
@@ -65,14 +65,14 @@ def assign_splits(
     test: float,
     seed: int,
 ) -> list[str]:
-    """Give every case its split: the pair list's own, or a drawn one.
+    """Return the split of every case: the one in the pair list, or a random one.
 
     Args:
-        subjects: Of each case.
-        given: The list's split of each case, or None.
-        validation: Share of the subjects, where the list gives none.
-        test: Share of the subjects, where the list gives none.
-        seed: Of the shuffle.
+        subjects: Subject of each case.
+        given: Split of each case in the pair list, or None.
+        validation: Share of the subjects, if the list has no splits.
+        test: Share of the subjects, if the list has no splits.
+        seed: Seed of the shuffle.
 
     Raises:
         UsageError: If only some cases have a split.

@@ -130,7 +130,9 @@ def test_a_subject_typed_in_two_ways_is_one_or_a_fault(folder):
     first, second = read_pairs(write(folder, lines.format(composed, apart)))
     assert first.subject == second.subject
 
-    with pytest.raises(DataError, match=r"alike\. Received: 'p1', and 'P1' on line 1"):
+    with pytest.raises(
+        DataError, match=r"the same on all lines\. Received: 'p1', and 'P1' on line 1"
+    ):
         read_pairs(write(folder, lines.format("P1", "p1")))
 
 
@@ -189,7 +191,7 @@ def test_the_first_of_many_faults_are_told(folder):
     [
         ("a,b\n" * 20_001, "20001 lines in 80004 bytes"),
         ("a,b\r\n" * 20_001, "20001 lines in 100005 bytes"),
-        ("x" * (2**23 + 9), "1 lines in the first 8388609 bytes"),
+        ("x" * (2**23 + 9), "1 lines in more than 8388608 bytes"),
     ],
     ids=["lines", "lines of Windows", "bytes"],
 )
