@@ -16,7 +16,6 @@ from system.processes import map_cases
 from system.text import on_one_line
 from volumes.classes import count_labels
 from volumes.formats.files import (
-    checksum,
     content_checksum,
     read_finite_volume,
     read_label_map,
@@ -146,8 +145,8 @@ def survey_case(pair: Pair, max_voxels: int = MAX_VOXELS) -> CaseInfo:
         segment_names={
             segment.value: on_one_line(segment.name) for segment in label_map.segments
         },
-        image_checksum=checksum(pair.image),
-        label_checksum=checksum(pair.label),
+        image_checksum=image.checksum,
+        label_checksum=label_map.checksum,
         content_checksum=content_checksum(image),
         notes=tuple(dict.fromkeys((*image.notes, *label_map.notes))),
     )

@@ -1,11 +1,11 @@
-"""Make up scans of the lumbar spine with their label maps, to try things out.
+"""Generate synthetic scans of the lumbar spine with label maps, for demos and tests.
 
 Example:
     python -m phantom scans/ --cases 12 --seed 0
 
 Each case is a folder with image.nrrd and label.nrrd; pairs.txt lists them. The
-folder `unseen` holds one scan more, in no list, and its reference. Most scans
-look like T2-weighted MR, every fourth like CT. No person was ever scanned.
+folder `unseen` holds one more scan, not in the list, with its reference. Most
+scans resemble T2-weighted MR, every fourth resembles CT.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from functools import partial
 from pathlib import Path
 
 from phantom.cases import UNSEEN, case_name, write_case, write_pairs
-from system.errors import DataError, UsageError
+from system.errors import UsageError
 from system.processes import map_cases
+from system.shell import script
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m phantom",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("output", type=Path, metavar="OUT", help="folder to fill")
+    parser.add_argument("output", type=Path, metavar="OUT", help="output folder")
     parser.add_argument(
         "--cases",
         type=int,
@@ -48,14 +49,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=int,
         default=os.cpu_count(),
         metavar="N",
-        help="scans made at a time, 1 or more (default: one a core, %(default)s)",
+        help="worker processes, 1 or more (default: one per core, %(default)s)",
     )
     parser.add_argument("--force", action="store_true", help="replace OUT/pairs.txt")
     return parser.parse_args(argv)
 
 
-def check_request(args: argparse.Namespace) -> None:
-    """Refuse what cannot be done before anything is written."""
+def check_args(args: argparse.Namespace) -> None:
+    """Check the flags before anything is written."""
     for name, least in (("cases", 1), ("seed", 0), ("workers", 1)):
         if getattr(args, name) < least:
             raise UsageError(
@@ -64,25 +65,20 @@ def check_request(args: argparse.Namespace) -> None:
             )
     pairs = args.output / "pairs.txt"
     if pairs.exists() and not args.force:
-        raise UsageError(f"{pairs}: exists already; give --force to replace it")
+        raise UsageError(f"{pairs} exists already; --force replaces it.")
 
 
+@script
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the cases, then the list of them."""
+    """Write the cases and the pair list."""
     args = parse_args(argv)
+    check_args(args)
+    cases = [*range(1, args.cases + 1), UNSEEN]
     write = partial(write_case, args.output, args.seed)
-    try:
-        check_request(args)
-        cases = [*range(1, args.cases + 1), UNSEEN]
-        workers = min(args.workers, len(cases))
-        for line in map_cases(write, cases, workers, name=case_name):
-            if isinstance(line, DataError):
-                raise line
-            print(line, flush=True)
-        write_pairs(args.output, args.cases, args.seed)
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    workers = min(args.workers, len(cases))
+    for line in map_cases(write, cases, workers, name=case_name):
+        print(line, flush=True)
+    write_pairs(args.output, args.cases, args.seed)
     return 0
 
 

@@ -48,31 +48,42 @@ def read_source(source: dict, kind: str, case_id: str) -> Volume:
     Raises:
         DataError: If the file is gone, or is no longer the one in the cube.
     """
-    path = _source_path(source, kind, case_id)
+    path = _source_path(source, kind)
     read = read_volume if kind == "image" else read_label_map
-    return read(path, math.prod(source["shape"]))
+    try:
+        volume = read(path, math.prod(source["shape"]))
+    except DataError:
+        _check_unchanged(source, kind, case_id, checksum(path))
+        raise
+    _check_unchanged(source, kind, case_id, volume.checksum)
+    return volume
 
 
 def check_sources(cube: Cube) -> None:
-    """See before a training that every test case can be tested after it.
+    """Check before training that the files of every test case can be used after it.
 
     Raises:
         DataError: If a test case's scan or label map is gone or changed.
     """
     for row in cube.rows("test", copy=0):
+        source, case_id = cube.sources[row], cube.case_ids[row]
         for kind in ("image", "label"):
-            _source_path(cube.sources[row], kind, cube.case_ids[row])
+            found = checksum(_source_path(source, kind))
+            _check_unchanged(source, kind, case_id, found)
 
 
-def _source_path(source: dict, kind: str, case_id: str) -> Path:
-    """Find a file that a row of the cube was made from, and see it is the same."""
-    path = Path(str(source.get(kind, "")))
-    if checksum(path) != source.get(f"{kind}_checksum"):
+def _source_path(source: dict, kind: str) -> Path:
+    return Path(str(source.get(kind, "")))
+
+
+def _check_unchanged(source: dict, kind: str, case_id: str, found: str) -> None:
+    """Raise if a file's checksum is not the one that the cube holds."""
+    if found != source.get(f"{kind}_checksum"):
         raise DataError(
-            f"{path} must be the {kind} that case '{case_id}' was made from, but it "
-            "changed after the cube was built. Build the cube again."
+            f"{_source_path(source, kind)} must be the {kind} that case '{case_id}' "
+            "was made from, but it changed after the cube was built. Build the cube "
+            "again."
         )
-    return path
 
 
 def predict_test_cases(
@@ -99,7 +110,7 @@ def predict_test_cases(
         bar.set_description(case_id)
         image = read_source(source, "image", case_id)
         start = time.perf_counter()
-        with report_out_of_memory(case_id):
+        with report_out_of_memory(f"predicting case '{case_id}'"):
             prediction = predict_scan(model, metadata, image.array, image.grid)
         seconds.append(time.perf_counter() - start)
         reference = lookup[read_source(source, "label", case_id).array]

@@ -1,4 +1,4 @@
-"""Running one function over many cases, with results in order."""
+"""Worker processes: one function over many cases, or one call in a new process."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def map_in_order(
 
     Args:
         executor: Any `concurrent.futures.Executor`.
-        function: Picklable where the executor is a pool.
-        items: What to call it with.
-        ahead: How many results may wait to be taken; bounds the memory.
+        function: Picklable if the executor is a process pool.
+        items: Its arguments, one per call.
+        ahead: Maximum number of results computed in advance; bounds the memory.
 
     Raises:
         Exception: Whatever `function` raises.
@@ -41,43 +41,41 @@ def map_in_order(
 def map_cases(
     function: Callable, cases: Iterable, workers: int, *, name: Callable = str
 ) -> Iterator:
-    """Yield `function(case)` in the order of the cases, made by several processes.
-
-    A process that is killed breaks its pool. The cases that were in work are then
-    made again one at a time, each in a process of its own and with all memory to
-    itself, and the rest in a new pool.
+    """Yield `function(case)` in the order of the cases, computed by worker processes.
 
     Args:
         function: Picklable.
-        cases: What to call it with, picklable.
-        workers: Processes; with one, all is done in this process.
-        name: Tells in a message which case is meant.
-
-    Yields:
-        Results; a DataError in the place of a case whose process was killed
-        both times.
+        cases: Its arguments, one per call, picklable.
+        workers: Number of processes; with one, everything runs in this process.
+        name: Returns the name of a case for messages.
 
     Raises:
+        DataError: If a worker was killed; names the cases it may have been working on.
         Exception: Whatever `function` raises.
     """
     if workers <= 1:
         yield from map(function, cases)
         return
     cases = iter(cases)
-    waiting: deque[tuple[object, Future]] = deque()
+    waiting: deque[tuple[str, Future]] = deque()
     pool = WorkerPool(workers)
     try:
         while True:
             for case in islice(cases, 3 * workers - len(waiting)):
-                waiting.append((case, pool.submit(function, case)))
+                waiting.append((name(case), pool.submit(function, case)))
             if not waiting:
                 break
-            if _is_broken(waiting[0][1]):
-                pool.shutdown()
-                pool = WorkerPool(workers)
-                waiting = _made_again(function, waiting, pool, workers, name)
-                continue
-            yield waiting.popleft()[1].result()
+            result = waiting[0][1].result()
+            waiting.popleft()
+            yield result
+    except BrokenExecutor as error:
+        # The pool fails all unfinished calls alike; it starts them in order.
+        lost = [case for case, future in waiting if not _is_finished(future)]
+        raise DataError(
+            "A worker process was killed, usually because memory ran out, while these "
+            f"cases were in work: {', '.join(lost[:workers])}. Fewer --workers need "
+            "less memory."
+        ) from error
     except BaseException:
         pool.terminate()
         raise
@@ -85,71 +83,35 @@ def map_cases(
         pool.shutdown()
 
 
-def _is_broken(future: Future) -> bool:
-    """Wait for a result; tell whether a killed process took it away."""
-    return isinstance(future.exception(), BrokenExecutor)
-
-
-def _made_again(
-    function: Callable,
-    waiting: Iterable[tuple[object, Future]],
-    pool: WorkerPool,
-    workers: int,
-    name: Callable,
-) -> deque[tuple[object, Future]]:
-    """Make what a broken pool lost: first alone what may have broken it."""
-    waiting = list(waiting)
-    lost = [place for place, (_, future) in enumerate(waiting) if _is_broken(future)]
-    in_work, rest = lost[:workers], lost[workers:]
-    names = ", ".join(name(waiting[place][0]) for place in in_work)
-    print(
-        "A process was killed, most likely for want of memory, with these cases in "
-        f"work: {names}. They are made again, one at a time.",
-        file=sys.stderr,
-    )
-    for place in in_work:
-        case = waiting[place][0]
-        with WorkerPool(1) as alone:
-            future = alone.submit(function, case)
-            if _is_broken(future):
-                future = Future()
-                future.set_result(
-                    DataError(
-                        f"Case '{name(case)}': its process was killed twice, the "
-                        "second time when it ran alone, most likely for want of memory."
-                    )
-                )
-        waiting[place] = case, future
-    for place in rest:
-        case = waiting[place][0]
-        waiting[place] = case, pool.submit(function, case)
-    return deque(waiting)
+def _is_finished(future: Future) -> bool:
+    """Wait for a call; return whether it ended before its pool broke."""
+    return not isinstance(future.exception(), BrokenExecutor)
 
 
 class WorkerPool(ProcessPoolExecutor):
-    """Processes that share the machine's threads, and end when this one does.
+    """A pool of processes that share the CPU threads and end with their parent.
 
     They are spawned, not forked: neither HDF5 handles nor OpenMP threads survive
-    a fork. Ctrl-C does not reach them: this process ends them.
+    a fork. Ctrl-C does not reach them; the parent terminates them.
 
     Args:
-        workers: How many processes.
+        workers: Number of processes.
     """
 
     def __init__(self, workers: int):
-        import numba  # late: it is slow to import, and --help needs none of it
+        import numba  # late: it is slow to import, and --help does not need it
 
         threads = max(1, numba.config.NUMBA_NUM_THREADS // workers)
         super().__init__(
             workers,
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=_begin,
+            initializer=_initialize_worker,
             initargs=(threads,),
         )
 
     def submit(self, function: Callable, /, *args, **kwargs) -> Future:
-        """Hand over a call; in a broken pool the future says so."""
-        # A process that begins in here inherits that Ctrl-C is held back.
+        """Schedule a call; if the pool is broken, the future raises the error."""
+        # A process started in here inherits the blocked SIGINT.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             return super().submit(function, *args, **kwargs)
@@ -161,7 +123,7 @@ class WorkerPool(ProcessPoolExecutor):
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def terminate(self) -> None:
-        """End the processes, whatever they do. Python 3.14 brings this itself."""
+        """Terminate the processes without waiting; Python 3.14 has its own."""
         for process in list((self._processes or {}).values()):
             process.terminate()
 
@@ -171,44 +133,47 @@ class WorkerPool(ProcessPoolExecutor):
         return super().__exit__(kind, error, trace)
 
 
-def _begin(threads: int) -> None:
-    """Set a worker up."""
+def _initialize_worker(threads: int) -> None:
     import numba
 
     numba.set_num_threads(threads)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _exit_with_parent()
 
 
-def _end_with_parent() -> None:
-    """Wait for the end of the process that began this one, however it comes."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
+def _exit_with_parent() -> None:
+    """Start a thread that ends this process when its parent ends, even if killed."""
+
+    def wait():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def run_in_process(function: Callable[..., int], *args: object) -> int:
-    """Call a function in a new process, and wait for it.
+    """Call a function in a new process and wait for it.
 
-    If this process is killed, the other ends at once: nobody would know that it
-    still writes files.
+    If this process is killed, the new one exits at once rather than keep on
+    writing files unnoticed.
 
     Args:
-        function: Importable; gives an exit code.
-        *args: For the function; picklable.
+        function: Importable; returns an exit code.
+        *args: Its arguments, picklable.
 
     Returns:
-        The exit code, or minus the signal that ended the process.
+        The exit code, or minus the number of the signal that killed the process.
     """
-    spawning = multiprocessing.get_context("spawn")
-    child = spawning.Process(target=_call, args=(function, args))
+    context = multiprocessing.get_context("spawn")
+    child = context.Process(target=_run_child, args=(function, args))
     child.start()
     try:
         child.join()
     except KeyboardInterrupt:
-        child.join()  # it was interrupted too, and tidies up
+        child.join()  # Ctrl-C reached it too; let it clean up
         raise
     return child.exitcode
 
 
-def _call(function: Callable[..., int], args: tuple) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def _run_child(function: Callable[..., int], args: tuple) -> None:
+    _exit_with_parent()
     sys.exit(function(*args))

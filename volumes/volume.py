@@ -1,4 +1,4 @@
-"""What a reader hands on: an array with its geometry, and its named structures."""
+"""The volume that readers return: an array, its geometry, its named structures."""
 
 from __future__ import annotations
 
@@ -35,12 +35,13 @@ class Volume:
 
     Args:
         array: Voxels, shape (I, J, K), axes as in the file, native byte order.
-        grid: Where the voxels lie, RAS+ in mm.
+        grid: Position of the voxels, RAS+ in mm.
         path: The file the volume was read from.
         header: NRRD only: the file's fields and key/value pairs, as text.
         segments: The structures a label map names; empty if it names none.
-        notes: One sentence for each thing that had to be assumed.
+        notes: One sentence for each assumption made on reading.
         nifti: NIfTI only: a copy of the file's header.
+        checksum: SHA-256 of the file's bytes, as `volumes.formats.files.checksum`.
         metaimage: MetaImage only: the geometry fields of a label map on this grid,
             as the file itself writes them.
     """
@@ -52,4 +53,5 @@ class Volume:
     segments: tuple[Segment, ...] = ()
     notes: tuple[str, ...] = ()
     nifti: nib.Nifti1Header | None = None
+    checksum: str = ""
     metaimage: dict[str, str] = field(default_factory=dict)

@@ -24,12 +24,13 @@ def refuse(number):
 
 
 def kill_own_process(job):
-    """End without a word: always for case 2, the first time for case 5."""
+    """Return twice the number; case 2 waits until case 3 is done, then is killed."""
     number, folder = job
-    first = folder / str(number)
-    if number == 2 or (number == 5 and not first.exists()):
-        first.touch()
+    if number == 2:
+        while not (folder / "3").exists():
+            time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGKILL)
+    (folder / str(number)).touch()
     return 2 * number
 
 
@@ -87,21 +88,22 @@ def test_processes_give_results_in_order_and_raise_what_a_case_raises():
         list(map_cases(refuse, [7], 2))
 
 
-def test_killed_process_costs_its_own_case_alone_and_that_at_the_second_time(
-    tmp_path, capsys
-):
+def test_killed_worker_ends_the_work_and_its_case_is_named(tmp_path):
     jobs = [(number, tmp_path) for number in range(7)]
 
-    *found, last = map_cases(kill_own_process, jobs, 2, name=lambda job: f"c{job[0]}")
+    def name(job):
+        return f"c{job[0]}"
 
-    assert isinstance(found[2], DataError)
-    assert "Case 'c2': its process was killed twice" in str(found.pop(2))
-    # Case 5 was killed once, and made again.
-    assert [*found, last] == [0, 2, 6, 8, 10, 12]
-    told = capsys.readouterr().err
-    assert "c2" in told
-    assert "c5" in told
-    assert "c6" not in told.split("made again")[0]
+    results = map_cases(kill_own_process, jobs, 2, name=name)
+
+    assert [next(results), next(results)] == [0, 2]
+    said = (
+        r"^A worker process was killed, usually because memory ran out, while these "
+        r"cases were in work: c2, c[456]\. Fewer --workers need less memory\.$"
+    )
+    with pytest.raises(DataError, match=said):
+        next(results)
+    assert list(results) == []
 
 
 PARENT = """

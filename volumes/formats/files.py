@@ -1,39 +1,40 @@
-"""Reading and writing volumes by the endings of their names."""
+"""Reading and writing volumes in the format that a file name's suffix names."""
 
 from __future__ import annotations
 
 import hashlib
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from system.errors import DataError
 from system.limits import MAX_INTENSITY, MAX_LABEL, MAX_VOXELS
-from volumes.formats.nifti import read_nifti, read_nifti_grid, write_nifti
-from volumes.formats.nrrd import kept_fields, read_nrrd, read_nrrd_grid, write_nrrd
+from volumes.formats.bounded_read import hash_file
+from volumes.formats.nifti import read_nifti, write_nifti
+from volumes.formats.nrrd import kept_fields, read_nrrd, write_nrrd
 from volumes.formats.nrrd_grid import geometry_fields
 from volumes.formats.nrrd_header import DEFAULT_SPACE, check_is_file, read_header
 from volumes.formats.segments import format_segments
-from volumes.geometry import Grid, canonical_axes
+from volumes.geometry import Grid, canonical_view
 from volumes.volume import Segment, Volume
 
-# Longest first, so that a stem loses the whole ending.
+# Longest first, so that `stem_of` removes the whole suffix.
 SUFFIXES = (".seg.nrrd", ".seg.nhdr", ".nii.gz", ".nrrd", ".nhdr", ".nii")
 WRITTEN_SUFFIXES = (".seg.nrrd", ".nrrd", ".nii.gz", ".nii")
-_CHUNK_BYTES = 2**20
 _SHOWN_VALUES = 5
 
 
 def suffix_of(path: str | Path) -> str:
-    """Give the ending that tells a file's format, "" if it tells none."""
+    """Return the suffix that names a file's format, "" if it is not one of ours."""
     name = Path(path).name.lower()
     return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
 
 
 def stem_of(path: str | Path) -> str:
-    """Give a file's name without the ending that tells its format."""
+    """Return a file's name without the suffix that names its format."""
     name = Path(path).name
     return name[: len(name) - len(suffix_of(path))]
 
@@ -42,30 +43,24 @@ def read_volume(path: str | Path, max_voxels: int = MAX_VOXELS) -> Volume:
     """Read an NRRD or NIfTI file as a volume in RAS+ mm.
 
     Args:
-        path: A file that ends in one of `SUFFIXES`.
-        max_voxels: How many voxels its header may promise.
+        path: A file with one of `SUFFIXES`.
+        max_voxels: Largest number of voxels accepted.
 
     Raises:
         DataError: If the file is missing, of another format, not a scalar 3-D
             volume, shorter or longer than its header says, too large for the
-            memory, or its header describes no grid.
+            memory, or its header does not describe a grid.
     """
     path = Path(path)
     read = read_nifti if _is_nifti(path) else read_nrrd
     try:
         return read(path, max_voxels)
     except MemoryError as error:
-        raise DataError(f"{path} needs more memory than there is.") from error
-
-
-def read_grid(path: str | Path) -> Grid:
-    """Read a file's grid from its header, without the voxels."""
-    path = Path(path)
-    return read_nifti_grid(path) if _is_nifti(path) else read_nrrd_grid(path)
+        raise DataError(f"{path}: out of memory while reading.") from error
 
 
 def _is_nifti(path: Path) -> bool:
-    """Tell NIfTI from NRRD by the ending; refuse any other."""
+    """Return whether the suffix is one of NIfTI; raise if it is none of `SUFFIXES`."""
     suffix = suffix_of(path)
     if not suffix:
         raise DataError(
@@ -78,7 +73,7 @@ def _is_nifti(path: Path) -> bool:
 def read_label_map(path: str | Path, max_voxels: int = MAX_VOXELS) -> Volume:
     """Read a volume whose values are labels.
 
-    Floats are fine as long as they hold whole numbers.
+    A floating-point type is accepted if all values are integers.
 
     Args:
         path: As of `read_volume`.
@@ -88,8 +83,8 @@ def read_label_map(path: str | Path, max_voxels: int = MAX_VOXELS) -> Volume:
         The volume with an array of uint16.
 
     Raises:
-        DataError: If a value is not an integer from 0 to 65535, with up to five
-            of those values; and whatever `read_volume` raises.
+        DataError: As `read_volume`, and if a value is not an integer from 0 to
+            65535; names up to five such values.
     """
     volume = read_volume(path, max_voxels)
     array = volume.array
@@ -99,22 +94,13 @@ def read_label_map(path: str | Path, max_voxels: int = MAX_VOXELS) -> Volume:
     if not is_label.all():
         wrong = np.unique(array[~is_label])
         shown = ", ".join(f"{value:.15g}" for value in wrong[:_SHOWN_VALUES].tolist())
-        more = f" and {wrong.size - _SHOWN_VALUES} others" * (
-            wrong.size > _SHOWN_VALUES
-        )
+        if wrong.size > _SHOWN_VALUES:
+            shown += f" and {wrong.size - _SHOWN_VALUES} others"
         raise DataError(
             f"{path}: the values of a label map must be integers from 0 to "
-            f"{MAX_LABEL}. Received: {shown}{more}"
+            f"{MAX_LABEL}. Received: {shown}"
         )
-    return Volume(
-        array=array.astype(np.uint16),
-        grid=volume.grid,
-        path=volume.path,
-        header=volume.header,
-        segments=volume.segments,
-        notes=volume.notes,
-        nifti=volume.nifti,
-    )
+    return replace(volume, array=array.astype(np.uint16))
 
 
 def write_label_map(
@@ -126,18 +112,18 @@ def write_label_map(
 ) -> None:
     """Write a label map on the grid of the scan it belongs to.
 
-    Where the scan and the file are both NRRD, or both NIfTI, the scan's own
-    header fields are kept. Equal input gives equal bytes.
+    If the scan and the file are both NRRD, or both NIfTI, the scan's own header
+    fields are kept. Equal input gives equal bytes.
 
     Args:
-        path: The file, replaced if it is there, ending in one of
-            `WRITTEN_SUFFIXES`. A `.seg.nrrd` carries the segments.
+        path: The file, replaced if it exists, with one of `WRITTEN_SUFFIXES`.
+            A `.seg.nrrd` stores the segments.
         array: Label map, shape (I, J, K) as `like`, integers from 0 to 65535.
         like: The scan.
-        segments: Names and colours. Labels beyond them get default ones.
+        segments: Names and colours. Other labels get defaults.
 
     Raises:
-        DataError: If the name ends otherwise or the file cannot be written.
+        DataError: If the suffix is another or the file cannot be written.
         ValueError: If the shape, type or values are wrong.
     """
     suffix = suffix_of(path)
@@ -146,7 +132,7 @@ def write_label_map(
             f"{path}: a label map's name must end in {', '.join(WRITTEN_SUFFIXES)}. "
             f"Received: {Path(path).name!r}"
         )
-    labels = _narrow(array, like.grid)
+    labels = _to_smallest_type(array, like.grid)
     if suffix in (".nii", ".nii.gz"):
         write_nifti(path, labels, like)
         return
@@ -161,8 +147,8 @@ def write_label_map(
     write_nrrd(path, labels, fields, pairs)
 
 
-def _narrow(array: np.ndarray, grid: Grid) -> np.ndarray:
-    """Check a label map and store it in one byte a voxel if that is enough."""
+def _to_smallest_type(array: np.ndarray, grid: Grid) -> np.ndarray:
+    """Check a label map and convert it to uint8 if its values fit, else uint16."""
     if array.shape != grid.shape:
         raise ValueError(
             "A label map must have the shape of its grid. "
@@ -183,14 +169,14 @@ def write_image(
     """Write a volume as plain NRRD; equal input gives equal bytes.
 
     Args:
-        path: The file, ending in `.nrrd`, replaced if it is there.
+        path: The file, ending in `.nrrd`, replaced if it exists.
         array: Voxels, shape (I, J, K), an integer type, float32 or float64.
-        grid: Where they lie, RAS+ in mm.
-        space: The space the file's header uses: left-posterior-superior,
+        grid: Position of the voxels, RAS+ in mm.
+        space: The space in the file's header: left-posterior-superior,
             right-anterior-superior or left-anterior-superior.
 
     Raises:
-        DataError: If the name ends otherwise or the file cannot be written.
+        DataError: If the suffix is another or the file cannot be written.
         ValueError: If the shape, type or space is wrong.
     """
     if suffix_of(path) not in (".nrrd", ".seg.nrrd"):
@@ -206,50 +192,49 @@ def write_image(
 
 
 def checksum(path: str | Path) -> str:
-    """Give the SHA-256 of a file's bytes, in hexadecimal.
+    """Return the SHA-256 of a file's bytes in hexadecimal, as `Volume.checksum`.
 
-    Those of the data file follow where an NRRD header names one.
+    If an NRRD header names a data file, its bytes follow.
 
     Raises:
-        DataError: If the file is none, or cannot be read.
+        DataError: If it is not a regular file, or cannot be read.
     """
-    check_is_file(Path(path))  # a device would never end
-    parts = [Path(path)]
+    path = Path(path)
+    check_is_file(path)  # a device would never end
+    parts = [path]
     if suffix_of(path).endswith(("nrrd", "nhdr")):
-        data_path = read_header(Path(path), sys.maxsize).data_path
-        parts += [data_path] * (data_path != Path(path))
+        data_path = read_header(path, sys.maxsize).data_path
+        if data_path != path:
+            parts.append(data_path)
     digest = hashlib.sha256()
     try:
         for part in parts:
-            with open(part, "rb") as stream:
-                while chunk := stream.read(_CHUNK_BYTES):
-                    digest.update(chunk)
+            hash_file(part, digest)
     except OSError as error:
         raise DataError(f"{path}: could not be read: {error}") from error
     return digest.hexdigest()
 
 
 def content_checksum(volume: Volume) -> str:
-    """Give the SHA-256 of what a scan shows, however it is stored.
+    """Return the SHA-256 of a scan's voxels in canonical order, however it is stored.
 
-    Type, byte order, packing, file format and the order and sense in which the
-    axes are stored do not matter, nor where in the world the scan lies, which one
-    format rounds otherwise than another; the voxels from the patient's left to
-    right, posterior to anterior and inferior to superior do.
+    It does not depend on type, byte order, compression, file format, the order and
+    direction of the stored axes, or the scan's position in the world, which formats
+    round differently. It depends on the values of the voxels from the patient's left
+    to right, posterior to anterior and inferior to superior.
     """
-    axes, signs = canonical_axes(volume.grid)
-    array = volume.array.transpose(axes)
-    array = array[tuple(slice(None, None, int(sign)) for sign in signs)]
+    array = canonical_view(volume.array, volume.grid)
     digest = hashlib.sha256(np.array(array.shape, dtype="<i8").tobytes())
     for plane in array:
-        short = plane.astype("<f4")
-        exact = np.array_equal(short, plane)  # so in any type that holds the values
-        digest.update(((short if exact else plane.astype("<f8")) + 0.0).tobytes())
+        single = plane.astype("<f4")
+        is_exact = np.array_equal(single, plane)  # in any type that holds the values
+        values = single if is_exact else plane.astype("<f8")
+        digest.update((values + 0.0).tobytes())  # + 0: no minus zero
     return digest.hexdigest()
 
 
 def read_finite_volume(path: str | Path, max_voxels: int = MAX_VOXELS) -> Volume:
-    """Read a scan whose every voxel is a figure that can be reckoned with.
+    """Read a scan and check that all its values are finite and of usable size.
 
     Args:
         path: As of `read_volume`.
@@ -257,7 +242,7 @@ def read_finite_volume(path: str | Path, max_voxels: int = MAX_VOXELS) -> Volume
 
     Raises:
         DataError: As `read_volume`, and if a voxel is NaN, infinite, or beyond
-            `MAX_INTENSITY`, so that no mean and deviation could be measured.
+            `MAX_INTENSITY`, where mean and deviation overflow.
     """
     volume = read_volume(path, max_voxels)
     array = volume.array

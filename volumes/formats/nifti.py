@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import logging
 import math
 import zlib
@@ -17,7 +18,12 @@ from nibabel.volumeutils import apply_read_scaling
 from system.atomic import atomic_write
 from system.errors import DataError
 from system.limits import MAX_VOXELS
-from volumes.formats.bounded_read import SURPLUS_BYTES, TruncatedStreamError, read_up_to
+from volumes.formats.bounded_read import (
+    SURPLUS_BYTES,
+    TruncatedStreamError,
+    open_hashed,
+    read_up_to,
+)
 from volumes.formats.nrrd_header import check_is_file
 from volumes.geometry import Grid
 from volumes.volume import Volume
@@ -26,56 +32,65 @@ _COMPRESSION_LEVEL = 6
 _SCANNER = 1  # the code of an affine in scanner coordinates
 _HEADERS = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _HEADER_BYTES = max(_HEADERS)
-# What may stand between header and voxels; extensions hold some kB.
+# Largest offset of the voxels; real header extensions take some kB.
 _MAX_OFFSET = 2**24
-_UNREADABLE = (
-    *(HeaderDataError, OSError, EOFError, zlib.error, ValueError, OverflowError),
+_READ_ERRORS = (
+    HeaderDataError,
+    OSError,
+    EOFError,
+    zlib.error,
+    ValueError,
+    OverflowError,
 )
-_SILENT = logging.Logger("what nibabel mends in a header")
+_SILENT = logging.Logger("what nibabel repairs in a header")
 _SILENT.addHandler(logging.NullHandler())
 
 
 def read_nifti(path: Path, max_voxels: int = MAX_VOXELS) -> Volume:
-    """Read a scalar 3-D NIfTI file, scaled as its header says.
+    """Read a scalar 3-D NIfTI file, with its intensity scaling applied.
 
     Axes of one voxel after the third are dropped.
 
     Raises:
-        DataError: If it is not one, is shorter or longer than its header says, or
-            its header says more than `max_voxels`.
+        DataError: If it is not one, its data are shorter or longer than the header
+            says, or the header says more than `max_voxels`.
     """
     header = _read_header(path, max_voxels)
     grid, notes = _grid(header, path)
-    array = _read_voxels(header, path).reshape(grid.shape, order="F")
+    digest = hashlib.sha256()
+    array = _read_voxels(header, path, digest).reshape(grid.shape, order="F")
     try:
         slope, intercept = header.get_slope_inter()
     except HeaderDataError as error:
         raise DataError(
             f"{path}: fields 'scl_slope' and 'scl_inter' must be finite: {error}"
         ) from error
-    with np.errstate(over="ignore", invalid="ignore"):  # seen in the voxels
+    # An overflow shows in the voxels, which are checked for being finite.
+    with np.errstate(over="ignore", invalid="ignore"):
         array = apply_read_scaling(array, slope, intercept)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    return Volume(array, grid, path, notes=notes, nifti=header)
+    return Volume(
+        array, grid, path, notes=notes, nifti=header, checksum=digest.hexdigest()
+    )
 
 
-def read_nifti_grid(path: Path) -> Grid:
-    """Read the grid alone, from the header."""
-    return _grid(_read_header(path, MAX_VOXELS), path)[0]
+def _is_compressed(path: Path) -> bool:
+    return path.name.lower().endswith(".gz")
 
 
-def _open(path: Path) -> BinaryIO:
-    return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
+def _decompressed(file: BinaryIO, path: Path) -> BinaryIO:
+    """Return the stream of a file's decompressed bytes."""
+    return gzip.open(file) if _is_compressed(path) else file
 
 
 def _read_header(path: Path, max_voxels: int) -> nib.Nifti1Header:
-    """Read the header and check that it promises one scalar 3-D volume.
+    """Read the header and check that it describes one scalar 3-D volume.
 
-    nibabel's own loading would follow extensions of any length.
+    nibabel's own loader would follow extensions of any length.
     """
     check_is_file(path)
     try:
-        with _open(path) as stream:
+        with path.open("rb") as file, _decompressed(file, path) as stream:
             block = stream.read(_HEADER_BYTES)
         sizes = [int.from_bytes(block[:4], order) for order in ("little", "big")]
         kind = next((_HEADERS[size] for size in sizes if size in _HEADERS), None)
@@ -85,13 +100,13 @@ def _read_header(path: Path, max_voxels: int) -> nib.Nifti1Header:
         _check_spacing(header, path)
         header.check_fix(logger=_SILENT)
         _check_scalar_volume(header, path, max_voxels)
-    except _UNREADABLE as error:
+    except _READ_ERRORS as error:
         raise DataError(f"{path}: could not be read as NIfTI: {error}") from error
     return header
 
 
 def _check_spacing(header: nib.Nifti1Header, path: Path) -> None:
-    """Refuse spacings that nibabel would make positive, if the grid hangs on them."""
+    """Raise if the grid depends on a spacing that nibabel would make positive."""
     spacing = header["pixdim"][1:4]
     if header["sform_code"] <= 0 and not (spacing > 0).all():
         raise DataError(
@@ -109,8 +124,8 @@ def _check_scalar_volume(header: nib.Nifti1Header, path: Path, max_voxels: int) 
         )
     if min(shape) < 1 or math.prod(shape) > max_voxels:
         raise DataError(
-            f"{path}: field 'dim' must be positive and at most {max_voxels} voxels "
-            f"together, which --max-voxels raises. Received: {shape}"
+            f"{path}: field 'dim' must hold positive sizes and at most {max_voxels} "
+            f"voxels in total (--max-voxels). Received: {shape}"
         )
     if header["magic"] != header.single_magic or header.get_data_offset() > _MAX_OFFSET:
         raise DataError(
@@ -120,32 +135,35 @@ def _check_scalar_volume(header: nib.Nifti1Header, path: Path, max_voxels: int) 
         )
 
 
-def _read_voxels(header: nib.Nifti1Header, path: Path) -> np.ndarray:
-    """Read all voxels as they are stored, first axis fastest."""
+def _read_voxels(
+    header: nib.Nifti1Header, path: Path, digest: hashlib._Hash
+) -> np.ndarray:
+    """Read all voxels as they are stored, first axis fastest; hash the whole file."""
     dtype = header.get_data_dtype()
-    promised = math.prod(header.get_data_shape()) * dtype.itemsize
+    expected = math.prod(header.get_data_shape()) * dtype.itemsize
+    limit = expected + SURPLUS_BYTES
     try:
-        with _open(path) as stream:
+        with open_hashed(path, digest) as file, _decompressed(file, path) as stream:
             stream.seek(header.get_data_offset() or header.single_vox_offset)
-            content = read_up_to(stream, promised + SURPLUS_BYTES)
+            content = read_up_to(stream, limit)
     except TruncatedStreamError as error:
         raise DataError(
-            f"{path}: the voxels could not be read: {error.received} bytes, then the "
-            "gzip stream is cut off"
+            f"{path}: the voxels could not be read: the gzip stream is truncated after "
+            f"{error.received} bytes"
         ) from error
-    except _UNREADABLE as error:
+    except _READ_ERRORS as error:
         raise DataError(f"{path}: the voxels could not be read: {error}") from error
-    if len(content) != promised:
-        at_least = "at least " if len(content) == promised + SURPLUS_BYTES else ""
+    if len(content) != expected:
+        at_least = "at least " if len(content) == limit else ""
         raise DataError(
-            f"{path}: the data must be exactly as long as fields 'dim' and 'datatype' "
-            f"promise, {promised} bytes. Received: {at_least}{len(content)} bytes"
+            f"{path}: the data must have the length given by fields 'dim' and "
+            f"'datatype', {expected} bytes. Received: {at_least}{len(content)} bytes"
         )
     return np.frombuffer(content, dtype)
 
 
 def _grid(header: nib.Nifti1Header, path: Path) -> tuple[Grid, tuple[str, ...]]:
-    """Give the grid, and say in sentences what had to be assumed."""
+    """Return the grid and a note for each assumption; cubes store the notes."""
     notes = []
     has_sform = header["sform_code"] > 0
     try:
@@ -172,7 +190,7 @@ def _grid(header: nib.Nifti1Header, path: Path) -> tuple[Grid, tuple[str, ...]]:
 
 
 def _compare_forms(grid: Grid, qform: np.ndarray) -> list[str]:
-    """Say so if the qform places the voxels elsewhere than the sform."""
+    """Return a note if the qform disagrees with the sform by over half a voxel."""
     try:
         other = Grid(grid.shape, qform)
     except ValueError:
@@ -186,7 +204,7 @@ def _compare_forms(grid: Grid, qform: np.ndarray) -> list[str]:
 def _length_unit(header: nib.Nifti1Header) -> str:
     try:
         return header.get_xyzt_units()[0]
-    except KeyError:  # a number that stands for no unit
+    except KeyError:  # a code that stands for no unit
         return "unknown"
 
 
@@ -196,9 +214,9 @@ def write_nifti(path: str | Path, array: np.ndarray, like: Volume) -> None:
     If that volume was NIfTI, its sform, qform and their codes are kept.
 
     Args:
-        path: The file, replaced if it is there; packed if it ends in `.gz`.
+        path: The file, replaced if it exists; compressed if it ends in `.gz`.
         array: Label map, shape (I, J, K), uint8 or uint16.
-        like: The volume whose grid it takes.
+        like: The volume that defines the grid.
 
     Raises:
         DataError: If the file cannot be written.
@@ -217,10 +235,10 @@ def write_nifti(path: str | Path, array: np.ndarray, like: Volume) -> None:
         kind = nib.Nifti2Image if is_second else nib.Nifti1Image
         image = kind(array, None, header)
     content = image.to_bytes()
-    if Path(path).name.lower().endswith(".gz"):
-        packer = zlib.compressobj(
+    if _is_compressed(Path(path)):
+        compressor = zlib.compressobj(
             _COMPRESSION_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16
         )
-        content = packer.compress(content) + packer.flush()
+        content = compressor.compress(content) + compressor.flush()
     with atomic_write(path) as temporary:
         temporary.write_bytes(content)

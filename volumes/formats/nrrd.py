@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,15 +15,19 @@ from volumes.formats.nrrd_data import read_voxels
 from volumes.formats.nrrd_grid import geometry_fields, grid_of
 from volumes.formats.nrrd_header import DEFAULT_SPACE, SPACE_NAMES, read_header
 from volumes.formats.segments import parse_segments
-from volumes.geometry import Grid
 from volumes.volume import Volume
 
 _TYPE_NAMES = {
-    **{"int8": "signed char", "uint8": "unsigned char"},
-    **{"int16": "short", "uint16": "unsigned short"},
-    **{"int32": "int", "uint32": "unsigned int"},
-    **{"int64": "long long", "uint64": "unsigned long long"},
-    **{"float32": "float", "float64": "double"},
+    "int8": "signed char",
+    "uint8": "unsigned char",
+    "int16": "short",
+    "uint16": "unsigned short",
+    "int32": "int",
+    "uint32": "unsigned int",
+    "int64": "long long",
+    "uint64": "unsigned long long",
+    "float32": "float",
+    "float64": "double",
 }
 _COMPRESSION_LEVEL = 6
 
@@ -31,36 +36,33 @@ def read_nrrd(path: Path, max_voxels: int = MAX_VOXELS) -> Volume:
     """Read a scalar 3-D NRRD file, attached or detached.
 
     Raises:
-        DataError: If it is not one, or not what its header says, or says more
-            than `max_voxels`.
+        DataError: If it is not one, its data do not match the header, or the header
+            says more than `max_voxels`.
     """
     header = read_header(path, max_voxels)
     grid, notes = grid_of(header)
+    digest = hashlib.sha256()
     return Volume(
-        array=read_voxels(header),
+        array=read_voxels(header, digest),
         grid=grid,
         path=path,
         header=dict(header.text),
         segments=parse_segments(header.text, path),
         notes=notes,
+        checksum=digest.hexdigest(),
     )
 
 
-def read_nrrd_grid(path: Path) -> Grid:
-    """Read the grid alone, from the header."""
-    return grid_of(read_header(path))[0]
-
-
 def kept_fields(like: Volume, *, for_slicer: bool) -> dict[str, str]:
-    """Give the geometry fields of an NRRD file as that file itself writes them.
+    """Return the geometry fields of an NRRD file, worded as in that file.
 
-    What the file leaves out is written as it was taken on reading.
+    Fields that the file lacks are filled in with what was assumed on reading.
 
     Args:
         like: The volume read from the file.
         for_slicer: Whether the fields go into a `.seg.nrrd`. Its readers know
-            only the long names of LPS and RAS, so a short name is written long
-            and another space is turned into LPS.
+            only the long names of LPS and RAS, so short names are written out
+            and other spaces are converted to LPS.
     """
     given = like.header.get("space", "")
     space = SPACE_NAMES.get(given.lower(), DEFAULT_SPACE)
@@ -86,18 +88,17 @@ def write_nrrd(
 ) -> None:
     """Write a gzip NRRD file; equal input gives equal bytes.
 
-    pynrrd's writer dates its files, so the few lines are written here.
+    pynrrd's writer puts the date into its files, so it is not used.
 
     Args:
-        path: The file, replaced if it is there.
+        path: The file, replaced if it exists.
         array: Voxels, shape (I, J, K), an integer or float type.
-        geometry: The fields `space`, `space directions` and what else belongs
-            to the grid.
+        geometry: The fields `space`, `space directions` and others of the grid.
         pairs: Key/value pairs, such as those of segments.
 
     Raises:
         DataError: If the file cannot be written.
-        ValueError: If NRRD has no such type.
+        ValueError: If NRRD does not have the type.
     """
     if array.dtype.name not in _TYPE_NAMES:
         raise ValueError(
@@ -118,9 +119,11 @@ def write_nrrd(
     for key, text in (pairs or {}).items():
         escaped = text.replace("\\", "\\\\").replace("\n", "\\n")
         lines.append(f"{key}:={escaped}")
-    packer = zlib.compressobj(_COMPRESSION_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    compressor = zlib.compressobj(
+        _COMPRESSION_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16
+    )
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
     with atomic_write(path) as temporary, open(temporary, "wb") as stream:
         stream.write("\n".join([*lines, "", ""]).encode())
-        stream.write(packer.compress(little.tobytes(order="F")))
-        stream.write(packer.flush())
+        stream.write(compressor.compress(little.tobytes(order="F")))
+        stream.write(compressor.flush())

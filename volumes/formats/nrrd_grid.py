@@ -1,4 +1,4 @@
-"""The grid that an NRRD header describes, and the fields that describe a grid."""
+"""Converting between the geometry fields of an NRRD header and a grid."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _MILLIMETRES = ("mm", "millimeter", "millimeters", "millimetre", "millimetres", 
 
 
 def grid_of(header: NrrdHeader) -> tuple[Grid, tuple[str, ...]]:
-    """Work out the grid, and say in sentences what had to be assumed.
+    """Return the grid and a note for each assumption; cubes store the notes.
 
-    Without directions the axes run along left, posterior, superior, as ITK has
-    it, whatever the space; without spacings they are 1 mm.
+    Without directions the axes run along left, posterior, superior, whatever the
+    space, as in ITK; without spacings they are 1 mm.
 
     Raises:
-        DataError: If a spacing, direction or origin cannot be one.
+        DataError: If a spacing, direction or origin is not valid.
     """
     space, notes = _space(header)
     signs = np.array(SPACE_SIGNS[space])
@@ -51,12 +51,12 @@ def grid_of(header: NrrdHeader) -> tuple[Grid, tuple[str, ...]]:
     except ValueError as error:
         field = "spacings" if _directions(header) is None else "space directions"
         raise header.fault(
-            field, "must span space, by voxels of 1e-6 to 1e6 mm and up to 1e9 mm"
+            field, "must span space, with voxels of 1e-6 to 1e6 mm and sides to 1e9 mm"
         ) from error
 
 
 def _space(header: NrrdHeader) -> tuple[str, list[str]]:
-    """Name the space, and note where it or its unit had to be assumed."""
+    """Return the space's long name, and notes if it or its unit was assumed."""
     notes = []
     units = [unit.lower() for unit in header.fields.get("space units", [])]
     if not set(units) <= set(_MILLIMETRES):
@@ -81,7 +81,7 @@ def _space(header: NrrdHeader) -> tuple[str, list[str]]:
 
 
 def _directions(header: NrrdHeader) -> npt.NDArray[np.float64] | None:
-    """Give the axis vectors as columns in the file's space, None if not given."""
+    """Return the axis vectors as columns in the file's space, None if absent."""
     rows = header.fields.get("space directions")
     if rows is None:
         return None
@@ -90,7 +90,7 @@ def _directions(header: NrrdHeader) -> npt.NDArray[np.float64] | None:
     if all(missing) and written:
         return None
     if any(missing) or len(rows) != 3 or any(len(row) != 3 for row in rows):
-        raise header.fault("space directions", "must hold three vectors of three")
+        raise header.fault("space directions", "must hold three 3-D vectors")
     columns = np.array(rows, dtype=np.float64).T
     if not (np.abs(columns) < MAX_LENGTH).all():
         raise header.fault("space directions", "must hold finite numbers, in mm")
@@ -98,7 +98,7 @@ def _directions(header: NrrdHeader) -> npt.NDArray[np.float64] | None:
 
 
 def _spacings(header: NrrdHeader) -> tuple[float, ...] | None:
-    """Give the plain spacings, None if the field is missing."""
+    """Return the plain spacings, None if the field is absent."""
     spacings = header.fields.get("spacings")
     if spacings is None:
         return None
@@ -108,7 +108,7 @@ def _spacings(header: NrrdHeader) -> tuple[float, ...] | None:
 
 
 def _origin(header: NrrdHeader, notes: list[str]) -> npt.NDArray[np.float64]:
-    """Give the origin in the file's space; note if it is missing."""
+    """Return the origin in the file's space; append to `notes` if it is absent."""
     origin = header.fields.get("space origin")
     if origin is None:
         notes.append("The header gives no space origin: taken as (0, 0, 0).")
@@ -119,7 +119,7 @@ def _origin(header: NrrdHeader, notes: list[str]) -> npt.NDArray[np.float64]:
 
 
 def geometry_fields(grid: Grid, space: str = DEFAULT_SPACE) -> dict[str, str]:
-    """Write a grid as NRRD fields.
+    """Build the NRRD fields that describe a grid.
 
     Args:
         grid: The grid, RAS+ in mm.
@@ -127,7 +127,7 @@ def geometry_fields(grid: Grid, space: str = DEFAULT_SPACE) -> dict[str, str]:
             "left-anterior-superior", or their short names.
 
     Raises:
-        ValueError: If the space is another.
+        ValueError: If the space is not one of these.
     """
     name = SPACE_NAMES.get(space.lower())
     if name is None:
@@ -143,5 +143,5 @@ def geometry_fields(grid: Grid, space: str = DEFAULT_SPACE) -> dict[str, str]:
 
 
 def _vector(values: npt.NDArray[np.float64]) -> str:
-    """Write a vector so that reading it gives the same doubles; -0 as 0."""
+    """Format a vector so that reading it returns the same doubles; -0 as 0."""
     return f"({','.join(repr(float(x) + 0.0).removesuffix('.0') for x in values)})"

@@ -1,4 +1,4 @@
-"""The header of an NRRD file, checked: what a scalar 3-D volume must say of itself.
+"""Reading and checking the header of a scalar 3-D NRRD file.
 
 Reference:
     [NRRD format](https://teem.sourceforge.net/nrrd/format.html).
@@ -20,7 +20,7 @@ from system.text import short_repr, shorten
 from volumes.formats.data_file import find_data_file
 from volumes.formats.nrrd_lines import FIELDS, parse_field, read_lines
 
-# What a file's x, y, z are multiplied by to become right, anterior, superior.
+# Signs that turn a file's x, y, z into right, anterior, superior.
 SPACE_SIGNS = {
     "left-posterior-superior": (-1.0, -1.0, 1.0),
     "right-anterior-superior": (1.0, 1.0, 1.0),
@@ -52,7 +52,7 @@ _TYPES = {
     "f8": "double",
 }
 _CODES = {name: code for code, names in _TYPES.items() for name in names.split("|")}
-_TEXT_ENCODINGS = ("ascii", "text", "txt")
+TEXT_ENCODINGS = ("ascii", "text", "txt")
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ class NrrdHeader:
     """A header that was read and checked.
 
     Args:
-        path: The file it stands in.
+        path: The header's file.
         text: Fields by their full lower-case names, and key/value pairs.
-        fields: The fields that matter here, parsed.
-        data_path: The file the voxels stand in, `path` itself if attached.
-        data_offset: Where in `data_path` to begin, before lines and bytes are
-            skipped.
+        fields: The parsed values of `FIELDS`.
+        data_path: The file that holds the voxels, `path` itself if attached.
+        data_offset: Byte of `data_path` at which the data begin, before lines and
+            bytes are skipped.
     """
 
     path: Path
@@ -81,16 +81,16 @@ class NrrdHeader:
 
     @property
     def encoding(self) -> str:
-        """The encoding's name in lower case."""
+        """Name of the encoding in lower case."""
         return self.fields["encoding"].lower()
 
     @property
     def dtype(self) -> np.dtype:
-        """The type of a stored voxel, byte order included."""
+        """Type of a stored voxel, including its byte order."""
         code = _CODES.get(self.fields["type"].lower())
         if code is None:
             raise self.fault("type", "must be an integer or float type of 8 to 64 bits")
-        if code.endswith("1") or self.encoding in _TEXT_ENCODINGS:
+        if code.endswith("1") or self.encoding in TEXT_ENCODINGS:
             return np.dtype(code)
         order = {"little": "<", "big": ">"}.get(self.fields.get("endian", "").lower())
         if order is None:
@@ -98,7 +98,7 @@ class NrrdHeader:
         return np.dtype(order + code)
 
     def fault(self, field: str, demand: str) -> DataError:
-        """Build the error that names a field and what it holds."""
+        """Build the error that names a field and its value."""
         received = (
             short_repr(self.text[field]) if field in self.text else "no such field"
         )
@@ -106,14 +106,14 @@ class NrrdHeader:
 
 
 def check_is_file(path: Path) -> None:
-    """Refuse a path that is missing, a folder, or another thing than a file.
+    """Check that a path is a regular file.
 
     Raises:
-        DataError: If it is one of these.
+        DataError: If it is missing, a folder, a device or the like.
     """
     if not os.path.isfile(path):
         kind = "not a regular file" if os.path.exists(path) else "no such file"
-        raise DataError(f"{path}: must be a file that exists. Received: {kind}")
+        raise DataError(f"{path}: must be an existing file. Received: {kind}")
 
 
 def read_header(path: Path, max_voxels: int = MAX_VOXELS) -> NrrdHeader:
@@ -121,11 +121,11 @@ def read_header(path: Path, max_voxels: int = MAX_VOXELS) -> NrrdHeader:
 
     Args:
         path: The file.
-        max_voxels: How many its sizes may promise.
+        max_voxels: Largest number of voxels accepted.
 
     Raises:
-        DataError: If the file is no NRRD file, not scalar and 3-D, or asks for
-            something that cannot be read, naming the field.
+        DataError: If the file is not an NRRD file, not scalar and 3-D, or uses an
+            unsupported feature; names the field.
     """
     check_is_file(path)
     try:
@@ -137,7 +137,7 @@ def read_header(path: Path, max_voxels: int = MAX_VOXELS) -> NrrdHeader:
     text = {**pairs, **fields}
     for name in _REQUIRED:
         if name not in fields:
-            raise DataError(f"{path}: field '{name}' must be given. Received: none")
+            raise DataError(f"{path}: field '{name}' is missing.")
     parsed = {
         name: parse_field(name, fields[name], path) for name in FIELDS if name in fields
     }
@@ -156,7 +156,7 @@ def _data_path(header: NrrdHeader) -> Path:
 
 
 def _check_scalar_volume(header: NrrdHeader, max_voxels: int) -> None:
-    """Refuse what is not a scalar 3-D volume of a readable size and type."""
+    """Raise if the file is not a scalar 3-D volume of an acceptable size."""
     sides = header.fields["sizes"]
     kinds = [kind.lower() for kind in header.fields.get("kinds", [])]
     dimension = header.fields["dimension"]
@@ -167,23 +167,21 @@ def _check_scalar_volume(header: NrrdHeader, max_voxels: int) -> None:
     if len(sides) == 4 and kinds[:1] == ["list"]:
         raise header.fault(
             "kinds",
-            f"must describe one scalar 3-D volume; this file holds {sides[0]} layers "
-            "(a segmentation whose segments overlap, or a list of volumes), and one "
-            "label map cannot hold two labels in a voxel. For a segmentation: remove "
-            "the overlap in 3D Slicer and save again",
+            f"must describe one scalar 3-D volume, but this file holds {sides[0]} "
+            "layers (a segmentation with overlapping segments, or a list of volumes); "
+            "a label map has one label per voxel. For a segmentation: remove the "
+            "overlap in 3D Slicer and save it again",
         )
-    what = f"{dimension}-D data of sizes {' x '.join(map(str, sides))}"
+    received = f"{dimension}-D data of sizes {' x '.join(map(str, sides))}"
     if kinds:
-        what += f" and kinds {', '.join(header.fields['kinds'])}"
+        received += f" and kinds {', '.join(header.fields['kinds'])}"
     if dimension != 3 or not set(kinds) <= set(_SCALAR_KINDS):
         raise DataError(
             f"{header.path}: must be a scalar 3-D volume (fields 'dimension', 'kinds')."
-            f" Received: {shorten(what)}"
+            f" Received: {shorten(received)}"
         )
     if min(sides) < 1 or math.prod(sides) > max_voxels:
         raise header.fault(
             "sizes",
-            f"must be positive and at most {max_voxels} voxels together, which "
-            "--max-voxels raises",
+            f"must be positive and at most {max_voxels} voxels in total (--max-voxels)",
         )
-    header.dtype  # noqa: B018 - refuses an unknown type or byte order

@@ -1,9 +1,9 @@
-"""The lines of an NRRD header, and the values in them.
+"""Parsing the lines of an NRRD header and the values in them.
 
 pynrrd parses the values, one field at a time, so that an error can name its
-field. The lines are gathered here, because pynrrd takes a key/value pair such
-as `byte skip:= -1` for a field, drops letters beyond ASCII, and stumbles over
-lists of data files.
+field. The lines are read here, because pynrrd mistakes a key/value pair such as
+`byte skip:= -1` for a field, drops non-ASCII characters, and fails on lists of
+data files.
 
 Reference:
     [NRRD format](https://teem.sourceforge.net/nrrd/format.html).
@@ -20,30 +20,41 @@ import nrrd
 from system.errors import DataError
 from system.text import short_repr, shorten
 
-# Of the headers of other programs that were seen, the longest has 40 kB.
+# The longest header seen from other programs has 40 kB.
 MAX_HEADER_BYTES = 2**20
 
 FIELDS = (
-    *("type", "dimension", "sizes", "encoding", "endian", "kinds", "data file"),
-    *("line skip", "byte skip", "space", "space dimension", "space directions"),
-    *("space origin", "space units", "spacings", "measurement frame"),
+    "type",
+    "dimension",
+    "sizes",
+    "encoding",
+    "endian",
+    "kinds",
+    "data file",
+    "line skip",
+    "byte skip",
+    "space",
+    "space dimension",
+    "space directions",
+    "space origin",
+    "space units",
+    "spacings",
+    "measurement frame",
 )
-# The format allows some names without their space, and either case.
-FIELD_NAMES = {
-    **{name.replace(" ", ""): name for name in FIELDS},
-    **{name: name for name in FIELDS},
-}
+# The format allows some names without their space, and upper or lower case.
+FIELD_NAMES = {name.replace(" ", ""): name for name in FIELDS}
+FIELD_NAMES.update({name: name for name in FIELDS})
 _INTEGERS = ("dimension", "sizes", "line skip", "byte skip", "space dimension")
 
 
 def read_lines(stream: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Gather fields and key/value pairs up to the first empty line.
+    """Read fields and key/value pairs up to the first empty line.
 
-    A pair that bears the name of a field is left out: it is no field, neither
-    here nor in a file that takes over what this header says.
+    A pair with the name of a field is dropped, so that it is not mistaken for that
+    field, neither here nor in a file that copies this header.
 
     Raises:
-        DataError: If the lines are no header, or the header is too long.
+        DataError: If the lines are not a header, or the header is too long.
     """
     magic = stream.readline(80)
     if not re.fullmatch(rb"NRRD000[1-5]", magic.rstrip()):
@@ -75,21 +86,21 @@ def read_lines(stream: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, 
         name = FIELD_NAMES.get(name.lower(), name)
         if name in fields:
             raise DataError(
-                f"{path}: field '{shorten(name)}' must be given once. "
+                f"{path}: field '{shorten(name)}' must appear once. "
                 f"Received: {short_repr(fields[name])} and {short_repr(value)}"
             )
         fields[name] = value
         if name == "data file" and _names_several_files(value):
             raise DataError(
-                f"{path}: field 'data file' must name one file; data spread over "
-                f"several files (LIST or a numbered pattern) are not read. "
+                f"{path}: field 'data file' must name one file; data split over "
+                "several files (LIST or a numbered pattern) are not supported. "
                 f"Received: {short_repr(value)}"
             )
     return fields, pairs
 
 
 def _names_several_files(value: str) -> bool:
-    """Tell a list, or a numbered pattern with its first, last and step."""
+    """Return whether it is a list, or a pattern with its first, last and step."""
     if re.fullmatch(r"LIST( \d+)?", value):
         return True
     words = value.split()
@@ -102,16 +113,17 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def parse_field(name: str, value: str, path: Path) -> Any:
-    """Parse one field: whole numbers here, the rest by pynrrd.
+    """Parse one field: integers here, the rest by pynrrd.
 
     Raises:
-        DataError: If the value is not of the field's kind.
+        DataError: If the value is not of the field's type.
     """
     if name in _INTEGERS:
         words = value.split()
         if not words or not all(re.fullmatch(r"[-+]?\d{1,18}", word) for word in words):
             raise DataError(
-                f"{path}: field '{name}' must hold integers. Received: {short_repr(value)}"
+                f"{path}: field '{name}' must hold integers. "
+                f"Received: {short_repr(value)}"
             )
         numbers = [int(word) for word in words]
         if name == "sizes":
@@ -122,10 +134,10 @@ def parse_field(name: str, value: str, path: Path) -> Any:
                 f"Received: {short_repr(value)}"
             )
         return numbers[0]
-    # A writer may put blanks inside the parentheses of a vector; pynrrd may not.
+    # The format allows spaces inside the parentheses of a vector; pynrrd does not.
     tight = " ".join(value.split())
-    for blank, none in ((" ,", ","), (", ", ","), ("( ", "("), (" )", ")")):
-        tight = tight.replace(blank, none)
+    for spaced, mark in ((" ,", ","), (", ", ","), ("( ", "("), (" )", ")")):
+        tight = tight.replace(spaced, mark)
     try:
         return nrrd.read_header(["NRRD0005", f"{name}: {tight}"])[name]
     except (nrrd.NRRDError, ValueError, OverflowError, TypeError, IndexError) as error:
