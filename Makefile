@@ -52,7 +52,7 @@ test-slow: .venv/installed-dev ## run the slow tests
 	$(RUN) -m pytest -m slow
 
 fuzz: .venv/installed-dev ## fuzz a reader: RUNS=200000 SEED=1 FORMAT=nifti
-	PYTHONPATH=.:tests $(RUN) tests/volumes/formats/fuzz_$(FORMAT).py --runs $(RUNS) --seed $(SEED)
+	PYTHONPATH=.:tests $(RUN) tests/robustness/fuzz_$(FORMAT).py --runs $(RUNS) --seed $(SEED)
 
 lint: .venv/installed-dev ## check style, format and types
 	$(RUN) -m ruff check .

@@ -80,7 +80,7 @@ SCANS = {
     "bzip2 bomb": (bomb("bzip2"), "48 bytes after .* Received: at least 65584 bytes"),
     "NIfTI bomb": (
         nifti_bomb,
-        "fields 'dim' and 'datatype' promise, 48 bytes. Received: at least 65584 bytes",
+        "fields 'dim' and 'datatype', 48 bytes. Received: at least 65584 bytes",
     ),
     "NIfTI with its voxels far away": (
         nifti(suffix=".nii.gz", vox_offset=1e9),

@@ -114,7 +114,7 @@ REFUSED = {
             "ball.nhdr": ball("gzip", "data file: ball.nii.gz"),
             "ball.nii.gz": a_nifti(),
         },
-        r"'sizes' and 'type' promise, 48 bytes .*Received: 400 bytes",
+        r"'sizes' and 'type', 48 bytes .*Received: 400 bytes",
     ),
     "a list of files": (
         {"list.nhdr": stack()[:-1] + b"data file: LIST\nslice0.raw\nslice1.raw\n"},

@@ -113,7 +113,7 @@ def check_is_file(path: Path) -> None:
     """
     if not os.path.isfile(path):
         kind = "not a regular file" if os.path.exists(path) else "no such file"
-        raise DataError(f"{path}: must be an existing file. Received: {kind}")
+        raise DataError(f"{path}: must be a file that exists. Received: {kind}")
 
 
 def read_header(path: Path, max_voxels: int = MAX_VOXELS) -> NrrdHeader:
@@ -137,7 +137,7 @@ def read_header(path: Path, max_voxels: int = MAX_VOXELS) -> NrrdHeader:
     text = {**pairs, **fields}
     for name in _REQUIRED:
         if name not in fields:
-            raise DataError(f"{path}: field '{name}' is missing.")
+            raise DataError(f"{path}: field '{name}' must be given. Received: none")
     parsed = {
         name: parse_field(name, fields[name], path) for name in FIELDS if name in fields
     }

@@ -86,7 +86,7 @@ def read_lines(stream: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, 
         name = FIELD_NAMES.get(name.lower(), name)
         if name in fields:
             raise DataError(
-                f"{path}: field '{shorten(name)}' must appear once. "
+                f"{path}: field '{shorten(name)}' must be given once. "
                 f"Received: {short_repr(fields[name])} and {short_repr(value)}"
             )
         fields[name] = value

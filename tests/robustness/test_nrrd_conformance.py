@@ -9,7 +9,7 @@ import SimpleITK
 from support.places import SHARED
 
 from system.errors import DataError
-from volumes.formats.files import read_grid, read_volume
+from volumes.formats.files import read_volume
 
 FOLDER = SHARED / "nrrd_conformance"
 
@@ -112,7 +112,7 @@ def test_a_file_is_read_with_exact_voxels_and_grid(name):
     assert len(volume.notes) == len(READ[name])
     for note, word in zip(volume.notes, READ[name], strict=True):
         assert word in note
-    assert read_grid(FOLDER / name).shape == volume.array.shape
+    assert volume.grid.shape == volume.array.shape
     if name.endswith("_bz2.nrrd"):  # SimpleITK knows no bzip2
         return
     image = SimpleITK.ReadImage(str(FOLDER / name))
