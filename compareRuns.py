@@ -61,9 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     # Late, so that --help and a wrong flag answer at once.
     from runs.comparing import compare_runs
-    from runs.folder import check_page
+    from runs.folder import check_page_folder
 
-    check_page(args.output, force=args.force)
+    check_page_folder(args.output, force=args.force)
     print(compare_runs(args.runs, args.output, args.against, force=args.force))
     return 0
 

@@ -22,16 +22,31 @@ from runs.folder import (
     write_json,
 )
 from system.errors import DataError
-from system.processes import run_apart
+from system.processes import run_in_process
 from system.shell import script
 
 NETWORKS = tuple(TITLES)
 # The values of flags that are given neither on the command line nor by a resumed run.
-DEFAULTS = {"model": "both", "steps": 50, "loss": "dice", "augment": "stored", "seed": 0}
+DEFAULTS = {
+    "model": "both",
+    "steps": 50,
+    "loss": "dice",
+    "augment": "stored",
+    "seed": 0,
+}
 DEFAULT_EPOCHS = 100  # without --minutes
 DEFAULT_FOLDS = 5  # with --fold
 MAX_DEPTH = 7
 MAX_SEED = 2**32 - 1
+POSITIVE = (
+    "filters",
+    "depth",
+    "steps",
+    "batch_size",
+    "minutes",
+    "learning_rate",
+    "patience",
+)
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -52,26 +67,17 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Build the parser; absent flags are None or False, see `merge_arguments`."""
+    """Build the parser; `merge_arguments` supplies the defaults."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add(
-        "cube",
-        type=Path,
-        nargs="?",
-        help="cube written by makeCube.py; optional with --resume",
-    )
+    add("cube", type=Path, nargs="?", help="from makeCube.py; optional with --resume")
     add("--output", type=Path, required=True, help="run folder to write")
-    add("--force", action="store_true", help="remove the earlier run in the run folder")
-    add(
-        "--resume",
-        action="store_true",
-        help="resume an interrupted run with the flags it was started with",
-    )
+    add("--force", action="store_true", help="remove the earlier run in --output")
+    add("--resume", action="store_true", help="resume the run in --output, same flags")
     add_fold_flags(parser.add_argument_group("cross-validation"))
     add_network_flags(parser.add_argument_group("network"))
     add_training_flags(parser.add_argument_group("training"))
@@ -94,48 +100,29 @@ def add_fold_flags(group: argparse._ArgumentGroup) -> None:
         "--folds",
         type=int,
         metavar="N",
-        help="number of folds, by subject, of the cube's training and validation "
-        "cases (default 5)",
+        help="number of folds of the training and validation subjects (default 5)",
     )
 
 
 def add_network_flags(group: argparse._ArgumentGroup) -> None:
     """Add the flags that choose the network and its initial weights."""
     add = group.add_argument
-    add(
-        "--model",
-        choices=(*NETWORKS, "both"),
-        help="(default both, one after the other)",
-    )
+    add("--model", choices=(*NETWORKS, "both"), help="(default both, in turn)")
     add(
         "--filters",
         type=int,
         metavar="N",
-        help="filters of the first level, doubled at each further level (default 8)",
+        help="at full resolution, doubled per level (default 8)",
     )
     add("--depth", type=int, metavar="N", help="number of poolings (default 4)")
-    add(
-        "--norm",
-        choices=("instance", "group", "batch", "none"),
-        help="normalisation layer (default instance)",
-    )
-    add(
-        "--dropout",
-        type=float,
-        metavar="SHARE",
-        help="share of the features dropped after each block (default 0)",
-    )
+    norms = ("instance", "group", "batch", "none")
+    add("--norm", choices=norms, help="normalisation (default instance)")
+    add("--dropout", type=float, metavar="SHARE", help="after each block (default 0)")
     add(
         "--weights",
         type=Path,
         metavar="MODEL",
-        help="start from this model.keras and its architecture; with --epochs 0, "
-        "only test it",
-    )
-    add(
-        "--freeze",
-        choices=("encoder",),
-        help="keep the encoder and bottleneck of --weights as they are",
+        help="start from this model.keras; with --epochs 0, only test it",
     )
 
 
@@ -146,44 +133,31 @@ def add_training_flags(group: argparse._ArgumentGroup) -> None:
         "--epochs",
         type=int,
         metavar="N",
-        help="maximum (default 100, or as many as fit in --minutes)",
+        help="at most (default 100, or as many as fit in --minutes)",
     )
     add(
         "--minutes",
         type=float,
         metavar="MIN",
-        help="wall time for each network, to which the learning rate schedule is fitted",
+        help="wall time for each network; the learning rate schedule is fitted to it",
     )
-    add("--steps", type=int, metavar="N", help="batches an epoch (default 50)")
-    add(
-        "--batch-size",
-        type=int,
-        metavar="N",
-        help="patches a batch (default: chosen from the patch size)",
-    )
+    add("--steps", type=int, metavar="N", help="batches per epoch (default 50)")
+    add("--batch-size", type=int, metavar="N", help="(default: by patch size)")
     add(
         "--patch-size",
         type=int,
         nargs="+",
         metavar="VOXELS",
-        help="two sides for UNet-2D, three for UNet-3D (default: chosen from the cube)",
+        help="two sides for UNet-2D, three for UNet-3D (default: by cube)",
     )
-    add(
-        "--loss",
-        choices=("dice", "dice-ce"),
-        help="Dice, or Dice and cross-entropy (default dice)",
-    )
-    add(
-        "--learning-rate",
-        type=float,
-        metavar="RATE",
-        help="maximum of the schedule (default 0.002)",
-    )
+    losses = ("dice", "dice-ce")
+    add("--loss", choices=losses, help="Dice, or Dice + cross-entropy (default dice)")
+    add("--learning-rate", type=float, metavar="RATE", help="highest (default 0.002)")
     add(
         "--patience",
         type=int,
         metavar="EPOCHS",
-        help="stop after this many epochs without a better validation Dice "
+        help="stop after so many epochs without a better validation Dice "
         "(default: never)",
     )
     add(
@@ -192,7 +166,12 @@ def add_training_flags(group: argparse._ArgumentGroup) -> None:
         help="train on the cube's augmented copies, or augment each patch anew with "
         "the cube's transforms (default stored)",
     )
-    add("--seed", type=int, metavar="N", help="of weights, sampling, dropout (default 0)")
+    add(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="of weights, sampling, dropout (default 0)",
+    )
 
 
 def merge_arguments(given: dict, recorded: dict) -> dict:
@@ -255,12 +234,112 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Non
 
 
 def check_numbers(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Exit with code 2 if a number is out of its range."""
-    above_zero = "a finite number above 0"
-    ranges = {
-        "epochs": (args.epochs, 0, math.inf)
-    }
+    """Exit with code 2 if a number is out of range."""
+    for name in POSITIVE:
+        value = getattr(args, name)
+        if value is not None and not 0 < value < math.inf:  # false for NaN too
+            flag = name.replace("_", "-")
+            parser.error(f"--{flag} must be positive and finite. Received: {value}")
+    if args.depth is not None and args.depth > MAX_DEPTH:
+        parser.error(f"--depth must be at most {MAX_DEPTH}. Received: {args.depth}")
+    if args.epochs is not None and args.epochs < 0:
+        parser.error(f"--epochs must be 0 or more. Received: {args.epochs}")
+    if args.dropout is not None and not 0 <= args.dropout < 1:
+        parser.error(f"--dropout must be in [0, 1). Received: {args.dropout}")
+    if not 0 <= args.seed <= MAX_SEED:
+        parser.error(f"--seed must be 0 to {MAX_SEED}. Received: {args.seed}")
 
 
 def check_weights(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    pass
+    """Exit with code 2 if --weights is missing, or would be removed by --force."""
+    if args.weights is None:
+        if args.epochs == 0:
+            parser.error("--epochs 0 needs --weights to test")
+    elif args.force and args.output.resolve() in args.weights.resolve().parents:
+        parser.error("--weights must not lie in --output, whose run --force removes")
+
+
+def check_inputs(args: argparse.Namespace) -> dict[str, tuple[Path, str]]:
+    """Open the cube and find the weights; return the path and checksum of each."""
+    from cube.reader import Cube
+    from volumes.formats.files import checksum
+
+    with Cube(args.cube) as cube:
+        inputs = {"cube": (args.cube, cube.checksum)}
+    if args.weights is not None:
+        if not args.weights.is_file():
+            raise DataError(f"{args.weights}: no such model.")
+        inputs["weights"] = (args.weights, checksum(args.weights))
+    return inputs
+
+
+def train_one(args: argparse.Namespace) -> None:
+    """Train and test one network in the run folder."""
+    # Late, so that --help and wrong flags are answered at once.
+    from models.options import TrainingOptions
+    from runs.train_and_test import run_network
+
+    arguments = vars(args)
+    options = TrainingOptions(
+        **{field.name: arguments[field.name] for field in fields(TrainingOptions)}
+    )
+    run_network(
+        options, args.cube, args.output, arguments, require_gpu=args.require_gpu
+    )
+
+
+def train_both(args: argparse.Namespace) -> None:
+    """Train each network in a process of its own, which frees its memory; compare."""
+    from runs.comparing import compare_runs
+
+    for model in NETWORKS:
+        code = run_in_process(train_in_subfolder, arguments_of(args, model))
+        if code < 0:
+            raise DataError(
+                f"{TITLES[model]} was killed by signal {-code}; 9 (SIGKILL) usually "
+                "means out of memory."
+            )
+        if code:
+            sys.exit(code)  # the process has printed the reason
+    print(compare_runs([args.output / model for model in NETWORKS], args.output))
+
+
+def arguments_of(args: argparse.Namespace, model: str) -> argparse.Namespace:
+    """Return the arguments of one of both networks, which has a folder of its own."""
+    run = args.output / model
+    resume = args.resume and (run / RUN_CONFIG_NAME).is_file()
+    changed = {"model": model, "output": run, "resume": resume, "force": False}
+    return argparse.Namespace(**{**vars(args), **changed})
+
+
+@script
+def train_in_subfolder(args: argparse.Namespace) -> int:
+    """Train one of both networks; its folder may hold its recorded arguments."""
+    with open_run_folder(args.output, force=False, resume=True):
+        train_one(args)
+    return 0
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train, predict the test cases, score, and compare."""
+    args = parse_args(argv)
+    inputs = check_inputs(args)
+    if args.weights is not None:
+        args.weights_checksum = inputs["weights"][1]  # recorded with the flags
+    train_both_networks = args.model == "both"
+    with open_run_folder(args.output, force=args.force, resume=args.resume):
+        if args.resume and args.epochs == 0:
+            check_same_inputs(args.output, inputs)
+        if not args.resume:  # before anything else, so that it can be resumed
+            first = arguments_of(args, NETWORKS[0]) if train_both_networks else args
+            write_json(first.output / RUN_CONFIG_NAME, {"arguments": vars(first)})
+        if train_both_networks:
+            train_both(args)
+        else:
+            train_one(args)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""A picture of a U-Net, block by block."""
+"""Drawing the blocks of a U-Net."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def draw_architecture(
 
     Args:
         blocks: Name, filters and sides of each block's output, in order: the
-            input, the encoder, the bottom, the decoder, the probabilities.
-        title: Above the picture.
-        path: Where the PNG goes.
+            input, the encoder, the bottleneck, the decoder, the probabilities.
+        title: Title of the figure.
+        path: PNG to write.
     """
     depth = (len(blocks) - 3) // 2
     figure = Figure(figsize=(9, 1.6 + 0.95 * depth), layout="constrained")

@@ -24,7 +24,7 @@ from evaluation.statistics import (
     smallest_wilcoxon_p,
 )
 from evaluation.tables import count_empty
-from evaluation.vertebrae import summarize_vertebrae
+from evaluation.vertebrae import summarise_vertebrae
 from system.errors import DataError, UsageError
 from system.text import format_interval
 
@@ -62,7 +62,7 @@ def compare(
     Returns:
         A dictionary that JSON can hold: `names`, `num_cases`, `num_subjects`,
         `metrics` (an entry per metric), `classes` (Dice of each class that is no
-        vertebra), `vertebrae` (per network; see `summarize_vertebrae`), `costs`,
+        vertebra), `vertebrae` (per network; see `summarise_vertebrae`), `costs`,
         `empty` (counts per network), `cases` (Dice by case) and `verdict`.
         Differences are the second network minus the first.
 
@@ -97,7 +97,7 @@ def compare(
         "metrics": metrics,
         "classes": classes,
         "vertebrae": {
-            name: summarize_vertebrae(scores) for name, scores in networks.items()
+            name: summarise_vertebrae(scores) for name, scores in networks.items()
         },
         "costs": _collect_costs(names, costs or {}),
         "empty": {name: count_empty(scores) for name, scores in networks.items()},

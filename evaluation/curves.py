@@ -1,4 +1,4 @@
-"""Training curves: Dice over epochs, and over the minutes that they took."""
+"""Plotting training curves: Dice over epochs and over minutes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from system.atomic import atomic_write
 from system.errors import DataError
 
-# Told apart by the colour-blind (Okabe and Ito, 2008), in this order.
+# Distinguishable for colour-blind readers (Okabe and Ito, 2008).
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 REQUIRED_COLUMNS = ("epoch", "minutes", "dice")
 
@@ -23,7 +23,7 @@ def read_history(path: str | Path) -> list[dict[str, float | None]]:
 
     Raises:
         DataError: If the file cannot be read, lacks a column that the curves
-            need, or a cell holds no number. Names file and line.
+            need, or has a cell that is no number; names the file and the line.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
@@ -32,7 +32,7 @@ def read_history(path: str | Path) -> list[dict[str, float | None]]:
             missing = [name for name in REQUIRED_COLUMNS if name not in received]
             if missing:
                 raise DataError(
-                    f"{path} must have the columns of a history. "
+                    f"{path} must have the columns of a training history. "
                     f"Received: no {', '.join(missing)}"
                 )
             return [
@@ -44,30 +44,30 @@ def read_history(path: str | Path) -> list[dict[str, float | None]]:
     except (csv.Error, ValueError) as error:
         raise DataError(
             f"{path}, line {reader.line_num}: every cell must hold a number or "
-            f"nothing. Received: {error}"
+            f"be empty. Received: {error}"
         ) from error
 
 
 def draw_curves(
     histories: Mapping[str, Sequence[Mapping[str, float | None]]], path: str | Path
 ) -> None:
-    """Draw the Dice coefficient of one network, or of several side by side.
+    """Draw the Dice coefficient of one or several networks during training.
 
-    Training is dashed, validation solid, the best validation marked. The two
-    panels differ in what they charge a network for: passes over the cube, or time.
+    Training is dashed, validation solid, and the best validation marked. The left
+    panel is over epochs, the right one over minutes.
 
     Args:
         histories: For each network the rows of its history with `epoch`,
-            `minutes`, `dice` and, where there was a validation, `val_dice`. Cells
-            may be None.
-        path: Where the PNG goes.
+            `minutes`, `dice` and, after a validation, `val_dice`; values may be
+            None.
+        path: PNG to write.
 
     Raises:
         DataError: If no network has finished an epoch.
     """
     if not any(histories.values()):
         raise DataError(
-            "Curves need at least one finished epoch. "
+            "At least one epoch must be finished to draw curves. "
             f"Received: none for {', '.join(histories) or 'no network'}"
         )
     figure = Figure(figsize=(11, 4.5), layout="constrained")
@@ -96,14 +96,14 @@ def draw_curves(
         ncols=len(histories) if len(histories) > 1 else 3,  # a column per network
         frameon=False,
     )
-    with atomic_write(Path(path)) as temporary:
-        figure.savefig(temporary, dpi=130, format="png")
+    with atomic_write(Path(path)) as partial:
+        figure.savefig(partial, dpi=130, format="png")
 
 
 def _draw_network(
     panel: Axes, name: str, rows: Sequence[Mapping], column: str, color: str
 ) -> None:
-    for key, part, style in (
+    for key, split, style in (
         ("dice", "training", "--"),
         ("val_dice", "validation", "-"),
     ):
@@ -114,15 +114,14 @@ def _draw_network(
         ]
         if not points:
             continue
-        # A line of one point is invisible without a marker.
-        marker = "o" if len(points) == 1 else None
-        label = f"{name}, {part}"
         panel.plot(
-            *zip(*points, strict=True),
+            [position for position, _ in points],
+            [dice for _, dice in points],
             linestyle=style,
             color=color,
-            marker=marker,
-            label=label,
+            # A line of one point is invisible without a marker.
+            marker="o" if len(points) == 1 else None,
+            label=f"{name}, {split}",
         )
         if key == "val_dice":
             position, best = max(points, key=lambda point: point[1])

@@ -1,4 +1,4 @@
-"""What is read off the scores, case by case, for every table and picture."""
+"""The metrics of tables and figures, and their values case by case."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ class Metric:
     Args:
         key: Its name in summary.json.
         title: Its name in tables, with the unit.
-        decimals: Figures after the point.
-        better: Which way is better: "higher", "lower" or "zero".
-        of: Takes it from a score; None where it does not apply.
+        decimals: Digits after the decimal point.
+        better: Which values are better: "higher", "lower" or closer to "zero".
+        value_of: Returns its value for a score; None where it does not apply.
     """
 
     key: str
     title: str
     decimals: int
     better: str
-    of: Callable[[Score], float | None]
+    value_of: Callable[[Score], float | None]
 
 
 METRICS = (
@@ -51,7 +51,7 @@ METRICS = (
         lambda score: abs(score.volume_error_ml),
     ),
 )
-# Over the vertebrae that the reference holds.
+# Over the vertebrae that are present in the reference.
 VERTEBRA_METRICS = (
     Metric(
         "vertebra_dice",
@@ -71,30 +71,30 @@ VERTEBRA_METRICS = (
 
 
 def class_names_of(scores: Iterable[Score]) -> list[str]:
-    """List the classes in the order in which they first come."""
+    """List the classes in order of their first appearance."""
     return list(dict.fromkeys(score.class_name for score in scores))
 
 
 def subjects_of(scores: Iterable[Score]) -> dict[str, str]:
-    """Give the subject of each case."""
+    """Return the subject of each case."""
     return {score.case_id: score.subject for score in scores}
 
 
 def metrics_for(scores: Iterable[Score]) -> tuple[Metric, ...]:
-    """List the metrics that apply: those of vertebrae only where there are any."""
+    """Return the metrics that apply: those of vertebrae only if there are any."""
     has_vertebrae = any(score.found for score in scores)
-    return (*METRICS, *VERTEBRA_METRICS) if has_vertebrae else METRICS
+    return METRICS + VERTEBRA_METRICS if has_vertebrae else METRICS
 
 
 def values_by_case(scores: Iterable[Score], metric: Metric) -> dict[str, float]:
     """Average a metric over the classes of each case.
 
-    Classes to which it does not apply are left out of a case's mean; a case with
-    no other class is left out of the answer.
+    Classes to which the metric does not apply are left out of a case's mean;
+    cases without any other class are left out altogether.
     """
-    collected: dict[str, list[float]] = {}
+    values: dict[str, list[float]] = {}
     for score in scores:
-        value = metric.of(score)
+        value = metric.value_of(score)
         if value is not None:
-            collected.setdefault(score.case_id, []).append(value)
-    return {case_id: float(np.mean(values)) for case_id, values in collected.items()}
+            values.setdefault(score.case_id, []).append(value)
+    return {case_id: float(np.mean(of_case)) for case_id, of_case in values.items()}

@@ -1,4 +1,4 @@
-"""What a run cost, and what it ran on."""
+"""The software versions that a run depends on."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "numba", "h5py", "pynrrd")
 
 
 def package_versions() -> dict[str, str]:
-    """Give the versions of Python and of the packages that decide a result."""
+    """Return the versions of Python and of the packages that affect results."""
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {"python": platform.python_version(), **versions}
 
 
-def commit() -> str | None:
-    """Give the commit of this checkout, with "+" where files differ from it."""
+def current_commit() -> str | None:
+    """Return the commit of this checkout, with "+" if files were changed.
+
+    None outside a git checkout.
+    """
     folder = Path(__file__).parent
-    options = {"cwd": folder, "capture_output": True, "text": True, "check": True}
+    options = {"cwd": folder, "text": True, "stderr": subprocess.DEVNULL}
     try:
-        found = subprocess.run(["git", "rev-parse", "HEAD"], **options)
-        changed = subprocess.run(["git", "diff", "HEAD", "--name-only"], **options)
+        commit = subprocess.check_output(["git", "rev-parse", "HEAD"], **options)
+        diff = subprocess.check_output(
+            ["git", "diff", "HEAD", "--name-only"], **options
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
-    return found.stdout.strip() + ("+" if changed.stdout.strip() else "")
+    return commit.strip() + ("+" if diff.strip() else "")

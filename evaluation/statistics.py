@@ -1,7 +1,7 @@
-"""What a handful of cases can and cannot carry: intervals and paired differences.
+"""Confidence intervals and paired differences over few cases.
 
 Voxels and classes of one scan are not independent, nor are two scans of one
-subject. Means are over cases; what chance could do to them is judged by subjects.
+subject. Means are over cases; intervals and p-values are over subjects.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class PairedDifference:
         p_value: Two-sided Wilcoxon signed-rank p over the subjects, each with the
             mean of its cases; None with fewer than two.
         num_cases: Number of pairs.
-        num_subjects: Of how many subjects they are.
+        num_subjects: Number of subjects among them.
     """
 
     mean: float | None
@@ -45,14 +45,13 @@ def bootstrap_interval(
 ) -> tuple[float, float] | None:
     """Estimate the 95 % interval of a mean by resampling the subjects.
 
-    A percentile bootstrap: no shape of the distribution is assumed. A subject is
-    drawn with all of its cases. With few subjects the interval is narrower than
-    it should be, for it knows nobody but these.
+    A percentile bootstrap, which assumes no distribution. A subject is drawn with
+    all of its cases. With few subjects the interval is too narrow.
 
     Args:
         values: One value for each case.
         seed: Seed of the resampling; the same seed gives the same interval.
-        subjects: Subject of each case; by default each case is another's.
+        subjects: Subject of each case; by default one subject per case.
 
     Returns:
         Low and high end, in the values' unit; None with fewer than two subjects.
@@ -71,19 +70,19 @@ def bootstrap_interval(
 def _by_subject(
     values: Sequence[float], subjects: Sequence[str] | None
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Add up each subject's values; return the sums and how many there were."""
+    """Return the sum and the number of each subject's values."""
     values = np.asarray(values, dtype=np.float64)
     if subjects is None:
         return values, np.ones(len(values), np.int64)
-    _, number = np.unique(np.asarray(subjects, dtype=np.str_), return_inverse=True)
-    return np.bincount(number, weights=values), np.bincount(number)
+    _, indices = np.unique(np.asarray(subjects, dtype=np.str_), return_inverse=True)
+    return np.bincount(indices, weights=values), np.bincount(indices)
 
 
 def wilcoxon_p(differences: Sequence[float]) -> float | None:
     """Test whether paired differences lie symmetrically about zero.
 
-    Two-sided signed-rank test. Zero differences are left out, as Wilcoxon did;
-    if nothing is left, nothing speaks against equality and p is 1.
+    Two-sided signed-rank test. Zero differences are left out, as in Wilcoxon's
+    paper; if none is left, p is 1.
 
     Returns:
         The p-value in (0, 1]; None with fewer than two differences.
@@ -98,10 +97,10 @@ def wilcoxon_p(differences: Sequence[float]) -> float | None:
 
 
 def smallest_wilcoxon_p(num_subjects: int) -> float:
-    """Give the least p that so many subjects can reach.
+    """Return the smallest p-value that is possible with this many subjects.
 
-    All of them must then differ in the same direction: one of
-    `2 ** num_subjects` patterns of signs, and two-sided twice that.
+    It is reached if all differ in the same direction: one of `2 ** num_subjects`
+    patterns of signs, twice for two sides.
     """
     return min(1.0, 2.0 ** (1 - num_subjects))
 
@@ -129,11 +128,11 @@ def paired_difference(
     check_paired(first, second)
     cases = sorted(first)
     differences = [second[case_id] - first[case_id] for case_id in cases]
-    whose = None if subjects is None else [subjects[case_id] for case_id in cases]
-    sums, counts = _by_subject(differences, whose)
+    of_cases = None if subjects is None else [subjects[case_id] for case_id in cases]
+    sums, counts = _by_subject(differences, of_cases)
     return PairedDifference(
         mean=float(np.mean(differences)) if differences else None,
-        interval=bootstrap_interval(differences, seed, whose),
+        interval=bootstrap_interval(differences, seed, of_cases),
         p_value=wilcoxon_p(sums / counts),
         num_cases=len(differences),
         num_subjects=len(sums),
@@ -145,10 +144,10 @@ def check_paired(
     second: Mapping[str, object],
     names: tuple[str, str] = ("the first side", "the second side"),
 ) -> None:
-    """Refuse two sides that were not scored on the same cases.
+    """Check that two sides were scored on the same cases.
 
     Raises:
-        DataError: Names every case that one side lacks.
+        DataError: If one side lacks a case; names every such case.
     """
     only_first = sorted(set(first) - set(second))
     only_second = sorted(set(second) - set(first))

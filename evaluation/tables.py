@@ -18,11 +18,11 @@ from evaluation.metrics import (
 )
 from evaluation.scores import EMPTY_MASK_RULES, Score
 from evaluation.statistics import CONFIDENCE, NUM_RESAMPLES, bootstrap_interval
-from evaluation.vertebrae import format_vertebrae, summarize_vertebrae
+from evaluation.vertebrae import format_vertebrae, summarise_vertebrae
 from system.text import format_figure, format_interval, format_table
 
 
-def summarize(scores: Sequence[Score], seed: int = 0) -> dict:
+def summarise(scores: Sequence[Score], seed: int = 0) -> dict:
     """Condense scores into what summary.json holds.
 
     Args:
@@ -32,7 +32,7 @@ def summarize(scores: Sequence[Score], seed: int = 0) -> dict:
     Returns:
         A dictionary that JSON can hold: `classes` with an entry per class,
         `over_classes`, where each case counts with its mean over classes, and
-        what `summarize_vertebrae` says under `vertebrae`. Each of the other
+        what `summarise_vertebrae` says under `vertebrae`. Each of the other
         entries has `num_cases`, the counts `both_empty`, `prediction_empty`,
         `reference_empty` and `one_empty` over cases and classes, and under
         `metrics` the `mean`, `median`, `interval` and `num_values` of each.
@@ -44,13 +44,13 @@ def summarize(scores: Sequence[Score], seed: int = 0) -> dict:
         "num_resamples": NUM_RESAMPLES,
         "seed": seed,
         "classes": {
-            name: _summarize_group(
+            name: _summarise_group(
                 [score for score in scores if score.class_name == name], seed
             )
             for name in class_names_of(scores)
         },
-        "over_classes": _summarize_group(scores, seed),
-        "vertebrae": summarize_vertebrae(scores),
+        "over_classes": _summarise_group(scores, seed),
+        "vertebrae": summarise_vertebrae(scores),
     }
 
 
@@ -65,12 +65,12 @@ def count_empty(scores: Iterable[Score]) -> dict[str, int]:
     }
 
 
-def _summarize_group(scores, seed) -> dict:
+def _summarise_group(scores, seed) -> dict:
     return {
         "num_cases": len({score.case_id for score in scores}),
         **count_empty(scores),
         "metrics": {
-            metric.key: _summarize_values(
+            metric.key: _summarise_values(
                 values_by_case(scores, metric), subjects_of(scores), seed
             )
             for metric in metrics_for(scores)
@@ -78,7 +78,7 @@ def _summarize_group(scores, seed) -> dict:
     }
 
 
-def _summarize_values(
+def _summarise_values(
     by_case: dict[str, float], subjects: dict[str, str], seed: int
 ) -> dict:
     values = list(by_case.values())

@@ -23,7 +23,7 @@ VERTEBRA_RULES = (
 )
 
 
-def summarize_vertebrae(scores: Iterable[Score]) -> dict | None:
+def summarise_vertebrae(scores: Iterable[Score]) -> dict | None:
     """Condense what is known of the vertebrae in one network's cases.
 
     Args:
@@ -40,17 +40,17 @@ def summarize_vertebrae(scores: Iterable[Score]) -> dict | None:
     if not scores:
         return None
     levels = {
-        name: _summarize_level([score for score in scores if score.class_name == name])
+        name: _summarise_level([score for score in scores if score.class_name == name])
         for name in class_names_of(scores)
     }
     return {
         "levels": levels,
-        "over_levels": _summarize_level(scores),
+        "over_levels": _summarise_level(scores),
         "shift": check_shift(scores),
     }
 
 
-def _summarize_level(scores: Sequence[Score]) -> dict:
+def _summarise_level(scores: Sequence[Score]) -> dict:
     held = [score for score in scores if score.found != "absent"]
     return {
         "num_cases": len(held),
@@ -98,7 +98,7 @@ def _mean(values: Iterable[float]) -> float | None:
 
 
 def format_vertebrae(networks: Mapping[str, dict], *, markdown: bool = False) -> str:
-    """Lay out what `summarize_vertebrae` found: a row per vertebra, the shift below.
+    """Lay out what `summarise_vertebrae` found: a row per vertebra, the shift below.
 
     Args:
         networks: Its answer for each network by name, over the same cases; a

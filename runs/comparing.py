@@ -1,4 +1,4 @@
-"""One network's scores, or two networks', gathered from run folders to a page."""
+"""The page of one network's scores, or of a comparison, from run folders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from evaluation.comparison import compare
 from evaluation.comparison_page import format_comparison
 from evaluation.curves import draw_curves, read_history
 from evaluation.score_file import write_scores
-from evaluation.tables import format_summary, summarize
+from evaluation.tables import format_summary, summarise
 from runs.folder import remove_page, write_json
 from runs.gathering import Side, gather
 from system.atomic import atomic_write
@@ -28,13 +28,13 @@ def compare_runs(
 ) -> str:
     """Compare two networks over the test cases of their runs.
 
-    Writes `comparison.json`, `comparison.md`, `cases.png` and, where each network
-    has one run, `curves.png`. Of one network alone, as a cross-validation may be:
+    Writes `comparison.json`, `comparison.md`, `cases.png` and, if each network has
+    one run, `curves.png`. For one network alone, as in a cross-validation:
     `scores.csv`, `summary.json`, `summary.md` and `cases.png`.
 
     Args:
         folders: Run folders; see `gather`.
-        output: The folder to write to; touched once the runs are compared.
+        output: The folder to write to, once the runs are compared.
         against: Run folders of the second side; see `gather`.
         force: Whether to remove an earlier page from it first.
 
@@ -42,12 +42,12 @@ def compare_runs(
         The comparison, or the one network's scores, as a text table.
 
     Raises:
-        DataError: If the runs cannot be read or do not compare fairly.
+        DataError: If the runs cannot be read or are not comparable.
     """
     sides = gather(folders, against)
     histories = _read_histories(sides)
     is_scored = any(side.scores for side in sides)
-    found = _condense(sides) if is_scored else {}
+    content = _build_content(sides) if is_scored else {}
     if force:
         remove_page(output)
     if histories:
@@ -56,35 +56,36 @@ def compare_runs(
         return "No run has a test case, so there is nothing to compare."
     draw_cases({side.name: side.scores for side in sides}, output / "cases.png")
     if len(sides) == 1:
-        name, layout = "summary", format_summary
+        name, format_content = "summary", format_summary
         write_scores(output / "scores.csv", sides[0].scores)
     else:
-        name, layout = "comparison", format_comparison
-    write_json(output / f"{name}.json", found)
-    about = tell_runs(sides)
+        name, format_content = "comparison", format_comparison
+    write_json(output / f"{name}.json", content)
+    description = describe_runs(sides)
+    page = [f"# {' and '.join(side.name for side in sides)}", describe_origin(sides)]
+    page += [*description, format_content(content, markdown=True), CASES]
+    if histories:
+        page.append(CURVES)
     with atomic_write(output / f"{name}.md") as partial:
-        parts = [f"# {' and '.join(side.name for side in sides)}", tell_where(sides)]
-        parts += [*about, layout(found, markdown=True), CASES]
-        parts += [CURVES] * bool(histories)
-        partial.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-    return "\n\n".join([*about, layout(found)])
+        partial.write_text("\n\n".join(page) + "\n", encoding="utf-8")
+    return "\n\n".join([*description, format_content(content)])
 
 
 def _read_histories(sides: Sequence[Side]) -> dict[str, list[dict]]:
-    """Read the networks' curves; folds, whose curves would be too many, have none."""
-    return {
-        side.name: read_history(history)
-        for side in sides
-        if len(side.runs) == 1
-        and (history := side.runs[0].path / "history.csv").exists()
-    }
+    """Read the history of each network that has one run; folds would be too many."""
+    histories = {}
+    for side in sides:
+        path = side.runs[0].path / "history.csv"
+        if len(side.runs) == 1 and path.exists():
+            histories[side.name] = read_history(path)
+    return histories
 
 
-def _condense(sides: Sequence[Side]) -> dict:
-    """Summarize one side, compare two."""
+def _build_content(sides: Sequence[Side]) -> dict:
+    """Summarise one side, or compare two; add the paths of their runs."""
     if len(sides) == 1:
         (side,) = sides
-        summary = summarize(side.scores)
+        summary = summarise(side.scores)
         return summary | {"costs": side.costs, "runs": _list_runs(side)}
     first, second = sides
     comparison = compare(
@@ -100,25 +101,25 @@ def _list_runs(side: Side) -> list[str]:
     return [str(run.path) for run in side.runs]
 
 
-def tell_where(sides: Sequence[Side]) -> str:
-    """Say of which cube the runs are, and on what they ran: minutes depend on it."""
+def describe_origin(sides: Sequence[Side]) -> str:
+    """Return a sentence on the cube and the devices, on which the minutes depend."""
     configs = [run.config for side in sides for run in side.runs]
     devices = dict.fromkeys(str(config.get("device")) for config in configs)
     cube, checksum = configs[0]["arguments"]["cube"], configs[0]["cube_checksum"]
     return f"Cube {cube} ({checksum[:12]}), on {' and on '.join(devices)}."
 
 
-def tell_runs(sides: Sequence[Side]) -> list[str]:
-    """Say what was gathered, where it was more than one run of a network."""
+def describe_runs(sides: Sequence[Side]) -> list[str]:
+    """Return a paragraph on the runs of a network; none if each network has one."""
     num_runs = max(len(side.runs) for side in sides)
     if num_runs == 1:
         return []
-    folds = sides[0].runs[0].fold[1]
+    num_folds = sides[0].runs[0].fold[1]
     missing = sides[0].missing_folds()
-    lacking = f", without {', '.join(map(str, missing))}" if missing else ""
-    of_folds = f" of {folds} folds{lacking}" if folds else ""
+    without = f", without {', '.join(map(str, missing))}" if missing else ""
+    of_folds = f" of {num_folds} folds{without}" if num_folds else ""
     return [
         f"Gathered from {num_runs} runs{of_folds}: each case was tested by a network "
-        "that never saw its subject. Minutes are\nthe mean of a run, seconds those of "
-        "a scan, memory the most that any run took."
+        "that never saw its subject. Minutes are\nthe mean per run, seconds the mean "
+        "per scan, memory the maximum over the runs."
     ]

@@ -1,4 +1,4 @@
-"""Where things lie in a run folder, and that two runs are not mixed in one."""
+"""The files of a run folder, and the rules that keep two runs from being mixed."""
 
 from __future__ import annotations
 
@@ -20,178 +20,189 @@ from system.atomic import (
 from system.errors import DataError, OutputError, UsageError
 
 TITLES = {"unet2d": "UNet-2D", "unet3d": "UNet-3D"}
-CONFIG_NAME = "config.json"
+RUN_CONFIG_NAME = "config.json"
 
-# All that a run leaves in its folder; --force removes these and nothing else. The
-# first of them tells that there is a run, so it goes last.
-FILES = (
-    *(CONFIG_NAME, "splits.json", "history.csv", "model.keras", "scores.csv"),
-    *("summary.json", "curves.png", "architecture.png", "cases.png"),
-    *("comparison.json", "comparison.md"),
+# What `compare_runs` writes for two networks, into the folder above their runs.
+COMPARISON_FILES = ("comparison.json", "comparison.md", "cases.png", "curves.png")
+# What compareRuns.py writes, for one network or two.
+PAGE_FILES = (*COMPARISON_FILES, "summary.json", "summary.md", "scores.csv")
+# Everything that a run writes into its folder; --force removes these, nothing else.
+RUN_FILES = (
+    RUN_CONFIG_NAME,
+    "splits.json",
+    "history.csv",
+    "model.keras",
+    "scores.csv",
+    "summary.json",
+    "architecture.png",
+    *COMPARISON_FILES,
 )
-FOLDERS = ("checkpoint", "predictions", "overlays", "tensorboard")
-# All that both networks' runs leave above their own folders.
-OF_BOTH = ("comparison.json", "comparison.md", "cases.png", "curves.png")
-ASIDE = "earlier"  # of the hidden folder in which a run waits for its end
-# All that compareRuns.py leaves.
-PAGE = (
-    *("comparison.json", "comparison.md", "summary.json", "summary.md"),
-    *("scores.csv", "cases.png", "curves.png"),
-)
+RUN_FOLDERS = ("checkpoint", "predictions", "overlays", "tensorboard")
+BACKUP_SUFFIX = "earlier"  # of the hidden folder that keeps the run to be replaced
 
 
 @contextmanager
 def open_run_folder(run: Path, *, force: bool, resume: bool) -> Iterator[None]:
-    """Make the run folder and hold it, so that two runs are not mixed in it.
+    """Create and lock the run folder, so that two runs are not mixed in it.
 
-    A run that is refused before it has begun leaves the folder as it was.
+    A run that is refused before it has started leaves the folder as it was.
 
     Args:
-        run: The folder, of one network's run or of both networks'.
-        force: Whether to remove the run that is there.
-        resume: Whether to go on with what is in it.
+        run: The folder, of one network's run or of both networks' runs.
+        force: Whether to remove the run in it.
+        resume: Whether to resume the run in it.
 
     Raises:
-        UsageError: If it is not empty and neither is asked for, if `force` finds
-            no run in what it holds, if another process holds it, or if it
-            cannot be made.
+        UsageError: If the folder is not empty and neither flag is set, if `force`
+            is set and it holds other files but no run, if another process uses
+            it, or if it cannot be created.
         OutputError: If something in it cannot be removed.
     """
     try:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{run} cannot be made a folder: {error}") from error
+        raise UsageError(f"{run} cannot be created: {error}") from error
     with lock_folder(run, f"{run} is in use by another train.py."):
-        earlier = _list_earlier(run) if force else []
-        if not (resume or earlier or _is_empty(run)):
+        previous = _list_run_files(run) if force else []
+        if not (resume or previous or _is_empty(run)):
             raise UsageError(
-                f"{run} must be empty, or hold a run for --force to remove. Received: "
-                f"other files, and no {CONFIG_NAME} of a run."
+                f"{run} must be empty or hold a run for --force to remove. Received: "
+                f"other files, and no {RUN_CONFIG_NAME} of a run."
                 if force
-                else f"{run} must be empty. --resume goes on with the run that is in "
-                "it, --force removes it."
+                else f"{run} must be empty. Use --resume to resume the run in it, or "
+                "--force to remove it."
             )
-        _clean(run)
-        with nullcontext() if resume else _setting_aside(run, earlier):
+        _remove_leftovers(run)
+        with nullcontext() if resume else _replace_run(run, previous):
             yield
 
 
-def _config_of(folder: Path) -> dict:
-    """Read what a network's run noted; nothing where the folder holds no run."""
+def _read_run_config(folder: Path) -> dict:
+    """Read the config of a network's run; empty if the folder holds no run."""
     try:
-        found = read_json(folder / CONFIG_NAME)
-        return found if found["arguments"]["model"] in TITLES else {}
+        config = read_json(folder / RUN_CONFIG_NAME)
+        return config if config["arguments"]["model"] in TITLES else {}
     except (DataError, LookupError, TypeError):
         return {}
 
 
-def _folders(run: Path) -> list[Path]:
-    """List a folder and those in it that both networks' runs lie in."""
-    return [run, *(run / model for model in TITLES)]
+def _network_folders(run: Path) -> list[Path]:
+    """List the folders in which both networks' runs lie."""
+    return [run / model for model in TITLES]
 
 
-def _list_earlier(run: Path) -> list[Path]:
-    """List what may be of the runs in a folder; nothing where it holds none."""
-    held = [folder for folder in _folders(run) if _config_of(folder)]
-    paths = [folder / name for folder in held for name in (*FOLDERS, *FILES)]
-    if held and run not in held:
-        paths += [run / name for name in OF_BOTH]
-    # Until all else is gone, there is a run to remove.
-    return sorted(paths, key=lambda path: path.name == CONFIG_NAME)
+def _list_run_files(run: Path) -> list[Path]:
+    """List the paths that the runs in a folder may have; empty if it holds none."""
+    candidates = [run, *_network_folders(run)]
+    runs = [folder for folder in candidates if _read_run_config(folder)]
+    paths = [folder / name for folder in runs for name in RUN_FOLDERS + RUN_FILES]
+    if runs and run not in runs:
+        paths += [run / name for name in COMPARISON_FILES]
+    # The config last: a removal that is interrupted still leaves a run to remove.
+    return sorted(paths, key=lambda path: path.name == RUN_CONFIG_NAME)
 
 
 def _is_empty(run: Path) -> bool:
-    """Tell whether a folder holds nothing but what killed writes left."""
-    inner = [folder for folder in _folders(run)[1:] if folder.is_dir()]
-    found = [path for folder in (run, *inner) for path in folder.iterdir()]
-    return all(path in inner or is_temporary(path) for path in found)
+    """Return whether a folder holds nothing but what killed writers left."""
+    inner = [folder for folder in _network_folders(run) if folder.is_dir()]
+    paths = [path for folder in (run, *inner) for path in folder.iterdir()]
+    return all(path in inner or is_temporary(path) for path in paths)
 
 
-def _clean(run: Path) -> None:
-    """Remove what killed writes left, and a killed run of the one before it."""
-    for folder in (run, *(run / name for name in FOLDERS)):
-        with _removing(folder):
+def _remove_leftovers(run: Path) -> None:
+    """Remove temporary files and backups that killed processes left."""
+    for folder in (run, *(run / name for name in RUN_FOLDERS)):
+        with _report_failed_removal(folder):
             remove_temporary(folder)
-    for path in run.glob(f".*-{ASIDE}"):
+    for path in run.glob(f".*-{BACKUP_SUFFIX}"):
         if is_temporary(path):
-            _discard(path)
+            _remove_folder(path)
 
 
-def _discard(folder: Path) -> None:
-    with _removing(folder):
+def _remove_folder(folder: Path) -> None:
+    with _report_failed_removal(folder):
         if folder.is_dir():
             shutil.rmtree(folder)
 
 
 @contextmanager
-def _setting_aside(run: Path, earlier: Sequence[Path]) -> Iterator[None]:
-    """Remove an earlier run, or bring it back if the new one is refused."""
-    aside = run / f".{secrets.token_hex(4)}-{ASIDE}"
-    names = [path.relative_to(run) for path in earlier]
+def _replace_run(run: Path, previous: Sequence[Path]) -> Iterator[None]:
+    """Move the previous run to a backup; restore it if the new one is refused."""
+    backup = run / f".{secrets.token_hex(4)}-{BACKUP_SUFFIX}"
+    names = [path.relative_to(run) for path in previous]
     try:
-        _move(names, run, aside)
+        _move(names, run, backup)
     except OutputError:
-        _move(names, aside, run)
-        _discard(aside)
+        _move(names, backup, run)
+        _remove_folder(backup)
         raise
     try:
         yield
     except BaseException as error:
-        noted = [folder for folder in _folders(run) if _config_of(folder)]
-        has_begun = any("cube_checksum" in _config_of(folder) for folder in noted)
-        if isinstance(error, (DataError, SystemExit)) and not has_begun:
-            for folder in noted:
-                (folder / CONFIG_NAME).unlink()
-            _move(names, aside, run)
-        _discard(aside)
+        if isinstance(error, (DataError, SystemExit)):
+            _restore_unless_started(run, names, backup)
+        _remove_folder(backup)
         raise
-    _discard(aside)
+    _remove_folder(backup)
+
+
+def _restore_unless_started(run: Path, names: Sequence[Path], backup: Path) -> None:
+    """Restore the previous run if the new one has recorded no cube yet."""
+    candidates = [run, *_network_folders(run)]
+    configs = {folder: _read_run_config(folder) for folder in candidates}
+    if any("cube_checksum" in config for config in configs.values()):
+        return
+    for folder, config in configs.items():
+        if config:
+            (folder / RUN_CONFIG_NAME).unlink()
+    _move(names, backup, run)
 
 
 def _move(names: Sequence[Path], source: Path, target: Path) -> None:
-    """Move what is there, and remove inner folders of a run that are empty then."""
+    """Move the files that exist, then remove the networks' folders left empty."""
     for name in names:
         if os.path.lexists(source / name):
-            with _removing(source / name):
+            with _report_failed_removal(source / name):
                 (target / name).parent.mkdir(parents=True, exist_ok=True)
                 (source / name).rename(target / name)
-    for folder in (*_folders(source)[1:], *_folders(target)[1:]):
+    for folder in _network_folders(source) + _network_folders(target):
         if folder.is_dir() and not any(folder.iterdir()):
-            with _removing(folder):
+            with _report_failed_removal(folder):
                 folder.rmdir()
 
 
-def check_page(folder: Path, *, force: bool) -> None:
-    """See that the page of a comparison can go to a folder, and nothing is lost.
+def check_page_folder(folder: Path, *, force: bool) -> None:
+    """Check that a comparison can be written to a folder and nothing is lost.
 
     Args:
-        folder: It need not exist, if it can be made.
+        folder: It need not exist, if it can be created.
         force: Whether an earlier comparison in it may be replaced.
 
     Raises:
         UsageError: If it is a network's run folder, is not empty and `force` is
-            off, or takes no files.
+            off, or is not writable.
     """
-    if (folder / CONFIG_NAME).exists():
-        raise UsageError(f"{folder} must not be a run folder. Name another --output.")
+    if (folder / RUN_CONFIG_NAME).exists():
+        raise UsageError(f"{folder} must not be a run folder. Use another --output.")
     require_folder(folder)
     if folder.is_dir() and any(folder.iterdir()) and not force:
-        raise UsageError(f"{folder} must be empty. --force writes over it.")
+        raise UsageError(f"{folder} must be empty. Use --force to write over it.")
 
 
 def remove_page(folder: Path) -> None:
-    """Remove what an earlier comparison left in a folder, if it did.
+    """Remove the files of an earlier comparison from a folder, if there are any.
 
     Raises:
         OutputError: If a file cannot be removed.
     """
-    for name in PAGE:
-        with _removing(folder / name):
+    for name in PAGE_FILES:
+        with _report_failed_removal(folder / name):
             (folder / name).unlink(missing_ok=True)
 
 
 @contextmanager
-def _removing(path: Path) -> Iterator[None]:
+def _report_failed_removal(path: Path) -> Iterator[None]:
+    """Raise an OutputError that names `path` in place of an OSError."""
     try:
         yield
     except OSError as error:
@@ -199,54 +210,60 @@ def _removing(path: Path) -> Iterator[None]:
         raise OutputError(f"{path}: could not be removed: {reason}") from error
 
 
-def recorded_arguments(run: Path) -> dict:
-    """Give the command line that a run was begun with, to go on by it.
+def read_arguments(run: Path) -> dict:
+    """Read the arguments with which a run was started, to resume it.
 
     Args:
-        run: The folder of one network's run, or of both networks'.
+        run: The folder of one network's run, or of both networks' runs.
+
+    Returns:
+        The arguments by name, without those that belong to one call of train.py.
 
     Raises:
-        DataError: If there is none.
+        DataError: If the folder holds no run.
     """
-    first = run / next(iter(TITLES))  # of both networks, begun first
-    if (run / CONFIG_NAME).is_file():
-        found = read_json(run / CONFIG_NAME).get("arguments", {})
-    elif (first / CONFIG_NAME).is_file():
-        found = {**read_json(first / CONFIG_NAME).get("arguments", {}), "model": "both"}
-    else:
-        raise DataError(f"{run} holds no {CONFIG_NAME}, so no run to resume.")
-    return {
-        name: value
-        for name, value in found.items()
-        if name not in ("output", "force", "resume", "weights_checksum")
-    }
+    folder = run
+    if not (run / RUN_CONFIG_NAME).is_file():
+        folder = _network_folders(run)[0]  # the one that is trained first
+    if not (folder / RUN_CONFIG_NAME).is_file():
+        raise DataError(
+            f"{run} must hold a run to resume. Received: no {RUN_CONFIG_NAME}"
+        )
+    arguments = read_json(folder / RUN_CONFIG_NAME).get("arguments", {})
+    if folder != run:
+        arguments["model"] = "both"
+    for name in ("cube", "weights"):
+        if arguments.get(name) is not None:
+            arguments[name] = Path(arguments[name])
+    for name in ("output", "force", "resume", "weights_checksum"):
+        arguments.pop(name, None)
+    return arguments
 
 
-def check_same_inputs(run: Path, files: dict[str, tuple[Path, str]]) -> None:
-    """Refuse to go on testing with other files than a run was begun with.
+def check_same_inputs(run: Path, inputs: dict[str, tuple[Path, str]]) -> None:
+    """Check that a test is resumed with the files it was started with.
 
     Args:
         run: The folder of one network's run.
-        files: Path and checksum of its "cube" and "weights".
+        inputs: Path and checksum of its "cube" and "weights".
 
     Raises:
-        DataError: If one is another file; both are named.
+        DataError: If one is another file; names both.
     """
-    config = read_json(run / CONFIG_NAME)
-    begun = config.get("arguments", {})
-    checksums = {**begun, **config}
-    for name, (path, checksum) in files.items():
-        was = checksums.get(f"{name}_checksum")
-        if was not in (None, checksum):
+    config = read_json(run / RUN_CONFIG_NAME)
+    recorded = {**config.get("arguments", {}), **config}
+    for name, (path, checksum) in inputs.items():
+        expected = recorded.get(f"{name}_checksum")
+        if expected not in (None, checksum):
             raise DataError(
-                f"{run} can only be resumed with the same {name}. Received: {path} "
-                f"({checksum[:12]}), but it was begun with {begun.get(name)} "
-                f"({str(was)[:12]})"
+                f"{run} must be resumed with the same {name}. Received: {path} "
+                f"({checksum[:12]}), but it was started with {recorded.get(name)} "
+                f"({str(expected)[:12]})"
             )
 
 
 def write_json(path: Path, content: dict) -> None:
-    """Write a dict as readable JSON, renamed into place when complete."""
+    """Write a dict as indented JSON; paths become strings."""
     with atomic_write(path) as partial:
         partial.write_text(json.dumps(content, indent=1, default=str) + "\n")
 

@@ -1,4 +1,4 @@
-"""Run folders gathered: which networks they hold, and whether they compare fairly."""
+"""Reading run folders, and checking that their scores may be compared."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ import numpy as np
 
 from evaluation.score_file import read_scores
 from evaluation.scores import Score
-from runs.folder import TITLES, read_json
+from runs.folder import RUN_CONFIG_NAME, TITLES, read_json
 from system.errors import DataError
 
-# Arguments that may differ between runs which are trained alike.
-WHERE = ("cube", "output", "force", "resume", "fold", "seed", "require_gpu")
+# Arguments that may differ between the runs of one side.
+MAY_DIFFER = ("cube", "output", "force", "resume", "fold", "seed", "require_gpu")
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one network's run left.
+    """A finished run of one network.
 
     Args:
         path: Its folder.
-        config: What was asked for, and of which cube.
-        scores: Of its test cases.
-        costs: What it took.
+        config: The content of its config.json.
+        scores: Scores of its test cases.
+        costs: Parameters, time and memory, from its summary.json.
     """
 
     path: Path
@@ -43,17 +43,17 @@ class Run:
 
     @property
     def fold(self) -> tuple[int | None, int | None]:
-        """Which fold it tested, and of how many; None without folds."""
-        asked = self.config["arguments"]
-        return asked.get("fold"), asked.get("folds")
+        """The tested fold and the number of folds; None without folds."""
+        arguments = self.config["arguments"]
+        return arguments.get("fold"), arguments.get("folds")
 
 
 @dataclass(frozen=True)
 class Side:
-    """One network, trained and tested once or in several folds.
+    """One side of a comparison: a network, tested in one run or in several folds.
 
     Args:
-        name: What it is called.
+        name: Its name in tables.
         runs: At least one, all trained alike, no case tested twice.
     """
 
@@ -62,49 +62,53 @@ class Side:
 
     @cached_property
     def scores(self) -> list[Score]:
-        """Of the test cases of all runs."""
+        """Scores of the test cases of all runs."""
         return [score for run in self.runs for score in run.scores]
 
     @cached_property
     def costs(self) -> dict[str, float | None]:
-        """Minutes as the mean of a run, seconds of a scan, the peak of any run."""
-        cases = [len({score.case_id for score in run.scores}) for run in self.runs]
-
-        def merge(key, how, **weights):
-            values = [run.costs.get(key) for run in self.runs]
-            return None if None in values else float(how(values, **weights))
-
-        seconds = None
-        if any(cases):
-            seconds = merge("seconds_per_scan", np.average, weights=cases)
+        """Mean minutes per run, mean seconds per scan, maximum memory of the runs."""
+        parameters = self._list_costs("parameters")
+        minutes = self._list_costs("training_minutes")
+        seconds = self._list_costs("seconds_per_scan")
+        memory = self._list_costs("peak_memory_mib")
+        num_cases = [len({score.case_id for score in run.scores}) for run in self.runs]
         return {
-            "parameters": merge("parameters", max),
-            "training_minutes": merge("training_minutes", np.mean),
-            "seconds_per_scan": seconds,
-            "peak_memory_mib": merge("peak_memory_mib", max),
+            "parameters": float(max(parameters)) if parameters else None,
+            "training_minutes": float(np.mean(minutes)) if minutes else None,
+            "seconds_per_scan": (
+                float(np.average(seconds, weights=num_cases))
+                if seconds and any(num_cases)
+                else None
+            ),
+            "peak_memory_mib": float(max(memory)) if memory else None,
         }
 
+    def _list_costs(self, key: str) -> list[float]:
+        """List one cost of every run; empty if a run lacks it."""
+        values = [run.costs.get(key) for run in self.runs]
+        return [] if None in values else values
+
     def missing_folds(self) -> list[int]:
-        """List the folds that no run tested; none where there are no folds."""
+        """List the folds that no run tested; empty if there are no folds."""
         tested = {run.fold[0] for run in self.runs}
         return [fold for fold in range(self.runs[0].fold[1] or 0) if fold not in tested]
 
 
 def gather(folders: Sequence[Path], against: Sequence[Path] = ()) -> list[Side]:
-    """Read run folders and see that what they scored may be set side by side.
+    """Read run folders and check that their scores may be compared.
 
     Args:
         folders: Of one network each, or of both as `--model both` leaves them.
-        against: More of them, which then are the second side; without them each
-            network is a side.
+        against: Folders of the second side; without them each network is a side.
 
     Returns:
         One side or two, UNet-2D before UNet-3D.
 
     Raises:
         DataError: If a folder holds no finished run, the runs are of different
-            cubes, a case was tested twice by one side, its runs were trained
-            unlike, or the sides are not of the same folds.
+            cubes, a side tested a case twice or its runs were trained with
+            different arguments, or the sides are not of the same folds.
     """
     groups = [read_runs(folders), read_runs(against)]
     check_cubes([run for runs in groups for run in runs])
@@ -123,32 +127,33 @@ def gather(folders: Sequence[Path], against: Sequence[Path] = ()) -> list[Side]:
 
 
 def read_runs(folders: Sequence[Path]) -> list[Run]:
-    """Read each network's run; a folder of both stands for the two in it.
+    """Read each network's run; a folder of both networks stands for two runs.
 
     Raises:
         DataError: If a folder holds no run, or one that has not finished.
     """
     runs = []
     for folder in folders:
-        inner = [folder, *(folder / model for model in TITLES)]
-        found = [path for path in inner if (path / "config.json").is_file()]
+        candidates = [folder, *(folder / model for model in TITLES)]
+        found = [path for path in candidates if (path / RUN_CONFIG_NAME).is_file()]
         if not found:
             raise DataError(
-                f"{folder} must be a run folder of train.py. Received: no config.json"
+                f"{folder} must be a run folder of train.py. Received: no "
+                f"{RUN_CONFIG_NAME}"
             )
         runs += [_read_run(path) for path in found]
     return runs
 
 
 def _read_run(path: Path) -> Run:
-    config = read_json(path / "config.json")
+    config = read_json(path / RUN_CONFIG_NAME)
     scores = tuple(read_scores(path / "scores.csv"))
     summary = read_json(path / "summary.json")
-    missing = [
-        *({"arguments", "cube_checksum"} - config.keys()),
-        *({"costs"} - summary.keys()),
-        *({"model"} - config.get("arguments", {}).keys()),
-    ]
+    missing = [name for name in ("arguments", "cube_checksum") if name not in config]
+    if "costs" not in summary:
+        missing.append("costs")
+    if "model" not in config.get("arguments", {}):
+        missing.append("model")
     if missing:
         raise DataError(
             f"{path} must be a run of train.py. Received: no {', '.join(missing)} in "
@@ -158,7 +163,7 @@ def _read_run(path: Path) -> Run:
 
 
 def _name_sides(groups: Sequence[Sequence[Run]]) -> list[tuple[str, Sequence[Run]]]:
-    """Call each side by its network or, where that does not tell, by its folder."""
+    """Name each side by its network or, if that is ambiguous, by its folder."""
     titles = [{run.title for run in runs} for runs in groups]
     if all(len(found) == 1 for found in titles) and titles[0] != titles[1]:
         return [(runs[0].title, runs) for runs in groups]
@@ -173,10 +178,10 @@ def _name_sides(groups: Sequence[Sequence[Run]]) -> list[tuple[str, Sequence[Run
 
 
 def check_cubes(runs: Sequence[Run]) -> None:
-    """Refuse runs of different cubes.
+    """Check that all runs are of the same cube.
 
     Raises:
-        DataError: Names a run of each of two cubes.
+        DataError: If two are not; names a run of each.
     """
     first = runs[0]
     for run in runs[1:]:
@@ -190,11 +195,11 @@ def check_cubes(runs: Sequence[Run]) -> None:
 
 
 def check_side(side: Side) -> None:
-    """Refuse runs that cannot be taken for one network.
+    """Check that the runs of a side are folds of one network.
 
     Raises:
-        DataError: If a case was tested by two of them, or an argument that
-            decides the training differs; names both runs.
+        DataError: If two of them tested the same case, or were trained with
+            different arguments; names both runs.
     """
     tested: dict[str, Path] = {}
     for run in side.runs:
@@ -202,39 +207,39 @@ def check_side(side: Side) -> None:
             if case_id in tested:
                 raise DataError(
                     f"A side must test each case once. Received: '{case_id}' in "
-                    f"{tested[case_id]} and in {run.path}. Two networks of one kind "
-                    "are compared by --against."
+                    f"{tested[case_id]} and in {run.path}. Use --against to compare "
+                    "two runs of the same network."
                 )
             tested[case_id] = run.path
     first = side.runs[0]
     for run in side.runs[1:]:
-        before, now = first.config["arguments"], run.config["arguments"]
-        for name in sorted((before.keys() | now.keys()) - set(WHERE)):
-            if before.get(name) != now.get(name):
+        expected, received = first.config["arguments"], run.config["arguments"]
+        for name in sorted((expected.keys() | received.keys()) - set(MAY_DIFFER)):
+            if expected.get(name) != received.get(name):
                 raise DataError(
-                    f"The runs of a side must be trained alike. Received: "
-                    f"{name}={before.get(name)} in {first.path}, "
-                    f"{name}={now.get(name)} in {run.path}"
+                    "The runs of a side must be trained with the same arguments. "
+                    f"Received: {name}={expected.get(name)} in {first.path}, "
+                    f"{name}={received.get(name)} in {run.path}"
                 )
 
 
 def check_folds(sides: Sequence[Side]) -> None:
-    """Refuse sides that were not trained and tested on the same scans.
+    """Check that both sides were tested on the same folds.
 
     Raises:
         DataError: If one side has a fold that the other lacks; names both.
     """
-    folds = defaultdict(list)
+    sides_by_folds = defaultdict(list)
     for side in sides:
-        told = [_tell_fold(run.fold) for run in side.runs]
-        folds[tuple(sorted(told))].append(side.name)
-    if len(folds) > 1:
-        told = "; ".join(
-            f"{', '.join(found)} in {' and '.join(names)}"
-            for found, names in folds.items()
+        folds = sorted(_format_fold(run.fold) for run in side.runs)
+        sides_by_folds[", ".join(folds)].append(side.name)
+    if len(sides_by_folds) > 1:
+        received = "; ".join(
+            f"{folds} in {' and '.join(names)}"
+            for folds, names in sides_by_folds.items()
         )
-        raise DataError(f"Both sides must be of the same folds. Received: {told}")
+        raise DataError(f"Both sides must be of the same folds. Received: {received}")
 
 
-def _tell_fold(fold: tuple[int | None, int | None]) -> str:
+def _format_fold(fold: tuple[int | None, int | None]) -> str:
     return "no fold" if fold[0] is None else f"fold {fold[0]} of {fold[1]}"

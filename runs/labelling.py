@@ -1,4 +1,4 @@
-"""Labelling scans that never were in a cube."""
+"""Labelling scans that are not part of a cube."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ from volumes.formats.files import (
 from volumes.geometry import canonical_grid
 
 
-def plan_labels(
+def plan_label_maps(
     scans: Sequence[Path], folder: Path, kind: str, *, force: bool
 ) -> dict[Path, Path]:
-    """Decide where each scan's label map goes, before any is predicted.
+    """Choose the path of each scan's label map, before any scan is predicted.
 
-    Scans of one file name get the name of their folder in front.
+    If several scans have the same file name, the name of their folder is put in
+    front.
 
     Args:
         scans: Files to label.
@@ -40,44 +41,48 @@ def plan_labels(
         force: Whether existing label maps may be replaced.
 
     Raises:
-        UsageError: If two label maps would have one name, one exists already,
-            or one would replace a scan; or the folder takes no files.
+        UsageError: If two label maps would have the same name, one exists already
+            or would replace a scan, or the folder is not writable.
     """
     require_folder(folder)
     stems = [stem_of(scan) for scan in scans]
-    labels: dict[Path, Path] = {}
+    label_maps: dict[Path, Path] = {}
     for scan, stem in zip(scans, stems, strict=True):
         suffix = ".seg.nrrd"
         if kind == "input":
             suffix = suffix_of(scan).replace(".nhdr", ".nrrd")
-        lone = stems.count(stem) == 1
-        name = stem if lone else f"{scan.absolute().parent.name}_{stem}"
-        labels[scan] = folder / f"{name}_label{suffix}"
-    names = list(labels.values())
-    taken = sorted(str(name) for name in set(names) if names.count(name) > 1)
-    if taken or len(labels) < len(scans):
+        is_unique = stems.count(stem) == 1
+        name = stem if is_unique else f"{scan.absolute().parent.name}_{stem}"
+        label_maps[scan] = folder / f"{name}_label{suffix}"
+    paths = list(label_maps.values())
+    repeated = sorted({str(path) for path in paths if paths.count(path) > 1})
+    if repeated or len(label_maps) < len(scans):
         raise UsageError(
-            "Each scan must be named once, and be told from the others by its name "
-            f"or its folder's. Received twice: {', '.join(taken) or 'a scan'}"
+            "Scans must be given once each and differ in their names or their "
+            f"folders' names. Received twice: {', '.join(repeated) or 'a scan'}"
         )
     sources = {scan.resolve() for scan in scans}
-    replaced = [str(name) for name in names if name.resolve() in sources]
+    replaced = [str(path) for path in paths if path.resolve() in sources]
     if replaced:
         raise UsageError(
             "A label map must not replace a scan. Received as both: "
             f"{', '.join(replaced)}"
         )
-    existing = [str(name) for name in names if name.exists()]
+    existing = [str(path) for path in paths if path.exists()]
     if existing and not force:
-        raise UsageError(f"--force replaces what exists: {', '.join(existing)}")
-    return labels
+        raise UsageError(
+            "Label maps must not exist yet; --force replaces them. Received: "
+            f"{', '.join(existing)}"
+        )
+    return label_maps
 
 
 def label_scan(
     network: keras.Model,
     metadata: ModelMetadata,
     scan: Path,
-    label: Path,
+    label_map: Path,
+    *,
     largest_only: bool = False,
     max_voxels: int = MAX_VOXELS,
 ) -> str:
@@ -85,43 +90,43 @@ def label_scan(
 
     Args:
         network: Ready to predict.
-        metadata: What it was trained for.
+        metadata: The network's metadata.
         scan: File to read.
-        label: File to write.
-        largest_only: Whether to keep only the largest piece of each class.
-        max_voxels: How many the scan's header may promise, and how many the
-            network's grid may lay over it.
+        label_map: File to write.
+        largest_only: Whether to keep only the largest component of each class.
+        max_voxels: Maximum number of voxels, both of the scan by its header and
+            of the scan resampled to the network's spacing.
 
     Returns:
-        A line that says what was found, millilitres of each class, and seconds,
-        and what had to be assumed in reading.
+        A line with the volume of each class in ml and the seconds taken, followed
+        by a line for each assumption made in reading.
 
     Raises:
-        DataError: If the scan cannot be read, the memory does not suffice, or
-            the label map cannot be written.
+        DataError: If the scan cannot be read, memory runs out, or the label map
+            cannot be written.
     """
     start = time.perf_counter()
     image = read_finite_volume(scan, max_voxels)
-    voxels = math.prod(canonical_grid(image.grid, metadata.spacing).shape)
-    if voxels > max_voxels:
+    num_voxels = math.prod(canonical_grid(image.grid, metadata.spacing).shape)
+    if num_voxels > max_voxels:
         raise DataError(
-            f"{scan} must take at most {max_voxels} voxels of the network's "
-            f"{metadata.spacing} mm, which --max-voxels raises. Received: {voxels}, "
-            f"from {image.grid}"
+            f"{scan} must have at most {max_voxels} voxels at the network's spacing of "
+            f"{metadata.spacing} mm; --max-voxels raises the limit. Received: "
+            f"{num_voxels}, from {image.grid}"
         )
-    with report_out_of_memory(scan):
+    with report_out_of_memory(f"predicting {scan}"):
         classes = predict_scan(network, metadata, image.array, image.grid)
     if largest_only:
         classes = keep_largest(classes)
     segments = metadata.segments()
     values = label_values(classes, segments)
-    write_label_map(label, values, like=image, segments=segments)
+    write_label_map(label_map, values, like=image, segments=segments)
     counts = count_labels(classes, len(metadata.class_names))
     voxel_ml = abs(np.linalg.det(image.grid.affine[:3, :3])) / 1000
-    found = ", ".join(
+    volumes = ", ".join(
         f"{name} {count * voxel_ml:.1f} ml"
         for name, count in zip(metadata.class_names[1:], counts[1:], strict=False)
     )
     seconds = time.perf_counter() - start
     notes = "".join(f"\n  {note}" for note in image.notes)
-    return f"{scan} -> {label}: {found}, {seconds:.1f} s{notes}"
+    return f"{scan} -> {label_map}: {volumes}, {seconds:.1f} s{notes}"

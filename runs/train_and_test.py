@@ -7,13 +7,14 @@ from pathlib import Path
 from cube.folds import describe_splits, open_cube, record_splits
 from evaluation.architecture import draw_architecture
 from evaluation.curves import draw_curves
-from evaluation.provenance import commit, package_versions
+from evaluation.provenance import current_commit, package_versions
 from evaluation.score_file import write_scores
-from evaluation.tables import format_summary, summarize
+from evaluation.tables import format_summary, summarise
 from models.device import find_device, peak_memory_mib
-from models.options import TrainingOptions, obtain_network
-from models.train_run import check_resumed, fit
-from runs.folder import CONFIG_NAME, TITLES, write_json
+from models.options import TrainingOptions
+from models.setup import prepare_network
+from models.train_run import check_resumable, fit
+from runs.folder import RUN_CONFIG_NAME, TITLES, write_json
 from runs.testing import check_sources, predict_test_cases
 
 
@@ -44,17 +45,17 @@ def run_network(
         splits = record_splits(cube)
         if options.fold is not None:
             print(describe_splits(splits), flush=True)
-        network, metadata = obtain_network(options, cube)
+        network, metadata = prepare_network(options, cube)
         check_sources(cube)
-        check_resumed(options, metadata, run)
+        check_resumable(options, metadata, run)
         about = {
             "arguments": arguments,
             "device": device,
             "versions": package_versions(),
-            "commit": commit(),
+            "commit": current_commit(),
             "cube_checksum": cube.checksum,
         }
-        write_json(run / CONFIG_NAME, about)
+        write_json(run / RUN_CONFIG_NAME, about)
         write_json(run / "splits.json", splits)
         fitted = fit(options, cube, run, network, metadata)
         draw_architecture(fitted.layout, title, run / "architecture.png")
@@ -62,7 +63,7 @@ def run_network(
             draw_curves({title: fitted.history}, run / "curves.png")
         tested = predict_test_cases(fitted.network, fitted.metadata, cube, run)
     write_scores(run / "scores.csv", tested.scores)
-    summary = summarize(tested.scores)
+    summary = summarise(tested.scores)
     costs = {
         "parameters": fitted.network.count_params(),
         "training_minutes": fitted.minutes,

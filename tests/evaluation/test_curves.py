@@ -49,7 +49,7 @@ def test_history_is_read_as_numbers_and_gaps(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("epoch,minutes\n1,2\n", r"columns of a history. Received: no dice"),
+        ("epoch,minutes\n1,2\n", r"columns of a training history. Received: no dice"),
         ("epoch,minutes,dice\n1,2,0.5\n2,soon,0.5\n", r"line 3: .*'soon'"),
     ],
 )
@@ -110,7 +110,7 @@ def test_network_without_epochs_leaves_the_other_alone(tmp_path, panels):
 
 
 def test_curves_without_any_epoch_are_refused(tmp_path):
-    with pytest.raises(DataError, match=r"one finished epoch. Received: none for a"):
+    with pytest.raises(DataError, match=r"one epoch must be finished.*Received: none for a"):
         draw_curves({"a": []}, tmp_path / "c.png")
 
     assert not (tmp_path / "c.png").exists()

@@ -6,8 +6,8 @@ import pytest
 from evaluation.levels import count_pairs, find_centroids, score_levels
 from evaluation.score_file import read_scores, write_scores
 from evaluation.scores import score_case
-from evaluation.tables import format_summary, summarize
-from evaluation.vertebrae import check_shift, summarize_vertebrae
+from evaluation.tables import format_summary, summarise
+from evaluation.vertebrae import check_shift, summarise_vertebrae
 
 SPACING = (3.0, 2.0, 4.0)
 # T12, L1, L2, L3 down a column of K, two voxels of 4 mm each; a disc beside them.
@@ -144,11 +144,11 @@ def test_shift_check_takes_no_small_gain_for_a_shift(dice, moved, better):
     assert check_shift([only])["better_moved"] == better
 
 
-def test_vertebrae_are_summarized_over_the_cases_that_hold_them():
+def test_vertebrae_are_summarised_over_the_cases_that_hold_them():
     scores = score(column(1, 2, 0), column(1, 2, 3))
     scores += score(column(0, 2, 4), column(0, 2, 3), "ben")
 
-    summary = summarize_vertebrae(scores)
+    summary = summarise_vertebrae(scores)
 
     assert summary["levels"] == {
         "T12": {"num_cases": 1, "dice": 1, "found": 1, "invented": 0},
@@ -168,7 +168,7 @@ def test_vertebrae_are_summarized_over_the_cases_that_hold_them():
 def test_summary_has_a_row_per_vertebra_and_the_share_found():
     scores = score(column(1, 2, 0), column(1, 2, 3))
 
-    summary = summarize(scores)
+    summary = summarise(scores)
     table = format_summary(summary)
 
     # T12 and L1 of three; L3 and the disc, in neither mask, count in Dice alone.
@@ -188,7 +188,7 @@ def test_classes_that_are_no_vertebrae_have_no_such_table_or_column(tmp_path):
     )
 
     write_scores(tmp_path / "scores.csv", scores)
-    summary = summarize(scores)
+    summary = summarise(scores)
 
     assert "found" not in (tmp_path / "scores.csv").read_text()
     assert summary["vertebrae"] is None

@@ -9,7 +9,7 @@ from support.score_rows import MIXED, score
 from evaluation.metrics import METRICS, values_by_case
 from evaluation.score_file import VERTEBRA_COLUMNS, read_scores, write_scores
 from evaluation.scores import Score
-from evaluation.tables import format_summary, summarize
+from evaluation.tables import format_summary, summarise
 from system.errors import DataError
 from system.text import format_figure, format_table
 
@@ -61,7 +61,7 @@ def test_missing_scores_file_is_refused(tmp_path):
 
 
 def test_summary_averages_classes_within_a_case_first():
-    summary = summarize(MIXED)
+    summary = summarise(MIXED)
 
     # Cases: (0.8 + 1) / 2, 0.6 / 2, 0.1 / 2 -> 0.9, 0.3, 0.05.
     dice = summary["over_classes"]["metrics"]["dice"]
@@ -74,7 +74,7 @@ def test_summary_averages_classes_within_a_case_first():
 
 
 def test_summary_counts_empty_masks_and_keeps_them():
-    disc = summarize(MIXED)["classes"]["disc"]
+    disc = summarise(MIXED)["classes"]["disc"]
 
     assert disc["num_cases"] == 3
     assert disc["both_empty"] == 1
@@ -87,7 +87,7 @@ def test_summary_counts_empty_masks_and_keeps_them():
 
 
 def test_summary_tells_the_bias_of_the_volume_from_its_size():
-    metrics = summarize(MIXED)["classes"]["vertebra"]["metrics"]
+    metrics = summarise(MIXED)["classes"]["vertebra"]["metrics"]
 
     # +3, -1, -1 ml.
     assert metrics["volume_error_ml"]["mean"] == pytest.approx(1 / 3, rel=1e-12)
@@ -97,14 +97,14 @@ def test_summary_tells_the_bias_of_the_volume_from_its_size():
 
 @pytest.mark.parametrize("scores", [MIXED, MIXED[:1], MIXED[1:2], []])
 def test_summary_and_its_table_hold_for_every_number_of_cases(scores):
-    summary = summarize(scores, seed=7)
+    summary = summarise(scores, seed=7)
 
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
     assert "Class in neither mask: Dice and IoU 1" in format_summary(summary)
 
 
 def test_summary_table_lines_up_its_figures():
-    table = format_summary(summarize(MIXED)).splitlines()
+    table = format_summary(summarise(MIXED)).splitlines()
 
     assert table[0].startswith("Mean per class  Cases   Dice")
     assert table[0].endswith("Missed  Invented  In neither")

@@ -50,7 +50,7 @@ def test_force_removes_nothing_where_no_run_is(tmp_path, config):
         (tmp_path / "config.json").write_text(config)
     before = names_below(tmp_path)
 
-    with pytest.raises(UsageError, match=r"must be empty, or hold a run for --force"):
+    with pytest.raises(UsageError, match=r"must be empty or hold a run for --force"):
         open_run_folder(tmp_path, force=True, resume=False).__enter__()
 
     assert names_below(tmp_path) == before
@@ -152,7 +152,7 @@ def test_what_killed_writes_left_in_a_run_folder_is_nothing_and_goes(tmp_path):
 def test_run_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
 
-    with pytest.raises(UsageError, match=r"file.run cannot be made a folder"):
+    with pytest.raises(UsageError, match=r"file.run cannot be created"):
         open_run_folder(tmp_path / "file" / "run", force=True, resume=False).__enter__()
 
 

@@ -118,7 +118,8 @@ def test_runs_of_a_side_that_were_trained_unlike_are_refused(tmp_path):
     leave_run(tmp_path / "b", {"ben": 0.5}, fold=1, filters=16, seed=7)
 
     with pytest.raises(
-        DataError, match=r"trained alike. Received: filters=8 in .*/a, filters=16 in"
+        DataError,
+        match=r"the same arguments. Received: filters=8 in .*/a, filters=16 in",
     ):
         gather([tmp_path / "a", tmp_path / "b"])
 

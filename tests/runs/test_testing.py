@@ -11,7 +11,7 @@ from models.model_file import load_model
 from runs import testing
 from runs.comparing import compare_runs
 from runs.folder import read_json
-from runs.labelling import plan_labels
+from runs.labelling import plan_label_maps
 from system.errors import DataError, UsageError
 from volumes.formats.files import checksum, write_image
 
@@ -28,7 +28,7 @@ MODELS = ("unet2d", "unet3d")
 def test_label_maps_are_named_after_their_scans(tmp_path, kind, names):
     scans = [Path("in/a.nrrd"), Path("in/b.nii.gz"), Path("other/c.nhdr")]
 
-    labels = plan_labels(scans, tmp_path, kind, force=False)
+    labels = plan_label_maps(scans, tmp_path, kind, force=False)
 
     assert labels == {
         scan: tmp_path / name for scan, name in zip(scans, names, strict=True)
@@ -38,7 +38,7 @@ def test_label_maps_are_named_after_their_scans(tmp_path, kind, names):
 def test_scans_of_one_name_are_told_apart_by_their_folders(tmp_path):
     scans = [Path("ann/ct.nrrd"), Path("ben/ct.nrrd"), Path("ben/mr.nrrd")]
 
-    labels = plan_labels(scans, tmp_path, "seg.nrrd", force=False)
+    labels = plan_label_maps(scans, tmp_path, "seg.nrrd", force=False)
 
     assert [path.name for path in labels.values()] == [
         "ann_ct_label.seg.nrrd",
@@ -58,7 +58,9 @@ def test_scans_of_one_name_are_told_apart_by_their_folders(tmp_path):
 )
 def test_scans_that_cannot_be_told_apart_are_refused(tmp_path, scans, shown):
     with pytest.raises(UsageError, match=shown):
-        plan_labels([Path(scan) for scan in scans], tmp_path, "seg.nrrd", force=False)
+        plan_label_maps(
+            [Path(scan) for scan in scans], tmp_path, "seg.nrrd", force=False
+        )
 
 
 def test_existing_label_maps_need_force(tmp_path):
@@ -66,16 +68,16 @@ def test_existing_label_maps_need_force(tmp_path):
     scans = [Path("in/a.nrrd"), Path("in/b.nrrd")]
 
     with pytest.raises(UsageError, match=r"--force replaces.*b_label\.seg\.nrrd$"):
-        plan_labels(scans, tmp_path, "seg.nrrd", force=False)
+        plan_label_maps(scans, tmp_path, "seg.nrrd", force=False)
 
-    assert len(plan_labels(scans, tmp_path, "seg.nrrd", force=True)) == 2
+    assert len(plan_label_maps(scans, tmp_path, "seg.nrrd", force=True)) == 2
 
 
 def test_label_map_never_replaces_a_scan(tmp_path):
     scans = [tmp_path / "a.nrrd", tmp_path / "a_label.nrrd"]
 
     with pytest.raises(UsageError, match=r"must not replace a scan.*a_label\.nrrd"):
-        plan_labels(scans, tmp_path, "input", force=True)
+        plan_label_maps(scans, tmp_path, "input", force=True)
 
 
 def test_source_is_read_while_it_is_the_one_in_the_cube(tmp_path, oblique_grid):

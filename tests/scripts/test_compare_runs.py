@@ -96,7 +96,7 @@ def test_page_needs_force_to_be_replaced_and_leaves_what_is_not_its_own(
     (page / "summary.md").touch()
 
     assert compareRuns.main(given) == 2
-    assert "must be empty. --force" in capsys.readouterr().err
+    assert "must be empty. Use --force" in capsys.readouterr().err
     assert compareRuns.main([*given, "--force"]) == 0
     assert names_in(page) == (
         ["cases.png", "comparison.json", "comparison.md", "notes.txt"]
@@ -186,5 +186,5 @@ def test_picture_joins_the_points_of_a_case(folds, tmp_path, monkeypatch):
 
 
 def test_picture_without_a_case_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"one that was scored.*none for a"):
+    with pytest.raises(DataError, match=r"At least one case must be scored.*none for a"):
         draw_cases({"a": []}, tmp_path / "cases.png")

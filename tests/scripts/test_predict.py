@@ -112,7 +112,7 @@ def test_existing_label_map_is_replaced_only_by_force(scan, model, tmp_path, cap
     words = [str(scan), "--model", model, "--output", str(tmp_path)]
 
     assert predict.main(words) == 2
-    assert "--force replaces what exists" in capsys.readouterr().err
+    assert "--force replaces them" in capsys.readouterr().err
     assert path.read_text() == "old"
     assert predict.main([*words, "--force"]) == 0
     assert read_label_map(path).segments

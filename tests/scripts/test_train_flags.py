@@ -15,7 +15,7 @@ from runs.folder import write_json
 @pytest.mark.parametrize(
     ("flags", "shown"),
     [
-        (["--patch-size", "6", "7"], "takes 2 figures, divisible by (2, 2)"),
+        (["--patch-size", "6", "7"], "takes 2 numbers, divisible by (2, 2)"),
         (["--patch-size", "4", "4", "4"], "Received: (4, 4, 4)"),
         (["--require-gpu"], "--require-gpu needs a GPU"),
     ],
@@ -51,11 +51,11 @@ def test_no_epochs_are_resumed_with_the_same_cube_and_weights_only(
     error = capsys.readouterr().err
     assert "resumed with the same weights. Received:" in error
     assert f"{others} (" in error
-    assert f"but it was begun with {weights} (" in error
+    assert f"but it was started with {weights} (" in error
     assert train.main([str(other_cube), *resumed]) == 1
     error = capsys.readouterr().err
     assert f"with the same cube. Received: {other_cube} (" in error
-    assert f"but it was begun with {small_cube} (" in error
+    assert f"but it was started with {small_cube} (" in error
     weights.write_bytes(b"trained on")
     assert train.main(resumed) == 1
     weights.write_bytes(b"weights")
@@ -75,19 +75,24 @@ def test_weights_of_another_network_end_with_two(
 @pytest.mark.parametrize(
     ("flags", "shown"),
     [
-        (["--steps", "0"], "--steps must be positive, not 0"),
-        (["--patience", "0"], "--patience must be positive, not 0"),
-        (["--learning-rate", "-1"], "--learning-rate must be positive, not -1"),
-        (["--dropout", "1"], "--dropout must be in [0, 1)"),
-        (["--epochs", "-1"], "--epochs 0 or more"),
+        (["--steps", "0"], "--steps must be positive and finite. Received: 0"),
+        (["--patience", "0"], "--patience must be positive and finite. Received: 0"),
+        (["--learning-rate", "-1"], "--learning-rate must be positive and finite"),
+        (["--dropout", "1"], "--dropout must be in [0, 1). Received: 1.0"),
+        (["--epochs", "-1"], "--epochs must be 0 or more. Received: -1"),
         (["--norm", "group", "--filters", "4"], "--filters must be a multiple of 8"),
-        (["--folds", "5"], "with a --fold from 0 to one below it, not 5 and None"),
-        (["--fold", "3", "--folds", "3"], "not 3 and 3"),
-        (["--fold", "0", "--folds", "2"], "--folds must be 3 or more"),
-        (["--fold", "5"], "not 5 and 5"),
-        (["--model", "both", "--patch-size", "8", "8"], "name it by --model"),
-        (["--freeze", "encoder"], "--epochs 0 and --freeze need --weights"),
-        (["--epochs", "0"], "--epochs 0 and --freeze need --weights"),
+        (["--folds", "5"], "--fold must be 0 to 4 with --folds 5. Received: None"),
+        (
+            ["--fold", "3", "--folds", "3"],
+            "--fold must be 0 to 2 with --folds 3. Received: 3",
+        ),
+        (["--fold", "0", "--folds", "2"], "--folds must be 3 or more. Received: 2"),
+        (["--fold", "5"], "--fold must be 0 to 4 with --folds 5. Received: 5"),
+        (
+            ["--model", "both", "--patch-size", "8", "8"],
+            "--patch-size and --weights need --model",
+        ),
+        (["--epochs", "0"], "--epochs 0 needs --weights"),
         (["--res"], "unrecognized arguments: --res"),
     ],
 )
@@ -119,7 +124,10 @@ def test_resume_without_a_run_ends_with_two(small_cube, tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         call(small_cube, tmp_path, "--epochs", "1", *TINY, "--resume")
 
-    assert f"{tmp_path} holds no config.json, so no run to" in capsys.readouterr().err
+    assert (
+        f"{tmp_path} must hold a run to resume. Received: no config.json"
+        in capsys.readouterr().err
+    )
 
 
 def note_run(folder, **arguments):
@@ -154,7 +162,7 @@ def test_resume_does_not_make_a_test_of_a_training(tmp_path, capsys):
 
     with pytest.raises(SystemExit, match="2"):
         train.parse_args(["--resume", "--output", f"{tmp_path}/run", "--epochs", "0"])
-    assert "--epochs 0 only tests" in capsys.readouterr().err
+    assert "--epochs must be 1 or more to resume" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -173,7 +181,9 @@ def test_resume_goes_on_with_no_other_model(tmp_path, capsys, inner, begun, aske
     with pytest.raises(SystemExit, match="2"):
         train.parse_args(["--resume", "--output", str(run), "--model", asked])
 
-    shown = f"--model must be that of {run}, {begun}, to resume it, not {asked}"
+    shown = (
+        f"--model must be {begun}, as in {run}, to resume that run. Received: {asked}"
+    )
     assert shown in capsys.readouterr().err
 
 
