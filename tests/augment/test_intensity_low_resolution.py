@@ -12,7 +12,7 @@ def rng(seed=0):
 
 
 def along(axis, line):
-    """Lay a line along an axis of a volume, the same for every voxel beside it."""
+    """Repeat a line over a volume, along one axis."""
     shape = [2, 3, 4]
     shape[axis] = len(line)
     line = np.reshape(line, [-1 if a == axis else 1 for a in range(3)])
@@ -51,7 +51,7 @@ def test_thick_slices_by_hand(axis, side, factor, middles):
 
 @pytest.mark.parametrize("factor", [1.0, 1.3, 2.0, 3.7, 40.0, 100.0])
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_constant_stays_what_it_is(axis, factor):
+def test_constant_image_is_unchanged(axis, factor):
     image = np.full((5, 12, 7), -1.75, np.float32)
 
     found = LowResolution.apply(image, {"axis": axis, "factor": factor}, SPACING)
@@ -61,7 +61,7 @@ def test_constant_stays_what_it_is(axis, factor):
 
 @pytest.mark.parametrize("factor", [1.0, 1.3, 2.0, 2.9, 3.7])
 @pytest.mark.parametrize("side", [40, 41])
-def test_ramp_stays_straight_and_in_its_place_away_from_its_ends(side, factor):
+def test_ramp_is_unchanged_away_from_its_ends(side, factor):
     image = along(1, np.arange(side))
 
     found = LowResolution.apply(image, {"axis": 1, "factor": factor}, SPACING)
@@ -72,7 +72,7 @@ def test_ramp_stays_straight_and_in_its_place_away_from_its_ends(side, factor):
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_detail_is_taken_along_the_drawn_axis_alone(axis):
+def test_detail_is_removed_along_the_drawn_axis_alone(axis):
     noise = rng().standard_normal((21, 24, 27), dtype=np.float32)
     line = rng(1).standard_normal(noise.shape[axis])
     drawn = {"axis": axis, "factor": 4.0}
@@ -80,13 +80,13 @@ def test_detail_is_taken_along_the_drawn_axis_alone(axis):
     found = LowResolution.apply(noise, drawn, SPACING)
 
     assert roughness(found, axis) < 0.05 * roughness(noise, axis)
-    # What does not vary along the axis is left as it is.
+    # An image that is constant along the axis is unchanged.
     for other in {0, 1, 2} - {axis}:
         across = along(other, line)
         np.testing.assert_allclose(
             LowResolution.apply(across, drawn, SPACING), across, atol=1e-5
         )
-    # No line sees the line beside it.
+    # Neighbouring lines do not influence each other.
     alone = np.take(noise, [3], axis=(axis + 1) % 3)
     np.testing.assert_allclose(
         LowResolution.apply(alone, drawn, SPACING),
@@ -130,7 +130,7 @@ def test_axis_and_factor_are_drawn_with_equal_chance():
     assert factors.mean() == pytest.approx(3, abs=4 * 4 / np.sqrt(12 * count))
 
 
-def test_a_quarter_of_the_copies_get_it_unless_told():
+def test_a_quarter_of_the_copies_have_low_resolution_by_default():
     transform, random, count = LowResolution(5), rng(), 2000
 
     rate = np.mean([transform.draw(random) is not None for _ in range(count)])

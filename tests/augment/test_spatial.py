@@ -1,14 +1,28 @@
 import numpy as np
 import pytest
+from support.splines import dense_displacement
 
-from augment.spatial import Flip, Rescaling, Rotation, Shift, rotation_matrix
+from augment.spatial import (
+    MAX_DISPLACEMENT,
+    Elastic,
+    Flip,
+    Rescaling,
+    Rotation,
+    Shift,
+    rotation_matrix,
+    smallest_jacobian,
+)
+from volumes.warp import ControlGrid, spline_weights
 
-LINEAR = [
+SHAPE, SPACING = (6, 9, 11), (4.0, 0.7, 1.3)
+AFFINE = [
     (Rotation(10), [7.0, -31.0, 52.0]),
     (Rescaling(0.5, 2), [0.5, 1.25, 2.0]),
     (Shift(5), [1.0, -2.0, 3.0]),
     (Flip(), True),
 ]
+# 16, 32 and 16 mm from the first voxel to the last: 2, 4 and 2 spacings of 8 mm.
+EIGHTHS, MM = (9, 9, 17), (2.0, 4.0, 1.0)
 
 
 def rng(seed=0):
@@ -31,8 +45,8 @@ def test_rotation_is_right_handed_about_each_axis_in_turn(degrees, moved):
     np.testing.assert_allclose(rotation_matrix(degrees).T, moved, atol=1e-12)
 
 
-def test_rotation_pulls_from_where_the_point_was():
-    # Turned by +90 degrees about superior, what was at right is at anterior.
+def test_rotation_maps_an_output_point_to_where_it_was():
+    # Rotated by +90 degrees about superior, what was at right is at anterior.
     output_to_input = Rotation.output_to_input((0, 0, 90))
 
     np.testing.assert_allclose(output_to_input @ (0, 1, 0, 1), (1, 0, 0), atol=1e-12)
@@ -45,13 +59,13 @@ def test_rotation_neither_shears_nor_mirrors():
     assert np.linalg.det(matrix) == pytest.approx(1)
 
 
-def test_rescaling_reads_from_nearer_where_it_enlarges():
+def test_enlarging_maps_an_output_point_towards_the_centre():
     output_to_input = Rescaling.output_to_input([2, 0.5, 4])
 
     np.testing.assert_array_equal(output_to_input @ (4, -6, 8, 1), (2, -12, 2))
 
 
-def test_shift_reads_from_where_the_point_was():
+def test_shift_maps_an_output_point_to_where_it_was():
     output_to_input = Shift.output_to_input([1, -2, 3])
 
     np.testing.assert_array_equal(output_to_input @ (1, -2, 3, 1), (0, 0, 0))
@@ -64,7 +78,7 @@ def test_flip_mirrors_left_and_right_alone():
 
 
 @pytest.mark.parametrize(
-    ("transform", "drawn"), LINEAR, ids=[transform.name for transform, _ in LINEAR]
+    ("transform", "drawn"), AFFINE, ids=[transform.name for transform, _ in AFFINE]
 )
 def test_only_a_shift_moves_the_centre(transform, drawn):
     output_to_input = transform.output_to_input(drawn)
@@ -108,21 +122,153 @@ def test_drawn_values_fill_their_range_along_each_axis(transform, low, high):
     assert (drawn.max(axis=0) > high - margin).all()
 
 
-def test_axes_are_drawn_apart_unless_the_factor_is_one_for_all():
+def test_axes_are_drawn_independently_unless_they_share_a_factor():
     random = rng()
-    apart = [Rotation(10), Shift(3), Rescaling(0.9, 1.2, per_axis=True)]
+    independent = [Rotation(10), Shift(3), Rescaling(0.9, 1.2, per_axis=True)]
 
-    for transform in apart:
+    for transform in independent:
         drawn = np.array([transform.draw(random) for _ in range(500)])
         correlation = np.corrcoef(drawn.T)[np.triu_indices(3, 1)]
         # Four deviations of the correlation of 500 independent pairs.
         assert np.abs(correlation).max() < 4 / np.sqrt(500)
 
-    together = np.array([Rescaling(0.9, 1.2).draw(random) for _ in range(500)])
-    assert (together == together[:, :1]).all()
+    shared = np.array([Rescaling(0.9, 1.2).draw(random) for _ in range(500)])
+    assert (shared == shared[:, :1]).all()
 
 
-@pytest.mark.parametrize(("low", "high"), [(0, 1), (-0.5, 1), (1.2, 0.8)])
-def test_factors_that_are_not_positive_and_in_order_are_refused(low, high):
-    with pytest.raises(ValueError, match=rf"in order. Received: low={low}, high="):
-        Rescaling(low, high)
+def zero_displacement():
+    """Control points 8 mm apart over `EIGHTHS`, none of which moves."""
+    control = Elastic.control(
+        {"displacement": 0.0, "control_spacing": 8.0, "seed": 0}, EIGHTHS, MM
+    )
+    assert control.values.shape == (3, 6, 8, 6)
+    return control
+
+
+def linear_displacement(matrix):
+    """Control points moved linearly with their place in mm, which splines keep."""
+    control = zero_displacement()
+    places = 8.0 * (np.indices(control.values.shape[1:]) - 1)
+    values = np.einsum("ab,bijk->aijk", np.array(matrix), places)
+    return ControlGrid(values, control.step)
+
+
+def test_control_grid_covers_the_output_and_stays_within_its_bound():
+    drawn = {"displacement": 5.0, "control_spacing": 16.0, "seed": 1}
+
+    control = Elastic.control(drawn, SHAPE, SPACING)
+
+    # (6 - 1) * 4 / 16 = 1.25, (9 - 1) * 0.7 / 16 = 0.35, (11 - 1) * 1.3 / 16 = 0.81.
+    assert control.values.shape == (3, 5, 4, 4)
+    np.testing.assert_allclose(control.step, (0.25, 0.04375, 0.08125))
+    assert -5 <= control.values.min() < -4
+    assert 4 < control.values.max() <= 5
+    for side, step, count in zip(
+        SHAPE, control.step, control.values.shape[1:], strict=True
+    ):
+        assert spline_weights(side, step)[0].max() + 4 == count
+
+
+def test_drawn_displacement_fills_its_range_and_each_draw_has_its_own_seed():
+    elastic, random = Elastic(6, control_spacing=16), rng()
+
+    drawn = [elastic.draw(random) for _ in range(500)]
+
+    limits = [values["displacement"] for values in drawn]
+    # Of 500 uniform draws none lies in an outer 2 % with odds of 0.98^500, 4e-5.
+    assert 0 <= min(limits) < 0.12
+    assert 5.88 < max(limits) <= 6
+    assert {values["control_spacing"] for values in drawn} == {16.0}
+    assert len({values["seed"] for values in drawn}) == 500
+
+
+def test_displacement_that_could_fold_is_refused():
+    # 32 / 2.48 = 12.9 mm.
+    Elastic(12.9)
+    with pytest.raises(ValueError, match=r"at most 12\.9 mm.* Received: 13 mm"):
+        Elastic(13)
+    with pytest.raises(ValueError, match=r"at most 6\.5 mm"):
+        Elastic(7, control_spacing=16)
+
+
+def test_smallest_jacobian_of_no_displacement_is_1():
+    assert smallest_jacobian(zero_displacement(), EIGHTHS, MM) == pytest.approx(
+        1, abs=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    ("matrix", "determinant"),
+    [
+        # Stretched by a quarter along I, halved along J, a fifth longer along K.
+        (np.diag([0.25, -0.5, 0.2]), 1.25 * 0.5 * 1.2),
+        # A shear keeps the volume.
+        ([[0, 0.3, -0.7], [0, 0, 0.4], [0, 0, 0]], 1),
+        # (1 + .1) (1 + .2) - .5 * .4 in the plane of I and K.
+        ([[0.1, 0, 0.5], [0, 0, 0], [0.4, 0, 0.2]], 1.1 * 1.2 - 0.5 * 0.4),
+        # Inverted along J alone.
+        (np.diag([0, -1.5, 0]), -0.5),
+    ],
+    ids=["stretch", "shear", "mixed", "fold"],
+)
+def test_smallest_jacobian_of_a_linear_displacement_by_hand(matrix, determinant):
+    found = smallest_jacobian(linear_displacement(matrix), EIGHTHS, MM)
+
+    assert found == pytest.approx(determinant, rel=1e-6)
+
+
+@pytest.mark.parametrize(("axis", "count"), [(0, 2.0), (1, 4.0), (2, 4.0)])
+def test_smallest_jacobian_beside_one_moved_control_point_by_hand(axis, count):
+    control = zero_displacement()
+    control.values[axis, 2, 3, 2] = count * 8  # that many control spacings
+
+    found = smallest_jacobian(control, EIGHTHS, MM)
+
+    # Steepest, of the sampled places, 3/4 of a spacing behind the point: slope
+    # -2 * .75 + 1.5 * .75^2 = -.65625; along the other axes a weight of 4/6 each.
+    assert found == pytest.approx(1 - count * 0.65625 * (4 / 6) ** 2, rel=1e-6)
+    assert (found < 0) == (count == 4)
+
+
+def test_smallest_jacobian_equals_that_of_the_dense_displacement():
+    shape, spacing = (41, 61, 51), (0.8, 0.5, 0.6)
+    drawn = {"displacement": 3.0, "control_spacing": 8.0, "seed": 5}
+    control = Elastic.control(drawn, shape, spacing)
+
+    slopes = np.gradient(dense_displacement(control, shape), *spacing, axis=(1, 2, 3))
+    jacobian = np.moveaxis(np.stack(slopes, axis=1), (0, 1), (-2, -1)) + np.eye(3)
+    expected = np.linalg.det(jacobian).min()
+
+    # Places a quarter of a spacing apart may miss the smallest by a little.
+    assert expected < 0.7
+    found = smallest_jacobian(control, shape, spacing)
+    assert found == pytest.approx(expected, abs=0.03)
+
+
+@pytest.mark.parametrize("control_spacing", [8.0, 32.0])
+def test_largest_displacement_allowed_does_not_fold(control_spacing):
+    shape, spacing = (20, 9, 21), (4.0, 3.0, 2.0)
+    limit = MAX_DISPLACEMENT * control_spacing
+    Elastic(limit, control_spacing)
+
+    found = []
+    for seed in range(50):
+        drawn = {"displacement": limit, "control_spacing": control_spacing}
+        control = Elastic.control({**drawn, "seed": seed}, shape, spacing)
+        found.append(smallest_jacobian(control, shape, spacing))
+
+    assert 0 < min(found) < max(found) < 1
+
+
+@pytest.mark.parametrize("signs", list(np.ndindex(2, 2, 2)))
+def test_largest_alternating_displacement_along_each_axis_by_hand(signs):
+    control = zero_displacement()
+    places = np.indices(control.values.shape[1:])
+    for axis, sign in enumerate(signs):
+        control.values[axis] = MAX_DISPLACEMENT * 8 * (-1.0) ** (places[axis] + sign)
+
+    found = smallest_jacobian(control, EIGHTHS, MM)
+
+    # Halfway between two points that near each other the slopes (-1, -5, 5, 1) / 8
+    # of +, -, + and - add up to 1, so each axis is left 1 - 1 / 2.48 of its length.
+    assert found == pytest.approx((1 - 1 / 2.48) ** 3, rel=1e-6)
