@@ -1,4 +1,4 @@
-"""Averaging weights over the last steps, which validates better than the last."""
+"""An average of the weights over the last steps, which damps their noise."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class WeightAverage:
     """Exponential moving average of a model's weights.
 
     Args:
-        model: The one to follow; built.
-        decay: Share kept at each step, in [0, 1). In the first steps it is
-            lower, `(1 + n) / (10 + n)`, so that the start is soon forgotten.
+        model: Built model to average.
+        decay: Share kept at each step, in [0, 1). At step n it is at most
+            `(1 + n) / (10 + n)`, so that the initial weights are soon forgotten.
     """
 
     def __init__(self, model: keras.Model, decay: float):
@@ -24,18 +24,18 @@ class WeightAverage:
         self.num_updates = 0
 
     def update(self) -> None:
-        """Take in the model's present weights."""
+        """Update the average with the model's current weights."""
         self.num_updates += 1
         decay = min(self.decay, (1 + self.num_updates) / (10 + self.num_updates))
         for mean, value in zip(self.values, self.model.get_weights(), strict=True):
             mean += np.float32(1 - decay) * (value - mean)
 
     @contextmanager
-    def in_place(self) -> Iterator[None]:
-        """Put the average into the model for a while."""
-        present = self.model.get_weights()
+    def swapped_in(self) -> Iterator[None]:
+        """Put the average into the model while the block runs."""
+        own = self.model.get_weights()
         self.model.set_weights(self.values)
         try:
             yield
         finally:
-            self.model.set_weights(present)
+            self.model.set_weights(own)

@@ -1,4 +1,4 @@
-"""Batches of patches from a cube: each a pure function of the seed and the step."""
+"""Batches of patches from a cube, each a pure function of the seed and the step."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ from cube.reader import Cube
 from system.processes import map_in_order
 from volumes.geometry import Grid, affine_from
 
-KEPT_VOXELS = 2000  # foreground voxels remembered per row
+MAX_FOREGROUND_VOXELS = 2000  # kept in memory per row
 
 
 def patch_box(
     first: npt.NDArray[np.int64], patch_size: Sequence[int], shape: Sequence[int]
 ) -> tuple[tuple[slice, ...], tuple[tuple[int, int], ...]]:
-    """Cut a patch to the grid.
+    """Return the box of a grid that a patch covers, and the padding it needs.
 
     Args:
-        first: First index wanted along each axis; may be negative.
+        first: First index of the patch along each axis; may be negative.
         patch_size: Of the patch.
         shape: Of the grid.
 
     Returns:
-        The part of the grid that the patch covers, and how many voxels to pad
-        before and after along each axis to make the patch whole.
+        A slice per axis, and the numbers of voxels to pad before and after.
     """
     last = first + patch_size
     start, stop = np.clip(first, 0, shape), np.clip(last, 0, shape)
@@ -44,13 +43,14 @@ class PatchSampler:
 
     Args:
         cube: An open cube.
-        rows: The rows to draw from, each as often as the others.
+        rows: The rows to draw from, all with the same probability.
         patch_size: (I, J, K); I = 1 gives sagittal slices without that axis.
-        batch_size: Patches a batch.
-        seed: With the step, it decides the batch.
-        compose: Augments every patch anew. It samples the cube's voxels, a second
-            time; the cube's copies, made of the scanner's, need none.
-        foreground_share: Of the patches that are drawn around a foreground
+        batch_size: Patches per batch.
+        seed: Determines each batch, together with the step.
+        compose: Augments every patch as it is drawn. This interpolates the cube's
+            voxels, which were interpolated once already; the augmented copies in
+            the cube are interpolated once.
+        foreground_share: Share of the patches that are drawn around a foreground
             voxel; the others lie anywhere in the scan.
     """
 
@@ -71,34 +71,38 @@ class PatchSampler:
         self.foreground_share = foreground_share
         self._foreground: dict[int, npt.NDArray[np.int16]] = {}
 
-    def foreground(self, row: int) -> npt.NDArray[np.int16]:
-        """Give up to 2000 foreground voxels of a row, evenly chosen, shape (n, 3)."""
+    def foreground_voxels(self, row: int) -> npt.NDArray[np.int16]:
+        """Return up to 2000 evenly chosen foreground voxels of a row, shape (n, 3)."""
         if row not in self._foreground:
             flat = np.flatnonzero(self.cube.label(row))
-            flat = flat[:: max(1, -(-len(flat) // KEPT_VOXELS))]
+            flat = flat[:: max(1, -(-len(flat) // MAX_FOREGROUND_VOXELS))]
             voxels = np.stack(np.unravel_index(flat, self.cube.shape), axis=-1)
             self._foreground[row] = voxels.astype(np.int16)
         return self._foreground[row]
 
-    def _first_index(self, row: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-        """Choose where a patch begins."""
+    def _draw_position(
+        self, row: int, rng: np.random.Generator
+    ) -> npt.NDArray[np.int64]:
+        """Draw the first index of a patch."""
         extent, size = self.cube.extents[row], self.patch_size
-        voxels = self.foreground(row)
+        voxels = self.foreground_voxels(row)
         if len(voxels) and rng.random() < self.foreground_share:
             # The voxel lies anywhere in the patch's middle two thirds.
-            inside = rng.uniform(1 / 6, 5 / 6, 3) * size
-            first = voxels[rng.integers(len(voxels))] - inside.astype(int)
+            offset = rng.uniform(1 / 6, 5 / 6, 3) * size
+            first = voxels[rng.integers(len(voxels))] - offset.astype(int)
         else:
-            room = np.maximum(extent[:, 1] - extent[:, 0] - size, 0)
-            first = extent[:, 0] + rng.integers(0, room, endpoint=True)
-        # A patch does not leave the grid where the grid is large enough.
+            largest = np.maximum(extent[:, 1] - extent[:, 0] - size, 0)
+            first = extent[:, 0] + rng.integers(0, largest, endpoint=True)
+        # The patch stays inside the grid where the grid is large enough.
         return np.clip(first, 0, np.maximum(np.array(self.cube.shape) - size, 0))
 
-    def patch(self, row: int, rng: np.random.Generator) -> tuple:
-        """Make one patch: image (I, J, K) float32 and classes (I, J, K) uint8."""
-        first = self._first_index(row, rng)
+    def patch(
+        self, row: int, rng: np.random.Generator
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+        """Draw one patch: image and classes, shape (I, J, K) each."""
+        first = self._draw_position(row, rng)
         if self.compose is not None:
-            return self._augmented(row, first, self.compose.draw(rng))
+            return self._augment(row, first, self.compose.draw(rng))
         box, pads = patch_box(first, self.patch_size, self.cube.shape)
         image, label = self.cube.image(row, box), self.cube.label(row, box)
         if np.any(pads):
@@ -106,10 +110,10 @@ class PatchSampler:
             label = np.pad(label, pads)
         return image.astype(np.float32), label
 
-    def _augmented(
+    def _augment(
         self, row: int, first: npt.NDArray[np.int64], drawn: dict
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Sample a patch from the whole row, turned and bent about its own centre."""
+        """Return an augmented patch, transformed about its own centre."""
         source = Grid(self.cube.shape, affine_from(self.cube.spacing))
         origin = source.to_world(first)
         target = Grid(
@@ -119,11 +123,11 @@ class PatchSampler:
         return replay(drawn, image, self.cube.label(row), source=source, target=target)
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Make the batch of a step, the same whenever it is asked for.
+        """Return the batch of a step, always the same for the same step.
 
         Returns:
-            Images (B, *patch, 1) float32 and classes (B, *patch) uint8; an axis
-            of a single voxel is left out for UNet-2D.
+            Images (B, I, J, K, 1) float32 and classes (B, I, J, K) uint8, both
+            without I where it is 1, for UNet-2D.
         """
         patches = []
         for index in range(self.batch_size):
@@ -138,15 +142,15 @@ class PatchSampler:
 
 
 def prefetch(sampler: PatchSampler, first_step: int, ahead: int = 4) -> Iterator[tuple]:
-    """Make batches in a thread beside the training step.
+    """Yield batches without end, prepared by a thread during the training steps.
 
     Args:
-        sampler: Makes them.
-        first_step: Where to begin.
-        ahead: How many may wait; bounds the memory.
+        sampler: Source of the batches.
+        first_step: Step of the first batch.
+        ahead: Largest number of batches that wait, which bounds the memory.
 
     Yields:
-        Batch after batch, without end.
+        What `PatchSampler.batch` returns, step by step.
     """
     with ThreadPoolExecutor(1) as pool:
         yield from map_in_order(pool, sampler.batch, itertools.count(first_step), ahead)

@@ -1,10 +1,10 @@
-"""All that a resumed training needs, in one file."""
+"""The state of a training, in one file, for resuming it."""
 
 from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -21,12 +21,12 @@ STATE_NAME = "state.npz"
 MAY_DIFFER = ("epochs", "minutes", "patience")  # how long to train
 
 
-def _variables(model: keras.Model) -> dict[str, list[keras.Variable]]:
-    """Name every list of variables that the training moves."""
+def _state_variables(model: keras.Model) -> dict[str, list[keras.Variable]]:
+    """Return the variables that training changes, in named lists."""
     weights = {id(variable) for variable in model.weights}
     return {
         "weights": model.weights,
-        # Of dropout: else a resumed training drops what the first epochs dropped.
+        # Those of dropout: reset, it would repeat the masks of the first epochs.
         "generators": [each for each in model.variables if id(each) not in weights],
         "optimizer": model.optimizer.variables,
     }
@@ -42,16 +42,17 @@ def save_checkpoint(
     """Write the state of a training, renamed into place when complete.
 
     Args:
-        folder: Of the checkpoint; made if absent.
-        model: With its optimizer.
-        average: Of its weights.
-        progress: How far the training is.
-        identity: What must be the same when it goes on, JSON-safe: the cube's
-            checksum, the architecture, the flags.
+        folder: Folder of the checkpoint; created if absent.
+        model: Compiled model.
+        average: Average of its weights.
+        progress: How far the training has come.
+        identity: What must not change when the training is resumed, JSON-safe:
+            the cube's checksum, the architecture, the options.
     """
+    state = {**_state_variables(model), "average": average.values}
     arrays = {
         f"{name}_{index}": np.asarray(value)
-        for name, values in {**_variables(model), "average": average.values}.items()
+        for name, values in state.items()
         for index, value in enumerate(values)
     }
     notes = {
@@ -64,13 +65,13 @@ def save_checkpoint(
 
 
 def has_checkpoint(folder: Path) -> bool:
-    """Say whether a training got as far as its first checkpoint."""
+    """Return whether a folder holds a checkpoint."""
     return (folder / STATE_NAME).is_file()
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator:
-    """Open a checkpoint; whatever is wrong with it becomes a DataError."""
+def _open_checkpoint(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
+    """Open a checkpoint; raise DataError for anything that is wrong with it."""
     try:
         with open(path, "rb") as stream, np.load(stream) as state:
             yield state
@@ -88,57 +89,68 @@ def _reading(path: Path) -> Iterator:
 def load_checkpoint(
     folder: Path, model: keras.Model, average: WeightAverage
 ) -> TrainingProgress:
-    """Put the state of an earlier run back, in place.
+    """Restore the state of an interrupted run, in place.
+
+    Args:
+        folder: Folder of the checkpoint.
+        model: Compiled model; gets its weights and optimizer state.
+        average: Gets the average of the weights.
 
     Returns:
-        How far that run came.
+        How far that run had come.
 
     Raises:
-        DataError: If there is no checkpoint, or not one of this network.
+        DataError: If there is no checkpoint, or it is of another network.
     """
-    with _reading(folder / STATE_NAME) as state:
+    with _open_checkpoint(folder / STATE_NAME) as state:
         notes = json.loads(str(state["notes"]))
         model.optimizer.build(model.trainable_variables)
-        for name, variables in _variables(model).items():
-            values = _take(state, name, variables)
+        for name, variables in _state_variables(model).items():
+            values = _read_arrays(state, name, variables)
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
-        average.values = _take(state, "average", average.values)
+        average.values = _read_arrays(state, "average", average.values)
         average.num_updates = notes["updates"]
         return TrainingProgress(**notes["progress"])
 
 
-def _take(state, name: str, like: Sequence) -> list[np.ndarray]:
+def _read_arrays(state: Mapping, name: str, like: Sequence) -> list[np.ndarray]:
     return [state[f"{name}_{index}"] for index in range(len(like))]
 
 
-def _flat(nested: dict) -> dict:
-    """Bring the entries of inner dicts to the top, so that one can be named."""
+def _flatten(nested: dict) -> dict:
+    """Move the entries of inner dicts to the top level."""
     entries: dict = {}
     for name, value in nested.items():
-        entries.update(_flat(value) if isinstance(value, dict) else {name: value})
+        entries.update(_flatten(value) if isinstance(value, dict) else {name: value})
     return entries
 
 
 def check_identity(folder: Path, identity: dict) -> None:
-    """Refuse to go on with something else than what was begun.
+    """Check that a training is resumed as it was started.
 
-    How long to train may differ; it is said then, as the learning rate follows.
+    How long to train may differ. That is printed, as the learning rate depends
+    on it. An entry that is missing on one side counts as None, so that checkpoints
+    of versions with other options can be resumed.
+
+    Args:
+        folder: Folder of the checkpoint.
+        identity: Of the resumed run; see `save_checkpoint`.
 
     Raises:
-        DataError: If the cube, the architecture or a flag changed; both values
-            are named.
+        DataError: If the cube, the architecture or an option differs; the message
+            names both values.
     """
     path = folder / STATE_NAME
-    with _reading(path) as state:
-        before = _flat(json.loads(str(state["notes"]))["identity"])
-    now = _flat(json.loads(json.dumps(identity)))
+    with _open_checkpoint(path) as state:
+        before = _flatten(json.loads(str(state["notes"]))["identity"])
+    now = _flatten(json.loads(json.dumps(identity)))
     for name in sorted(set(before) | set(now)):
         was, received = before.get(name), now.get(name)
         if was != received and name in MAY_DIFFER:
-            print(f"{name}: {received}, but the run was begun with {was}")
+            print(f"{name}: {received}, but the run was started with {was}")
         elif was != received:
             raise DataError(
                 f"{path} can only be resumed with the same {name}. Received: "
-                f"{received}, but it was begun with {was}"
+                f"{received}, but it was started with {was}"
             )

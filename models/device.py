@@ -1,4 +1,4 @@
-"""Which device the networks run on, how they are compiled for it, what they hold."""
+"""The device that networks run on: its name, memory, compilation and seeds."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from system.errors import DataError, UsageError
 
 
 def find_device(*, require_gpu: bool) -> str:
-    """Name the device that will be used.
+    """Return the name of the device that will be used.
 
     Raises:
         UsageError: If a GPU is required and TensorFlow sees none.
     """
-    # Where a GPU is required and none is found, what TensorFlow says of it shows.
+    # If a required GPU is not found, TensorFlow's own messages are shown too.
     with suppress_stderr():
         gpus = tf.config.list_physical_devices("GPU")
         if require_gpu and not gpus:
@@ -36,25 +36,29 @@ def find_device(*, require_gpu: bool) -> str:
 
 
 def peak_memory_mib() -> float:
-    """Give the most memory that this process has held, in MiB."""
+    """Return the peak memory of this process in MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024**2 if sys.platform == "darwin" else 1024)
 
 
 @contextmanager
-def report_out_of_memory(what: object) -> Iterator[None]:
-    """Turn the want of memory, the device's or the machine's, into a DataError."""
+def report_out_of_memory(activity: str) -> Iterator[None]:
+    """Raise DataError where the block runs out of memory, the GPU's or the machine's.
+
+    Args:
+        activity: What the block does, as in "predicting scan.nrrd".
+    """
     try:
         yield
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-        raise DataError(f"{what} needs more memory than there is.") from error
+        raise DataError(f"Out of memory while {activity}.") from error
 
 
 def jit_compile() -> bool | str:
-    """Say whether XLA compiles the step: six times slower on a CPU, so not there."""
+    """Return how to compile with XLA: not on a CPU, where it is six times slower."""
     return "auto" if tf.config.list_physical_devices("GPU") else False
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Keras' initialisers and dropout; sampling has its own generators."""
+    """Seed Keras' initialisers and dropout; the sampling has its own generators."""
     keras.utils.set_random_seed(seed)

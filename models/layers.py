@@ -1,4 +1,4 @@
-"""Layers that Keras has too, computed faster."""
+"""Faster versions of two Keras layers."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-UNROLLED = 32  # cases normalised one by one; more would make the graph long
+MAX_UNROLLED = 32  # more cases normalised one by one would make the graph too long
 
 
 @keras.saving.register_keras_serializable(package="models")
 class InstanceNormalization(keras.layers.Layer):
-    """Bring each channel of each case to mean 0 and variance 1, then scale and shift.
+    """Normalise each channel of each case, then scale and shift it.
 
-    The same as `keras.layers.GroupNormalization(-1)`, whose thirty operations
-    take a fifth of a training step; a fused batch norm is one. It knows neither
-    cases nor a third axis, so each case goes to it alone, its voxels in a row.
+    Computes the same as `keras.layers.GroupNormalization(-1)`, whose thirty
+    operations take a fifth of a training step, by a fused batch normalisation, one
+    operation. That takes its statistics over the batch and knows two spatial axes
+    only, so it is given one case at a time, with the voxels along one axis.
 
     Args:
         epsilon: Added to the variance, so that a constant channel becomes 0.
-        **options: As of `keras.layers.Layer`.
+        **options: Passed to `keras.layers.Layer`.
 
     Reference:
         [Ulyanov et al., 2016](https://arxiv.org/abs/1607.08022).
@@ -30,21 +31,21 @@ class InstanceNormalization(keras.layers.Layer):
         self.epsilon = epsilon
 
     def build(self, input_shape):
-        # Not cast: the fused operation wants float32, whatever the features are.
+        # The fused operation takes these in float32, whatever the features are.
         options = {"shape": (input_shape[-1],), "autocast": False}
         self.gamma = self.add_weight(name="gamma", initializer="ones", **options)
         self.beta = self.add_weight(name="beta", initializer="zeros", **options)
 
     def call(self, inputs):
         num_cases = inputs.shape[0]
-        if num_cases is None or num_cases > UNROLLED:
-            return self._side_by_side(inputs)
+        if num_cases is None or num_cases > MAX_UNROLLED:
+            return self._normalise_as_channels(inputs)
         cases = [self._fused(case) for case in tf.unstack(inputs)]
         return tf.reshape(tf.stack(cases), tf.shape(inputs))
 
     def _fused(self, x, copies=1):
         """Normalise each channel of (voxels, copies * C)."""
-        normal = tf.raw_ops.FusedBatchNormV3(
+        result = tf.raw_ops.FusedBatchNormV3(
             x=tf.reshape(x, (1, -1, 1, copies * self.gamma.shape[0])),
             scale=tf.tile(self.gamma, [copies]),
             offset=tf.tile(self.beta, [copies]),
@@ -52,10 +53,10 @@ class InstanceNormalization(keras.layers.Layer):
             variance=[],
             epsilon=self.epsilon,
         )
-        return normal.y
+        return result.y
 
-    def _side_by_side(self, inputs):
-        """Make the cases channels of one; slower by two transpositions."""
+    def _normalise_as_channels(self, inputs):
+        """Normalise all cases at once as channels of one; two transpositions slower."""
         num_cases, channels = tf.shape(inputs)[0], inputs.shape[-1]
         x = tf.reshape(inputs, (num_cases, -1, channels))
         x = self._fused(tf.transpose(x, (1, 0, 2)), num_cases)
@@ -73,8 +74,8 @@ class InstanceNormalization(keras.layers.Layer):
 class Softmax(keras.layers.Softmax):
     """Softmax over the channels.
 
-    Of two, each is the sigmoid of its lead over the other, which takes a third of
-    the time.
+    With two channels, each is the sigmoid of its difference from the other, which
+    takes a third of the time.
     """
 
     def call(self, inputs):

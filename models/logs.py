@@ -1,4 +1,4 @@
-"""The history as TensorBoard shows it."""
+"""The history as TensorBoard logs."""
 
 from __future__ import annotations
 
@@ -14,35 +14,34 @@ from system.errors import OutputError
 
 
 class TensorBoardLog:
-    """Write the figures of each epoch as scalars.
+    """Write the history's values as scalars.
 
     Args:
-        folder: Where the event files go; made if absent.
+        folder: For the event files; created if absent.
     """
 
     def __init__(self, folder: Path):
         self._folder = folder
-        with self._telling():
+        with self._report_write_errors():
             self._writer = Writer(str(folder))
 
     def write(self, row: Mapping[str, float]) -> None:
-        """Add one row of the history under its epoch; NaN is left out.
+        """Write one row of the history under its epoch, without NaN.
 
         Raises:
             OutputError: If the disk is full.
         """
-        with self._telling():
+        with self._report_write_errors():
             for name, value in row.items():
                 if name != "epoch" and not math.isnan(value):
                     self._writer.add_scalar(name, value, step=int(row["epoch"]))
             self._writer.flush()
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Turn TensorFlow's errors of the disk into ours."""
+    def _report_write_errors(self) -> Iterator[None]:
+        """Raise OutputError for TensorFlow's and the system's write errors."""
         try:
             yield
         except (tf.errors.OpError, OSError) as error:
-            raise OutputError(f"{self._folder}: could not be written: {error}") from (
-                error
-            )
+            message = f"{self._folder}: could not be written: {error}"
+            raise OutputError(message) from error

@@ -1,4 +1,4 @@
-"""Losses: soft, one value per case, sums in float32."""
+"""Soft segmentation losses: one value per case, summed in float32."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from keras import ops
 
 
 def _one_hot(y_true, y_pred):
-    """Spread integer classes (B, ...) over channels as in `y_pred`."""
+    """Return integer classes (B, ...) as one-hot, with the channels of `y_pred`."""
     return ops.one_hot(
         ops.cast(y_true, "int32"), ops.shape(y_pred)[-1], dtype="float32"
     )
@@ -22,17 +22,17 @@ class DiceLoss(keras.losses.Loss):
         dice = (2 * sum(t * p) + smooth) / (sum(t) + sum(p) + smooth)
 
     A class absent from both scores 1. The sum runs over one case at a time:
-    `keras.losses.Dice` with its default `axis` pools the batch, and a large
-    vertebra then hides a missed small one. The background is left out.
+    `keras.losses.Dice` with its default `axis` pools the batch, so that a large
+    vertebra hides a missed small one. The background is left out.
 
     Args:
-        smooth: Added above and below, in voxels, so that an absent class has
-            a gradient.
-        **options: As of `keras.losses.Loss`.
+        smooth: Added to numerator and denominator, in voxels, so that an absent
+            class has a gradient.
+        **options: Passed to `keras.losses.Loss`.
 
     Reference:
         [Milletari et al., 2016](https://doi.org/10.1109/3DV.2016.79), section 3,
-        with sums in place of squares below.
+        with sums instead of squares in the denominator.
     """
 
     def __init__(self, smooth: float = 1.0, name: str = "dice_loss", **options):
@@ -40,7 +40,7 @@ class DiceLoss(keras.losses.Loss):
         self.smooth = smooth
 
     def call(self, y_true, y_pred):
-        """Give one value per case, shape (B,).
+        """Return one value per case, shape (B,).
 
         Args:
             y_true: Classes, shape (B, *spatial).
@@ -65,8 +65,8 @@ class DiceCrossEntropyLoss(DiceLoss):
         cross_entropy = -mean(log(probability of the true class))
 
     Args:
-        smooth: As of `DiceLoss`.
-        **options: As of `keras.losses.Loss`.
+        smooth: See `DiceLoss`.
+        **options: Passed to `keras.losses.Loss`.
 
     Reference:
         [Isensee et al., 2021](https://doi.org/10.1038/s41592-020-01008-z), the sum
@@ -79,11 +79,11 @@ class DiceCrossEntropyLoss(DiceLoss):
         super().__init__(smooth, name=name, **options)
 
     def call(self, y_true, y_pred):
-        """Give one value per case, shape (B,); see `DiceLoss.call`."""
+        """Return one value per case, shape (B,); see `DiceLoss.call`."""
         y_pred = ops.cast(y_pred, "float32")
-        of_truth = ops.sum(_one_hot(y_true, y_pred) * y_pred, axis=-1)
-        spatial = tuple(range(1, len(of_truth.shape)))
-        log = ops.log(ops.clip(of_truth, 1e-7, 1.0))
+        p_true = ops.sum(_one_hot(y_true, y_pred) * y_pred, axis=-1)
+        spatial = tuple(range(1, len(p_true.shape)))
+        log = ops.log(ops.clip(p_true, 1e-7, 1.0))
         return super().call(y_true, y_pred) - ops.mean(log, axis=spatial)
 
 

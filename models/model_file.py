@@ -1,8 +1,7 @@
-"""A trained network in one file, with all that predicting a new scan needs.
+"""A trained network in one file, with everything that predicting a scan needs.
 
-A `.keras` file is a zip archive; beside what Keras keeps in it lies
-`traits.json`, so that spacing, normalisation and classes travel with the
-weights.
+A `.keras` file is a zip archive. The file `traits.json` is added to those of Keras,
+so that spacing, normalisation and classes are stored with the weights.
 """
 
 from __future__ import annotations
@@ -34,16 +33,26 @@ from volumes.vertebrae import label_color
 from volumes.volume import Segment
 
 METADATA_NAME = "traits.json"
-# Of Keras' own files in the archive.
-CONFIG_NAME = "config.json"
+# Keras' own files in the archive.
+KERAS_CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.weights.h5"
 MAX_MEMBER_BYTES = 2**24
 MAX_PATCH_VOXELS = 2**26
 ORIENTATION = "RAS"
-ARCHITECTURE = {"filters", "depth", "norm", "dropout", "dtype"}
-_UNREADABLE = (
-    *(zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, RecursionError),
-    *(ValueError, TypeError, AttributeError, struct.error, UserWarning),
+ARCHITECTURE_FIELDS = {"filters", "depth", "norm", "dropout", "dtype"}
+# What reading a damaged file raises, in zipfile, json, h5py and Keras.
+READ_ERRORS = (
+    AttributeError,
+    EOFError,
+    OSError,
+    RecursionError,
+    RuntimeError,
+    TypeError,
+    UserWarning,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
 )
 
 
@@ -56,13 +65,13 @@ class ModelMetadata:
         spacing: Of its input in mm, right, anterior, superior.
         patch_size: Of its input in voxels; the first is 1 for UNet-2D.
         class_names: Background first.
-        label_values: Values of the label maps behind each class.
+        label_values: Label values that make up each class.
         intensity: Mode of `measure_intensity`.
-        architecture: Arguments of the builder.
+        architecture: Arguments of `build_unet`.
         cube_checksum: Of the cube that it was trained on.
         orientation: Of its input; always "RAS".
-        seen: Checksums of the scans that it was trained and validated on, by
-            their content, and those of the network that it started from.
+        seen: Content checksums of the scans that it was trained and validated on,
+            and of those that the network it started from was.
     """
 
     model: str
@@ -77,14 +86,16 @@ class ModelMetadata:
     seen: tuple[str, ...] = ()
 
     def segments(self) -> tuple[Segment, ...]:
-        """Say which value a predicted label map gives to which class.
+        """Return the segments of predicted label maps, one per foreground class.
 
-        A class made of one label value keeps it; where any class was merged
+        Classes keep their label values if each has one. If any class was merged
         from several, all are numbered 1, 2, ... instead.
         """
-        kept = all(len(values) == 1 for values in self.label_values[1:])
-        numbers = range(1, len(self.class_names))
-        values = [self.label_values[n][0] if kept else n for n in numbers]
+        own = self.label_values[1:]
+        if all(len(values) == 1 for values in own):
+            values = [value for (value,) in own]
+        else:
+            values = list(range(1, len(self.class_names)))
         return tuple(
             Segment(value, name, label_color(value))
             for value, name in zip(values, self.class_names[1:], strict=True)
@@ -92,51 +103,44 @@ class ModelMetadata:
 
 
 def save_model(path: Path, model: keras.Model, metadata: ModelMetadata) -> None:
-    """Write network and traits to one file, renamed into place when complete."""
+    """Write a network and its metadata, renamed into place when complete."""
     with atomic_write(path) as partial:
         model.save(partial)
         with zipfile.ZipFile(partial, "a") as archive:
-            entry = zipfile.ZipInfo(METADATA_NAME)  # a fixed date: same bytes
+            entry = zipfile.ZipInfo(METADATA_NAME)  # without the time: same bytes
             archive.writestr(entry, json.dumps(asdict(metadata), indent=1))
 
 
 def load_model(path: Path) -> tuple[keras.Model, ModelMetadata]:
-    """Read a network and its traits; the network is ready to predict.
+    """Read a network, ready to predict, and its metadata.
 
-    Nothing in the file is turned into code, not even as far as Keras' safe mode
-    would: the network is built from its traits, and takes numbers alone from the
-    file. What names any other kind of object is refused.
+    Nothing in the file is deserialised as code, not even what Keras' safe mode
+    allows: the network is built from its metadata and only its weights are read.
+    A file whose configuration names any other type of object is refused.
 
     Raises:
-        DataError: If the file is missing, is no model, has no traits, or holds
-            more than a network of train.py.
+        DataError: If the file is missing, is not a model, has no metadata, or is not
+            a network of train.py.
     """
-    if not Path(path).is_file():
+    if not path.is_file():
         raise DataError(f"{path}: no such model.")
     try:
         with zipfile.ZipFile(path) as archive:
             metadata = parse_metadata(json.loads(_read_member(archive, METADATA_NAME)))
-            config = json.loads(_read_member(archive, CONFIG_NAME))
-            config.pop("compile_config", None)  # of a training, which is over
+            config = json.loads(_read_member(archive, KERAS_CONFIG_NAME))
             _check_weights(archive, path)
         network = build_network(metadata)
-        own = object_types(keras.saving.serialize_keras_object(network))
-        foreign = object_types(config) - own
-        if foreign:
-            raise DataError(
-                f"{path} must hold nothing but the layers of train.py's networks. "
-                f"Received: {shorten(', '.join(sorted(foreign)))}"
-            )
+        _check_types(config, network, path)
         with warnings.catch_warnings():
-            # Keras warns of weights that are missing, and leaves them at random.
+            # Keras only warns of missing weights, and leaves them random.
             warnings.simplefilter("error", UserWarning)
             network.load_weights(path)
     except KeyError as error:
         raise DataError(
-            f"{path} must hold {METADATA_NAME}, as models of train.py do: without it "
-            f"the spacing and classes that it was trained for are unknown. {error}"
+            f"{path} must hold {METADATA_NAME}, as models of train.py do. Without it "
+            f"the spacing and classes that it was trained for are unknown: {error}"
         ) from error
-    except _UNREADABLE as error:
+    except READ_ERRORS as error:
         reason = shorten(" ".join(str(error).split()))
         raise DataError(f"{path} cannot be loaded as a model: {reason}") from error
     network.compile(jit_compile=jit_compile())
@@ -144,7 +148,11 @@ def load_model(path: Path) -> tuple[keras.Model, ModelMetadata]:
 
 
 def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
-    """Read a small file of the archive, unless it unpacks to a large one."""
+    """Read a small file of the archive.
+
+    Raises:
+        ValueError: If it unpacks to more than `MAX_MEMBER_BYTES`.
+    """
     size = archive.getinfo(name).file_size
     if size > MAX_MEMBER_BYTES:
         raise ValueError(f"{name} has {size} bytes, more than {MAX_MEMBER_BYTES}")
@@ -152,42 +160,63 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _check_weights(archive: zipfile.ZipFile, path: Path) -> None:
-    """See that the weights are the file's own, and no more than it holds."""
-    size, held = archive.getinfo(WEIGHTS_NAME).file_size, Path(path).stat().st_size
-    if size > held:
-        raise ValueError(f"{WEIGHTS_NAME} unpacks to {size} bytes from {held}")
+    """Check that the weights are stored in the file, and not larger than it.
+
+    Raises:
+        ValueError: If they unpack to more bytes than the file has.
+        DataError: If they lie in another file.
+    """
+    size, file_size = archive.getinfo(WEIGHTS_NAME).file_size, path.stat().st_size
+    if size > file_size:
+        raise ValueError(f"{WEIGHTS_NAME} unpacks to {size} bytes from {file_size}")
     with h5py.File(io.BytesIO(archive.read(WEIGHTS_NAME))) as weights:
         stored = sum(dataset.nbytes for dataset in local_datasets(weights, path))
     if stored > size:
-        raise ValueError(f"{WEIGHTS_NAME} promises {stored} bytes in {size}")
+        raise ValueError(f"{WEIGHTS_NAME} declares {stored} bytes in {size}")
+
+
+def _check_types(config: dict, network: keras.Model, path: Path) -> None:
+    """Check that a configuration names no object type that the network has not.
+
+    Raises:
+        DataError: If it does.
+    """
+    config.pop("compile_config", None)  # loss and optimizer, which are not read
+    own = object_types(keras.saving.serialize_keras_object(network))
+    unknown = object_types(config) - own
+    if unknown:
+        raise DataError(
+            f"{path} must hold only layers of train.py's networks. "
+            f"Received: {shorten(', '.join(sorted(unknown)))}"
+        )
 
 
 def object_types(config: object) -> set[str]:
-    """Gather the kinds of object that a Keras configuration names, at any depth."""
+    """Return the object types that a Keras configuration names, at any depth."""
     if isinstance(config, list | tuple):
         return set().union(*map(object_types, config))
     if not isinstance(config, dict):
         return set()
-    kinds = set().union(*map(object_types, config.values()))
+    types = set().union(*map(object_types, config.values()))
     if "class_name" in config:
-        kinds.add(f"{config.get('module')}.{config['class_name']}")
-    return kinds
+        types.add(f"{config.get('module')}.{config['class_name']}")
+    return types
 
 
 def build_network(metadata: ModelMetadata) -> keras.Model:
-    """Build the network that traits describe, with fresh weights."""
+    """Build a network from its metadata, with random weights."""
     return BUILDERS[metadata.model](
         metadata.spacing, len(metadata.class_names), **metadata.architecture
     )
 
 
 def parse_metadata(found: dict) -> ModelMetadata:
-    """Turn what JSON gives into traits that can be relied upon.
+    """Return checked metadata from the content of its JSON file.
 
     Raises:
         KeyError: If an entry is missing.
-        TypeError: If there are others.
-        ValueError: If an entry is not what it must be.
+        TypeError: If an entry is unknown.
+        ValueError: If an entry is invalid.
     """
     for name in ("spacing", "patch_size", "class_names", "intensity"):
         found[name] = tuple(found[name])
@@ -203,12 +232,12 @@ def parse_metadata(found: dict) -> ModelMetadata:
         "label_values": is_values(metadata.label_values)
         and len(metadata.label_values) == len(metadata.class_names),
         "intensity": is_mode(metadata.intensity),
-        "architecture": set(architecture) <= ARCHITECTURE
+        "architecture": set(architecture) <= ARCHITECTURE_FIELDS
         and architecture["depth"] in range(MAX_DEPTH + 1),
         "orientation": metadata.orientation == ORIENTATION,
         "seen": all(isinstance(checksum, str) for checksum in metadata.seen),
     }
-    # Only now, since it needs the others to be valid.
+    # This check needs the others to be valid.
     if all(valid.values()):
         valid["patch_size"] = is_valid_patch_size(
             metadata.model, metadata.patch_size, metadata.spacing, architecture["depth"]
@@ -223,27 +252,26 @@ def parse_metadata(found: dict) -> ModelMetadata:
 
 
 def _is_patch_size(sides: tuple) -> bool:
-    is_whole = len(sides) == 3 and all(isinstance(n, int) and n > 0 for n in sides)
-    return is_whole and math.prod(sides) <= MAX_PATCH_VOXELS
+    are_counts = len(sides) == 3 and all(isinstance(n, int) and n > 0 for n in sides)
+    return are_counts and math.prod(sides) <= MAX_PATCH_VOXELS
 
 
 def content_checksums(cube: Cube, split: str) -> set[str]:
-    """Give the checksums of a split's scans, by their content."""
+    """Return the content checksums of a split's scans."""
     rows = cube.rows(split, copy=0)
     return {cube.sources[row].get("content_checksum", "") for row in rows} - {""}
 
 
 def check_unseen(path: Path, metadata: ModelMetadata, cube: Cube) -> None:
-    """Refuse to test a network on scans that it has seen.
+    """Check that a network was not trained or validated on a cube's test cases.
 
     Args:
-        path: The network's file.
-        metadata: What it was trained for.
-        cube: Whose test cases it is to be tested on.
+        path: The network's file, for the message.
+        metadata: Of the network.
+        cube: With the test cases.
 
     Raises:
-        UsageError: Names the cases that it was trained or validated on, in this
-            cube or in any other.
+        UsageError: If it was, from this cube or any other; names the cases.
     """
     known = [
         cube.case_ids[row]
@@ -252,6 +280,6 @@ def check_unseen(path: Path, metadata: ModelMetadata, cube: Cube) -> None:
     ]
     if known:
         raise UsageError(
-            f"{path} must not have seen the scans that are tested. Received: "
-            f"{shorten(', '.join(known))}, on which it was trained or validated"
+            f"{path} must not have been trained or validated on the test cases. "
+            f"Received: {shorten(', '.join(known))}"
         )

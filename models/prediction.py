@@ -1,9 +1,9 @@
-"""Predicting a whole scan in tiles, and carrying the result to its own grid."""
+"""Predicting a whole scan in tiles, and resampling the result to the scan's grid."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import product
+from itertools import islice, product
 
 import keras
 import numpy as np
@@ -18,16 +18,16 @@ from volumes.intensity import measure_intensity
 from volumes.resample import antialias, filled_extent, resample
 from volumes.volume import Segment
 
-VOXELS_PER_CALL = 600_000  # tiles are batched up to this, which bounds the memory
-SLAB_VOXELS = 20_000_000  # of the scan's grid, carried back at a time
+VOXELS_PER_CALL = 600_000  # limit for a batch of tiles, which bounds the memory
+SLAB_VOXELS = 20_000_000  # voxels of the scan's grid that are resampled at a time
 
 
 def tile_starts(low: int, high: int, tile: int, overlap: float) -> list[int]:
-    """Place tiles along an axis so that they cover [low, high).
+    """Compute where tiles along an axis start, so that they cover [low, high).
 
     Returns:
-        First index of each tile, evenly spread, neighbours overlapping by at
-        least the share `overlap`. One tile where it covers all, centred.
+        First index of each tile. The tiles are evenly spaced and neighbours overlap
+        by at least the share `overlap`. A single tile that covers all is centred.
     """
     length = high - low
     if length <= tile:
@@ -37,7 +37,9 @@ def tile_starts(low: int, high: int, tile: int, overlap: float) -> list[int]:
 
 
 def importance_map(tile: Sequence[int]) -> npt.NDArray[np.float32]:
-    """Weigh a tile's voxels: a Gaussian of an eighth of its side, at least 1e-3.
+    """Return a tile's Gaussian weights, shape `tile`, from 1e-3 to 1.
+
+    The standard deviation is an eighth of the tile's side.
 
     Reference:
         [Isensee et al., 2021](https://doi.org/10.1038/s41592-020-01008-z).
@@ -53,7 +55,7 @@ def importance_map(tile: Sequence[int]) -> npt.NDArray[np.float32]:
 def _tiles(
     image: npt.NDArray, extent: npt.NDArray, tile: Sequence[int], overlap: float
 ) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...], npt.NDArray]]:
-    """Cut tiles: where each lies in the image, its valid part, its voxels."""
+    """Yield tiles: the box in the image, the part of the tile in it, the voxels."""
     starts = [
         tile_starts(low, high, side, 0.0 if side == 1 else overlap)
         for (low, high), side in zip(extent.tolist(), tile, strict=True)
@@ -79,62 +81,65 @@ def predict_image(
 ) -> npt.NDArray[np.float32]:
     """Predict class probabilities on the cube's grid, tile by tile.
 
-    The model is called on a few tiles at a time and their results are added up
-    in place; `model.predict` would keep every tile's.
+    The model is called on a few tiles at a time and their results are summed in
+    place, since `model.predict` would keep the results of all tiles in memory.
 
     Args:
-        model: Compiled, of rank 2 (then `tile[0]` is 1) or 3.
+        model: Compiled, of rank 3, or of rank 2 where `tile[0]` is 1.
         image: Normalised intensity, shape (I, J, K).
-        extent: Box to predict, shape (3, 2), at least one voxel; outside of it
-            all is background.
+        extent: Box to predict, shape (3, 2), at least one voxel. Everything
+            outside it is background.
         tile: (I, J, K), as in training.
         num_classes: Channels of the model, background included.
-        overlap: Share of a tile that its neighbour covers too, in [0, 1).
+        overlap: Share of a tile that its neighbour covers as well, in [0, 1).
 
     Returns:
         Probabilities of the foreground classes, shape (C - 1, I, J, K).
     """
-    flat = tile[0] == 1
     total = np.zeros((num_classes - 1, *image.shape), np.float32)
     weights = np.zeros(image.shape, np.float32)
     weight = importance_map(tile)
-    per_call = max(1, VOXELS_PER_CALL // int(np.prod(tile)))
-
-    def add(waiting: list) -> None:
-        batch = np.stack([patch for _, _, patch in waiting]).astype(np.float32)
-        # The last call is filled up, so that every call has one shape.
-        batch = np.pad(batch, ((0, per_call - len(waiting)), (0, 0), (0, 0), (0, 0)))
-        found = model.predict_on_batch((batch[:, 0] if flat else batch)[..., None])
-        found = found[:, None] if flat else found
-        for (box, valid, _), scores in zip(waiting, found, strict=False):
-            share = weight[valid]
-            weights[box] += share
+    batch_size = max(1, VOXELS_PER_CALL // int(np.prod(tile)))
+    tiles = _tiles(image, extent, tile, overlap)
+    while batch := list(islice(tiles, batch_size)):
+        patches = np.stack([patch for _, _, patch in batch]).astype(np.float32)
+        found = _predict_patches(model, patches, batch_size)
+        for (box, valid, _), probabilities in zip(batch, found, strict=True):
+            tile_weight = weight[valid]
+            weights[box] += tile_weight
             for channel in range(1, num_classes):
-                total[channel - 1][box] += share * scores[valid][..., channel]
-
-    waiting: list = []
-    for item in _tiles(image, extent, tile, overlap):
-        waiting.append(item)
-        if len(waiting) == per_call:
-            add(waiting)
-            waiting = []
-    if waiting:
-        add(waiting)
+                total[channel - 1][box] += (
+                    tile_weight * probabilities[valid][..., channel]
+                )
     total /= np.maximum(weights, 1e-6, out=weights)
     outside = np.ones(image.shape, bool)
     outside[tuple(slice(low, high) for low, high in extent.tolist())] = False
-    total[:, outside] = 0  # a tile larger than the box reached beyond it
+    total[:, outside] = 0  # a tile larger than the box reaches beyond it
     return total
+
+
+def _predict_patches(
+    model: keras.Model, patches: npt.NDArray[np.float32], batch_size: int
+) -> npt.NDArray[np.float32]:
+    """Return the probabilities of patches, shape (B, I, J, K, C)."""
+    is_flat = patches.shape[1] == 1
+    # Padded to the batch size, as each new shape would be compiled anew.
+    num_missing = batch_size - len(patches)
+    batch = np.pad(patches, ((0, num_missing), (0, 0), (0, 0), (0, 0)))[..., None]
+    if is_flat:
+        batch = batch[:, 0]
+    found = model.predict_on_batch(batch)[: len(patches)]
+    return found[:, None] if is_flat else found
 
 
 def classify(
     probabilities: Iterable[npt.NDArray[np.float32]],
 ) -> npt.NDArray[np.uint8]:
-    """Take the likeliest class of each voxel; of equally likely ones the first.
+    """Return the most probable class of each voxel; the first of a tie.
 
     Args:
-        probabilities: Of each foreground class, shape (I, J, K) each; what is
-            missing to 1 is the background's. One is held at a time.
+        probabilities: Of each foreground class, shape (I, J, K) each; the rest
+            to 1 is the background's. Only one is held in memory at a time.
 
     Returns:
         Classes, shape (I, J, K); 0 is the background.
@@ -146,25 +151,25 @@ def classify(
         classes[probability > best] = number
         best = np.maximum(best, probability)
         total += probability
-    classes[~(best > 1 - total)] = 0  # what is no number is background too
+    classes[~(best > 1 - total)] = 0  # NaN is background too
     return classes
 
 
 def resample_to_scan(
     probabilities: npt.NDArray[np.float32], source: Grid, target: Grid
 ) -> npt.NDArray[np.uint8]:
-    """Classify on the scanner's grid from probabilities on the cube's.
+    """Return classes on the scan's own grid from probabilities on another.
 
-    The probabilities are interpolated, not the classes, so that the outline is
-    as smooth as the network drew it. Done in slabs, to bound the memory.
+    The probabilities are interpolated and not the classes, which keeps outlines
+    smooth. Works slab by slab to bound the memory.
 
     Args:
         probabilities: Of the foreground classes, shape (C - 1, I, J, K).
-        source: Their grid.
-        target: The scanner's grid.
+        source: Grid of the probabilities.
+        target: Grid of the scan.
 
     Returns:
-        Classes on `target`.
+        Classes, shape of `target`.
     """
     classes = np.empty(target.shape, np.uint8)
     plane = target.shape[1] * target.shape[2]
@@ -183,21 +188,21 @@ def resample_to_scan(
 def predict_scan(
     model: keras.Model, metadata: ModelMetadata, image: npt.NDArray, grid: Grid
 ) -> npt.NDArray[np.uint8]:
-    """Label a scan that lies on any grid.
+    """Predict a scan on any grid.
 
     Args:
         model: Compiled.
         metadata: What the model was trained for.
         image: The scan's voxels, shape of `grid`, finite.
-        grid: The scanner's grid.
+        grid: Grid of the scan.
 
     Returns:
-        Classes on the scanner's grid.
+        Classes, shape of `grid`.
     """
     target = canonical_grid(grid, metadata.spacing)
     probabilities = predict_image(
         model,
-        _bring_to(target, metadata, image, grid),
+        _preprocess(image, grid, target, metadata),
         filled_extent(grid, target),
         metadata.patch_size,
         num_classes=len(metadata.class_names),
@@ -205,10 +210,11 @@ def predict_scan(
     return resample_to_scan(probabilities, target, grid)
 
 
-def _bring_to(
-    target: Grid, metadata: ModelMetadata, image: npt.NDArray, grid: Grid
+def _preprocess(
+    image: npt.NDArray, grid: Grid, target: Grid, metadata: ModelMetadata
 ) -> npt.NDArray[np.float32]:
-    """Resample and normalise a scan; apart, so that what it took is free again."""
+    """Return a scan resampled to the network's grid and normalised."""
+    # A function of its own so that its arrays are freed before the prediction.
     intensity = measure_intensity(image, metadata.intensity)
     smooth = antialias(image, grid, target)
     background = intensity.background
@@ -217,9 +223,9 @@ def _bring_to(
 
 
 def keep_largest(classes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Keep the largest connected component of each class.
+    """Return classes with only the largest connected component of each.
 
-    Voxels that touch by a face are connected. An absent class stays absent.
+    Voxels that share a face are connected. An absent class stays absent.
 
     Args:
         classes: Shape (I, J, K); 0 is the background.
@@ -227,16 +233,16 @@ def keep_largest(classes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     kept = np.zeros_like(classes)
     for number, box in enumerate(find_objects(classes), start=1):
         if box is not None:
-            parts, _ = label(classes[box] == number)
-            sizes = count_labels(parts)
-            kept[box][parts == 1 + np.argmax(sizes[1:])] = number
+            components, _ = label(classes[box] == number)
+            sizes = count_labels(components)
+            kept[box][components == 1 + np.argmax(sizes[1:])] = number
     return kept
 
 
 def label_values(
     classes: npt.NDArray[np.uint8], segments: Sequence[Segment]
 ) -> npt.NDArray[np.unsignedinteger]:
-    """Give each class the value that its segment has in a label map."""
+    """Return a label map with the label value of each class's segment."""
     values = [0, *(segment.value for segment in segments)]
     table = np.array(values, np.uint8 if max(values) <= 255 else np.uint16)
     return table[classes]

@@ -1,4 +1,4 @@
-"""Keeping TensorFlow's start-up notes off the terminal."""
+"""Keeping TensorFlow's start-up messages off the terminal."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from contextlib import contextmanager
 
 @contextmanager
 def suppress_stderr() -> Iterator[None]:
-    """Show what the block writes to standard error only if the block fails.
+    """Hide what the block writes to standard error, unless the block fails.
 
-    TensorFlow 2.21 writes "E0000 ... failed call to cuInit" and more in C++,
-    before its logging heeds TF_CPP_MIN_LOG_LEVEL and past `sys.stderr`, so file
-    descriptor 2 itself is held. On a machine without a GPU these lines report
-    nothing wrong, yet look like errors. TF_CPP_MIN_LOG_LEVEL=0 shows them.
+    Without a GPU, TensorFlow 2.21 writes lines such as "E0000 ... failed call to
+    cuInit", which look like errors but are not. They are written in C++, past
+    `sys.stderr` and before TF_CPP_MIN_LOG_LEVEL takes effect, so file descriptor 2
+    itself is redirected. TF_CPP_MIN_LOG_LEVEL=0 shows everything.
     """
-    wanted = os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0"
+    is_verbose = os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0"
     try:
-        terminal = None if wanted else os.dup(2)
-    except OSError:  # closed, as in a daemon: nothing to keep off
+        terminal = None if is_verbose else os.dup(2)
+    except OSError:  # closed, as in a daemon
         terminal = None
     if terminal is None:
         yield
         return
-    with tempfile.TemporaryFile() as held:
-        _point_stderr_at(held.fileno())
+    with tempfile.TemporaryFile() as hidden:
+        _redirect_stderr(hidden.fileno())
         try:
             yield
         except BaseException:
-            _point_stderr_at(terminal)
-            held.seek(0)
-            os.write(2, held.read())
+            _redirect_stderr(terminal)
+            hidden.seek(0)
+            os.write(2, hidden.read())
             raise
         finally:
-            _point_stderr_at(terminal)
+            _redirect_stderr(terminal)
             os.close(terminal)
 
 
-def _point_stderr_at(descriptor: int) -> None:
+def _redirect_stderr(descriptor: int) -> None:
     if sys.stderr is not None:
         sys.stderr.flush()
     os.dup2(descriptor, 2)

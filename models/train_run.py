@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -18,7 +19,6 @@ from models.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from models.defaults import LEARNING_RATE, choose_batch_size
 from models.device import jit_compile, report_out_of_memory
 from models.logs import TensorBoardLog
 from models.losses import LOSSES
@@ -39,18 +39,32 @@ HISTORY_NAME = "history.csv"
 CHECKPOINT_NAME = "checkpoint"
 
 
-def check_resumed(options: TrainingOptions, metadata: ModelMetadata, run: Path) -> None:
-    """See, before anything is written, that a run goes on as it was begun.
+def check_resumable(
+    options: TrainingOptions, metadata: ModelMetadata, run: Path
+) -> None:
+    """Check, before anything is written, that a resumed run has not changed.
 
     Raises:
-        DataError: If the cube, the architecture or a flag changed.
+        DataError: If the cube, the architecture or an option differs from those
+            that the run was started with.
     """
     if not options.resume or options.epochs == 0:
         return
     if has_checkpoint(run / CHECKPOINT_NAME):
-        check_identity(run / CHECKPOINT_NAME, _identity(options, metadata))
+        check_identity(run / CHECKPOINT_NAME, training_identity(options, metadata))
     else:
-        print("No epoch of this run was finished: it begins anew.")
+        print("The run has no checkpoint yet: training starts from the beginning.")
+
+
+def training_identity(options: TrainingOptions, metadata: ModelMetadata) -> dict:
+    """Return everything that determines the result of a training, by name."""
+    identity = {
+        **asdict(options.with_defaults(metadata.patch_size)),
+        **asdict(metadata),
+        "weights": options.weights and checksum(options.weights),
+    }
+    del identity["resume"]
+    return identity
 
 
 @dataclass(frozen=True)
@@ -60,9 +74,9 @@ class TrainingResult:
     Args:
         network: With its best weights, ready to predict.
         metadata: What it was trained for.
-        history: A row per epoch; none where nothing was trained.
+        history: A row per epoch; empty where nothing was trained.
         minutes: Of training and validation.
-        peak_mib: Most memory that they held, before a resumption too.
+        peak_mib: Peak memory of the training, including interrupted runs of it.
     """
 
     network: keras.Model
@@ -73,8 +87,50 @@ class TrainingResult:
 
     @property
     def layout(self) -> list[tuple[str, int, tuple[int, ...]]]:
-        """Name, filters and shape of the output of every block, in order."""
+        """Name, filters and output sides of every block, in order."""
         return describe_blocks(self.network, self.metadata.patch_size)
+
+
+class RunWriter:
+    """Write a training's checkpoint, best model, history and logs to its run folder.
+
+    Args:
+        run: The run folder.
+        loop: The training.
+        network: The network that `loop` trains, without optimizer.
+        metadata: What it is trained for.
+        identity: See `save_checkpoint`.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        loop: TrainingLoop,
+        network: keras.Model,
+        metadata: ModelMetadata,
+        identity: dict,
+    ):
+        self.run, self.loop = run, loop
+        self.network, self.metadata, self.identity = network, metadata, identity
+        self._log = TensorBoardLog(run / "tensorboard")
+
+    def write_checkpoint(self) -> None:
+        """Write all that a resumed training needs."""
+        save_checkpoint(
+            self.run / CHECKPOINT_NAME,
+            self.loop.model,
+            self.loop.average,
+            self.loop.progress,
+            self.identity,
+        )
+
+    def publish(self, is_best: bool) -> None:
+        """Write the history, and the model if its present weights are the best."""
+        history = self.loop.progress.history
+        if is_best:
+            save_model(self.run / MODEL_NAME, self.network, self.metadata)
+        write_history(self.run / HISTORY_NAME, history)
+        self._log.write(history[-1])
 
 
 def fit(
@@ -87,78 +143,53 @@ def fit(
     """Train a network and leave its best weights in the run folder.
 
     Args:
-        options: What was asked for.
+        options: How to train.
         cube: Open.
-        run: The run folder; model, history, checkpoint and logs go there.
-        network: To train, from `obtain_network`.
+        run: The run folder, for the model, history, checkpoint and logs.
+        network: To train, from `prepare_network`.
         metadata: What it is trained for.
 
     Returns:
-        The best network, and how it came about.
+        The best network, its history and its costs.
 
     Raises:
-        UsageError: If the request does not fit the cube.
+        DataError: If the device or the machine runs out of memory.
     """
     if options.epochs == 0:
         save_model(run / MODEL_NAME, network, metadata)
         return TrainingResult(network, metadata, [], 0.0, 0.0)
-    training = _prepare(options, cube, run, network, metadata)
-    progress, identity = training.progress, _identity(options, metadata)
-    log = TensorBoardLog(run / "tensorboard")
-
-    def checkpoint() -> None:
-        state = (training.model, training.average, progress)
-        save_checkpoint(run / CHECKPOINT_NAME, *state, identity)
-
-    def publish(is_best: bool) -> None:
-        if is_best:
-            save_model(run / MODEL_NAME, network, metadata)
-        write_history(run / HISTORY_NAME, progress.history)
-        log.write(progress.history[-1])
-
-    def validate() -> float:
-        return validation_dice(training.model, cube, validation, metadata.patch_size)
-
+    identity = training_identity(options, metadata)
+    options = options.with_defaults(metadata.patch_size)
+    model = compile_for_training(network, options)
+    loop = _build_loop(options, cube, run, model, metadata.patch_size)
+    writer = RunWriter(run, loop, network, metadata, identity)
+    validate = None
     validation = cube.rows("validation", copy=0)
-    sampler = training.sampler
-    patch = " x ".join(map(str, metadata.patch_size))
+    if validation:
+        validate = partial(
+            validation_dice, model, cube, validation, metadata.patch_size
+        )
+    sides = " x ".join(map(str, metadata.patch_size))
     with report_out_of_memory(
-        f"A batch of {sampler.batch_size} patches of {patch} voxels"
+        f"training on batches of {options.batch_size} patches of {sides} voxels"
     ):
-        training.run(validate if validation else None, checkpoint, publish)
+        loop.run(validate, writer.write_checkpoint, writer.publish)
     best, _ = load_model(run / MODEL_NAME)
-    minutes = progress.seconds / 60
-    return TrainingResult(best, metadata, progress.history, minutes, progress.peak_mib)
+    progress = loop.progress
+    return TrainingResult(
+        best, metadata, progress.history, progress.seconds / 60, progress.peak_mib
+    )
 
 
-def _settled(options: TrainingOptions, metadata: ModelMetadata) -> tuple[int, float]:
-    """Give the batch size and the highest learning rate."""
-    batch_size = choose_batch_size(options.model, metadata.patch_size)
-    return options.batch_size or batch_size, options.learning_rate or LEARNING_RATE
+def compile_for_training(network: keras.Model, options: TrainingOptions) -> keras.Model:
+    """Return a compiled model that shares the network's layers and weights.
 
-
-def _identity(options: TrainingOptions, metadata: ModelMetadata) -> dict:
-    """Gather all that decides a training: every flag, and what stands for None."""
-    batch_size, rate = _settled(options, metadata)
-    weights = options.weights and checksum(options.weights)
-    settled = {"batch_size": batch_size, "learning_rate": rate, "weights": weights}
-    identity = {**asdict(options), **settled, **asdict(metadata)}
-    del identity["resume"]
-    return identity
-
-
-def _prepare(
-    options: TrainingOptions,
-    cube: Cube,
-    run: Path,
-    network: keras.Model,
-    metadata: ModelMetadata,
-) -> TrainingLoop:
-    """Compile, set up sampling, and put an earlier run's state back."""
-    batch_size, rate = _settled(options, metadata)
-    # The network itself stays uncompiled, so that its file holds no optimizer.
+    The network itself stays uncompiled, so that its file holds no optimizer.
+    """
     model = keras.Model(network.inputs, network.outputs, name=network.name)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4, global_clipnorm=1.0)
+    optimizer = keras.optimizers.AdamW(
+        options.learning_rate, weight_decay=1e-4, global_clipnorm=1.0
+    )
     if options.mixed_precision:  # float16 gradients would vanish below 6e-8
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(
@@ -167,21 +198,36 @@ def _prepare(
         metrics=[DiceCoefficient()],
         jit_compile=jit_compile(),
     )
+    return model
+
+
+def _build_loop(
+    options: TrainingOptions,
+    cube: Cube,
+    run: Path,
+    model: keras.Model,
+    patch_size: tuple[int, int, int],
+) -> TrainingLoop:
+    """Build the training loop, in the state of the run that is resumed, if any."""
     online = options.augment == "online"
     sampler = PatchSampler(
         cube,
         training_rows(cube, copy=0 if online else None),
         compose=compose_of(cube.arguments) if online else None,
-        patch_size=metadata.patch_size,
-        batch_size=batch_size,
+        patch_size=patch_size,
+        batch_size=options.batch_size,
         seed=options.seed,
     )
     settings = ScheduleSettings(
-        options.epochs, options.minutes, options.steps, rate, options.patience
+        epochs=options.epochs,
+        minutes=options.minutes,
+        steps=options.steps,
+        learning_rate=options.learning_rate,
+        patience=options.patience,
     )
     average = WeightAverage(model, settings.average_decay)
     progress = None
     if options.resume and has_checkpoint(run / CHECKPOINT_NAME):
         progress = load_checkpoint(run / CHECKPOINT_NAME, model, average)
-        print(f"Going on after epoch {progress.epoch}, step {progress.step}.")
+        print(f"Resuming after epoch {progress.epoch}, step {progress.step}.")
     return TrainingLoop(model, sampler, settings, progress=progress, average=average)

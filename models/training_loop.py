@@ -6,7 +6,7 @@ import csv
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,23 +23,29 @@ from system.errors import DataError
 
 WARM_UP = 0.03  # share of the training in which the learning rate rises
 HISTORY_COLUMNS = (
-    *("epoch", "minutes", "step", "learning_rate", "loss", "dice", "val_dice"),
-    *("seconds_per_step", "waiting_share"),
+    "epoch",
+    "minutes",
+    "step",
+    "learning_rate",
+    "loss",
+    "dice",
+    "val_dice",
+    "seconds_per_step",
+    "waiting_share",
 )
 
 
 @dataclass(frozen=True)
 class ScheduleSettings:
-    """How to train.
+    """How long to train, and how fast to learn.
 
     Args:
-        epochs: How many at most, or None for as many as fit in `minutes`.
+        epochs: Largest number of epochs, or None for as many as fit in `minutes`.
         minutes: Wall time of training and validation, or None.
-        steps: Batches an epoch.
-        learning_rate: The highest; it is reached linearly, then falls to a
-            thousandth along half a cosine, over the epochs or the minutes.
+        steps: Batches per epoch.
+        learning_rate: Highest learning rate; see `learning_rate_at`.
         patience: Epochs without a better validation Dice before stopping.
-        average_decay: Of the weight average; see `WeightAverage`.
+        average_decay: Decay of the weight average; see `WeightAverage`.
     """
 
     epochs: int | None
@@ -52,7 +58,17 @@ class ScheduleSettings:
 
 @dataclass
 class TrainingProgress:
-    """How far the training is, and the most memory it has held, in MiB."""
+    """How far a training has come; stored in its checkpoint.
+
+    Args:
+        epoch: Number of epochs finished.
+        step: Number of steps taken.
+        seconds: Wall time of training and validation.
+        best: Best validation Dice so far; -1 before the first.
+        best_epoch: Epoch of the best weights.
+        peak_mib: Peak memory.
+        history: A row per epoch; see `HISTORY_COLUMNS`.
+    """
 
     epoch: int = 0
     step: int = 0
@@ -63,7 +79,7 @@ class TrainingProgress:
     history: list[dict] = field(default_factory=list)
 
     def share(self, settings: ScheduleSettings) -> float:
-        """Give the share of the training that is done, in [0, 1]."""
+        """Return the share of the training that is done, in [0, 1]."""
         shares = [0.0]
         if settings.epochs is not None:
             shares.append(self.step / max(1, settings.epochs * settings.steps))
@@ -73,7 +89,7 @@ class TrainingProgress:
 
 
 def learning_rate_at(share: float, highest: float) -> float:
-    """Give the learning rate once `share` of the training, in [0, 1], is done.
+    """Return the learning rate once `share` of the training, in [0, 1], is done.
 
     Linear warm-up over the first 3 %, then half a cosine down to a thousandth.
 
@@ -89,12 +105,12 @@ def learning_rate_at(share: float, highest: float) -> float:
 def validation_dice(
     model: keras.Model, cube: Cube, rows: Sequence[int], tile: Sequence[int]
 ) -> float:
-    """Predict whole validation scans and give their mean hard Dice coefficient.
+    """Return the mean hard Dice coefficient of whole validation cases.
 
-    Voxel-pooled within a case and class, on the cube's grid; the mean is over
-    cases and foreground classes. A class absent from both counts 1.
+    Computed on the cube's grid, per case and foreground class, then averaged. A
+    class absent from both prediction and reference counts 1.
     """
-    found = []
+    coefficients = []
     for row in rows:
         probabilities = predict_image(
             model,
@@ -108,8 +124,9 @@ def validation_dice(
         for number in range(1, len(cube.class_names)):
             a, b = prediction == number, reference == number
             total = a.sum() + b.sum()
-            found.append(2 * (a & b).sum() / total if total else 1.0)
-    return float(np.mean(found))
+            dice = 2 * (a & b).sum() / total if total else 1.0
+            coefficients.append(dice)
+    return float(np.mean(coefficients))
 
 
 class TrainingLoop:
@@ -117,10 +134,10 @@ class TrainingLoop:
 
     Args:
         model: Compiled, with a Dice metric named "dice".
-        sampler: Makes the batches.
-        settings: How to train.
-        progress: How far an earlier run came; a new one by default.
-        average: The weight average of an earlier run; a new one by default.
+        sampler: Source of the batches.
+        settings: How long to train, and how fast to learn.
+        progress: Progress of the run that is resumed; by default a new one.
+        average: Weight average of the run that is resumed; by default a new one.
     """
 
     def __init__(
@@ -135,18 +152,16 @@ class TrainingLoop:
         self.model, self.sampler, self.settings = model, sampler, settings
         self.progress = progress or TrainingProgress()
         self.average = average or WeightAverage(model, settings.average_decay)
-        self._since = time.perf_counter() - self.progress.seconds
-
-    def _tick(self) -> None:
-        self.progress.seconds = time.perf_counter() - self._since
+        self._start = time.perf_counter() - self.progress.seconds
 
     @property
     def is_over(self) -> bool:
         """Whether the epochs, the minutes or the patience are used up."""
         progress, settings = self.progress, self.settings
-        waited = progress.epoch - progress.best_epoch
-        impatient = settings.patience is not None and waited >= settings.patience
-        return impatient or progress.share(settings) >= 1
+        num_without_gain = progress.epoch - progress.best_epoch
+        if settings.patience is not None and num_without_gain >= settings.patience:
+            return True
+        return progress.share(settings) >= 1
 
     def run(
         self,
@@ -156,86 +171,82 @@ class TrainingLoop:
     ) -> None:
         """Train to the end.
 
-        The checkpoint comes first and is all that a resumed training reads, so
-        that what is published never runs ahead of it. A run may be cut between
-        the two; resumed, it publishes that epoch once more.
+        After each epoch the checkpoint is written first. It is all that a resumed
+        training reads, so what is published is never ahead of it. A run that was
+        interrupted between the two publishes that epoch once more when resumed.
 
         Args:
-            validate: Gives the validation Dice of the averaged weights, which
-                are in place when it is called. None without validation cases.
-            checkpoint: Called after each epoch, the training's own weights in
-                place.
-            publish: Called after that, the averaged weights in place, with
-                whether they are the best so far; without validation the latest
-                are.
+            validate: Returns the validation Dice; called with the averaged
+                weights in the model. None without validation cases.
+            checkpoint: Called after each epoch with the training's own weights
+                in the model.
+            publish: Called after `checkpoint` with the averaged weights in the
+                model; receives whether they are the best so far. Without
+                validation the latest are the best.
         """
         if self.progress.epoch:
             self._publish(publish)
         batches = prefetch(self.sampler, self.progress.step)
         while not self.is_over:
             row = self._run_epoch(batches)
-            with self.average.in_place():
+            with self.average.swapped_in():
                 score = math.nan if validate is None else validate()
-                self._tick()
-                row["val_dice"], row["minutes"] = score, self.progress.seconds / 60
-            self.progress.history.append(row)
-            peak = max(self.progress.peak_mib, peak_memory_mib())
-            self.progress.peak_mib = peak
-            is_best = self._is_best(score)
-            if validate is not None:
-                print(f"val_dice: {score:.4f}{', the best so far' * is_best}")
+            self._finish_epoch(row, score)
             checkpoint()
             self._publish(publish)
         batches.close()
 
+    def _finish_epoch(self, row: dict[str, float], score: float) -> None:
+        """Add an epoch to the history, with its validation Dice or NaN."""
+        progress = self.progress
+        self._update_seconds()
+        row["val_dice"], row["minutes"] = score, progress.seconds / 60
+        progress.history.append(row)
+        progress.peak_mib = max(progress.peak_mib, peak_memory_mib())
+        has_score = not math.isnan(score)
+        is_best = not has_score or score > progress.best
+        if is_best:
+            progress.best_epoch = progress.epoch
+            progress.best = score if has_score else -1.0
+        if has_score:
+            note = ", the best so far" if is_best else ""
+            print(f"val_dice: {score:.4f}{note}")
+
     def _publish(self, publish: Callable[[bool], None]) -> None:
-        with self.average.in_place():
+        with self.average.swapped_in():
             publish(self.progress.best_epoch == self.progress.epoch)
 
-    def _is_best(self, score: float) -> bool:
-        """Compare a validation Dice with the best; NaN, without any, is best."""
-        is_best = math.isnan(score) or score > self.progress.best
-        if is_best:
-            self.progress.best_epoch = self.progress.epoch
-            self.progress.best = -1.0 if math.isnan(score) else score
-        return is_best
+    def _update_seconds(self) -> None:
+        self.progress.seconds = time.perf_counter() - self._start
 
-    def _run_epoch(self, batches) -> dict[str, float]:
-        """Take one epoch's steps, fewer if the time is up; give the history row."""
+    def _run_epoch(self, batches: Iterator[tuple]) -> dict[str, float]:
+        """Train for one epoch, cut short if the time is up; return its history row."""
         progress, settings = self.progress, self.settings
         progress.epoch += 1
-        of_all = f"/{settings.epochs}" if settings.epochs else ""
-        print(f"Epoch {progress.epoch}{of_all}")
+        total = f"/{settings.epochs}" if settings.epochs else ""
+        print(f"Epoch {progress.epoch}{total}")
         bar = keras.utils.Progbar(
             settings.steps,
             verbose=1 if sys.stdout.isatty() else 2,
             stateful_metrics=("loss", "dice", "waiting"),
         )
-        waited, began, rate = 0.0, time.perf_counter(), 0.0
-        sums = {"loss": 0.0, "dice": 0.0}
-        for taken in range(1, settings.steps + 1):
+        start = time.perf_counter()
+        loss, dice, waited = 0.0, 0.0, 0.0
+        for num_steps in range(1, settings.steps + 1):
             rate = learning_rate_at(progress.share(settings), settings.learning_rate)
-            self.model.optimizer.learning_rate = rate
-            before = time.perf_counter()
-            images, labels = next(batches)
-            waited += time.perf_counter() - before
-            logs = self.model.train_on_batch(images, labels, return_dict=True)
-            self.average.update()
-            progress.step += 1
-            self._tick()
-            waiting = waited / (time.perf_counter() - began)
-            over = progress.share(settings) >= 1
-            sums = {name: total + float(logs[name]) for name, total in sums.items()}
-            shown = [(name, total / taken) for name, total in sums.items()]
-            bar.update(
-                taken, [*shown, ("waiting", waiting)], over or taken == settings.steps
-            )
-            if over:
+            logs, step_wait = self._train_step(batches, rate)
+            loss, dice = loss + float(logs["loss"]), dice + float(logs["dice"])
+            waited += step_wait
+            waiting = waited / (time.perf_counter() - start)
+            means = [("loss", loss / num_steps), ("dice", dice / num_steps)]
+            is_last = num_steps == settings.steps or progress.share(settings) >= 1
+            bar.update(num_steps, [*means, ("waiting", waiting)], is_last)
+            if is_last:
                 break
-        took = time.perf_counter() - began
-        if not math.isfinite(sums["loss"]):
+        seconds = time.perf_counter() - start
+        if not math.isfinite(loss):
             raise DataError(
-                f"The loss must stay a number. Received: {sums['loss']} in epoch "
+                f"The loss must stay finite. Received: {loss} in epoch "
                 f"{progress.epoch}. Try a lower --learning-rate than "
                 f"{settings.learning_rate:g}."
             )
@@ -243,22 +254,34 @@ class TrainingLoop:
             "epoch": progress.epoch,
             "step": progress.step,
             "learning_rate": rate,
-            "loss": sums["loss"] / taken,
-            "dice": sums["dice"] / taken,
-            "seconds_per_step": took / taken,
-            "waiting_share": waited / took,
+            "loss": loss / num_steps,
+            "dice": dice / num_steps,
+            "seconds_per_step": seconds / num_steps,
+            "waiting_share": waited / seconds,
         }
+
+    def _train_step(
+        self, batches: Iterator[tuple], rate: float
+    ) -> tuple[dict[str, float], float]:
+        """Take one step; return its logs and the seconds waited for the batch."""
+        self.model.optimizer.learning_rate = rate
+        before = time.perf_counter()
+        images, labels = next(batches)
+        waited = time.perf_counter() - before
+        logs = self.model.train_on_batch(images, labels, return_dict=True)
+        self.average.update()
+        self.progress.step += 1
+        self._update_seconds()
+        return logs, waited
 
 
 def write_history(path: Path, history: Sequence[dict]) -> None:
-    """Write a row per epoch as CSV; a validation Dice that is NaN stays empty."""
+    """Write a row per epoch as CSV, with an empty cell for NaN."""
     with atomic_write(path) as partial, open(partial, "w", newline="") as stream:
         writer = csv.DictWriter(stream, HISTORY_COLUMNS)
         writer.writeheader()
         for row in history:
-            writer.writerow(
-                {
-                    name: "" if math.isnan(row[name]) else row[name]
-                    for name in HISTORY_COLUMNS
-                }
-            )
+            cells = {name: row[name] for name in HISTORY_COLUMNS}
+            if math.isnan(row["val_dice"]):
+                cells["val_dice"] = ""
+            writer.writerow(cells)

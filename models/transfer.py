@@ -9,69 +9,89 @@ import keras
 from cube.reader import Cube
 from models.defaults import DEFAULT_ARCHITECTURE
 from models.model_file import ModelMetadata
+from models.options import TrainingOptions
 from system.errors import DataError, UsageError
 from volumes.pooling import pooling_sizes
 
-HEAD = "scores"  # the layer whose filters are the classes
+HEAD = "scores"  # name of the layer with one filter per class
 
 
-def check_transfer(asked: dict, before: ModelMetadata, cube: Cube) -> dict:
-    """See that a trained network suits what was asked for; print what shifts.
+def check_transfer(options: TrainingOptions, before: ModelMetadata, cube: Cube) -> dict:
+    """Check that a trained network fits the options; print what differs.
 
     Args:
-        asked: The fields of the request, `weights` among them.
+        options: With the trained network's file as `weights`.
         before: What the network was trained for.
-        cube: To train on, or with no epochs to test on.
+        cube: To train on, or to test on where `epochs` is 0.
 
     Returns:
         The network's `filters`, `depth`, `norm` and `dropout`.
 
     Raises:
-        UsageError: If it is of another model or architecture, has classes of
-            other names and is only to be tested, or halves other axes at the
-            cube's spacing.
+        UsageError: If the model or the architecture differs, if the network is
+            only tested and its classes differ from the cube's, or if it is
+            trained and down-samples other axes at the cube's spacing.
     """
-    weights, only_tests = asked["weights"], asked["epochs"] == 0
-    kept = {name: before.architecture[name] for name in DEFAULT_ARCHITECTURE}
-    for name, value in {"model": before.model, **kept}.items():
-        if asked[name] not in (None, value):
+    architecture = {name: before.architecture[name] for name in DEFAULT_ARCHITECTURE}
+    for name, value in {"model": before.model, **architecture}.items():
+        received = getattr(options, name)
+        if received not in (None, value):
             raise UsageError(
-                f"--{name} must be that of {weights}, {value}. Received: {asked[name]}"
+                f"--{name} must be that of {options.weights}, {value}. "
+                f"Received: {received}"
             )
-    other_head = before.class_names != cube.class_names
-    if other_head and only_tests:
+    if options.epochs == 0:
+        _check_classes(options, before, cube)
+    else:
+        _check_pooling(options, before, cube)
+    print(f"Starting from {options.weights}.")
+    _print_differences(before, cube, only_tests=options.epochs == 0)
+    return architecture
+
+
+def _check_classes(options: TrainingOptions, before: ModelMetadata, cube: Cube) -> None:
+    """Check that a network that is only tested has the cube's classes."""
+    if before.class_names != cube.class_names:
         raise UsageError(
-            f"{weights} can only be tested on its own classes, in their order: "
-            f"{_listed(before.class_names)}. Received a cube of: "
-            f"{_listed(cube.class_names)}. Trained further, it gets a new head."
+            f"{options.weights} can only be tested on its own classes, in their "
+            f"order: {_listed(before.class_names)}. Received a cube of: "
+            f"{_listed(cube.class_names)}. With --epochs above 0 it gets a new head."
         )
+
+
+def _check_pooling(options: TrainingOptions, before: ModelMetadata, cube: Cube) -> None:
+    """Check that the cube's spacing gives the same poolings."""
     first = 1 if before.model == "unet2d" else 0
-    pools, wanted = (
-        pooling_sizes(spacing[first:], kept["depth"])
-        for spacing in (before.spacing, cube.spacing)
-    )
-    if pools != wanted and not only_tests:
+    depth = before.architecture["depth"]
+    own = pooling_sizes(before.spacing[first:], depth)
+    if pooling_sizes(cube.spacing[first:], depth) != own:
         raise UsageError(
-            f"{weights} halves other axes at its spacing, {_mm(before.spacing)}, than "
-            f"at the cube's. Received: {_mm(cube.spacing)}"
+            f"The cube's spacing must make the network down-sample the same axes as "
+            f"the spacing of {options.weights}, {_mm(before.spacing)}. "
+            f"Received: {_mm(cube.spacing)}"
         )
-    print(f"Starting from {weights}.")
+
+
+def _print_differences(before: ModelMetadata, cube: Cube, *, only_tests: bool) -> None:
+    """Print in what the cube differs from the one that the network learned from."""
     if before.spacing != cube.spacing:
+        end = (
+            "; test cases are predicted at the network's spacing" if only_tests else ""
+        )
         print(
             f"Its spacing was {_mm(before.spacing)}, the cube's is "
-            f"{_mm(cube.spacing)}" + "; scans are tested at its own." * only_tests
+            f"{_mm(cube.spacing)}{end}."
         )
     if before.intensity != tuple(cube.intensity):
         print(
-            f"Its intensities were by {_listed(before.intensity)}, the cube's are by "
-            f"{_listed(cube.intensity)}"
+            f"Its intensity normalisation was {_listed(before.intensity)}, the cube's "
+            f"is {_listed(cube.intensity)}."
         )
-    if other_head:
+    if before.class_names != cube.class_names:
         print(
             f"Its classes were {_listed(before.class_names)}, the cube's are "
             f"{_listed(cube.class_names)}: it gets a new head."
         )
-    return kept
 
 
 def _mm(spacing: Sequence[float]) -> str:
@@ -83,29 +103,21 @@ def _listed(values: Sequence) -> str:
 
 
 def copy_weights(
-    trained: keras.Model, network: keras.Model, *, same_head: bool
+    trained: keras.Model, network: keras.Model, *, with_head: bool
 ) -> None:
     """Copy a trained network's weights into a new one of the same architecture.
 
     Args:
-        trained: Gives the weights.
-        network: Takes them.
-        same_head: Whether the head's too: those of the same classes.
+        trained: Network to copy from.
+        network: Network to copy to.
+        with_head: Whether to copy the head too, which needs the same classes.
 
     Raises:
         DataError: If the layers differ, as those of an older version may.
     """
     try:
         for layer in network.layers:
-            if same_head or layer.name != HEAD:
+            if with_head or layer.name != HEAD:
                 layer.set_weights(trained.get_layer(layer.name).get_weights())
     except ValueError as error:
         raise DataError(f"The weights do not fit the network: {error}") from error
-
-
-def freeze_encoder(network: keras.Model) -> None:
-    """Keep the weights of all blocks up to the bottom as they are."""
-    for layer in network.layers:
-        layer.trainable = layer.name.startswith(("decoder_", HEAD))
-    frozen = [each.count_params() for each in network.layers if not each.trainable]
-    print(f"{sum(frozen):,} of {network.count_params():,} parameters are frozen.")

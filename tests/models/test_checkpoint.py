@@ -110,11 +110,11 @@ def checkpoint(tmp_path):
     [
         (
             {"cube_checksum": "xyz", "architecture": {"filters": 2}},
-            "same cube_checksum. Received: xyz, but it was begun with abc",
+            "same cube_checksum. Received: xyz, but it was started with abc",
         ),
         (
             {"cube_checksum": "abc", "architecture": {"filters": 16}},
-            "same filters. Received: 16, but it was begun with 2",
+            "same filters. Received: 16, but it was started with 2",
         ),
     ],
 )
@@ -126,7 +126,7 @@ def test_changed_cube_or_architecture_is_refused_with_both(checkpoint, metadata,
 def test_longer_training_is_no_other_and_is_said(checkpoint, capsys):
     check_identity(checkpoint[0], {**IDENTITY, "epochs": 9})
 
-    assert capsys.readouterr().out == "epochs: 9, but the run was begun with None\n"
+    assert capsys.readouterr().out == "epochs: 9, but the run was started with None\n"
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])

@@ -67,13 +67,13 @@ def test_patch_of_the_user_is_given_three_sides():
 @pytest.mark.parametrize(
     ("model", "patch", "shown"),
     [
-        ("unet2d", (1, 32, 48), r"takes 2 figures.*\(16, 16\).*\(1, 32, 48\)"),
+        ("unet2d", (1, 32, 48), r"takes 2 numbers.*\(16, 16\).*\(1, 32, 48\)"),
         ("unet2d", (32, 40), r"divisible by \(16, 16\) at depth 4.*\(32, 40\)"),
         ("unet2d", (0, 32), r"divisible by \(16, 16\)"),
-        ("unet3d", (32, 48), r"takes 3 figures.*\(4, 16, 16\).*\(32, 48\)"),
+        ("unet3d", (32, 48), r"takes 3 numbers.*\(4, 16, 16\).*\(32, 48\)"),
         ("unet3d", (6, 32, 48), r"divisible by \(4, 16, 16\).*\(6, 32, 48\)"),
         ("unet3d", (8, -16, 48), r"\(8, -16, 48\)"),
-        ("unet3d", (16,), r"takes 3 figures.*\(16,\)"),
+        ("unet3d", (16,), r"takes 3 numbers.*\(16,\)"),
     ],
 )
 def test_patch_that_cannot_be_halved_is_refused(model, patch, shown):

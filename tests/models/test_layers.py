@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.layers import UNROLLED, InstanceNormalization, Softmax
+from models.layers import MAX_UNROLLED, InstanceNormalization, Softmax
 
 RANKS = [(3, 4), (2, 3, 4)]
 
@@ -24,10 +24,10 @@ def built(channels, rank):
 
 
 def gradients_of(layer, x):
-    x, output_to_input = tf.constant(x), features(*x.shape, seed=2)
+    x, cotangent = tf.constant(x), features(*x.shape, seed=2)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        loss = tf.reduce_sum(layer(x) * output_to_input)
+        loss = tf.reduce_sum(layer(x) * cotangent)
     return tape.gradient(loss, [x, *layer.trainable_weights])
 
 
@@ -44,7 +44,7 @@ def test_each_channel_of_each_case_is_normalised_alone():
 
 
 @pytest.mark.parametrize("sides", RANKS)
-@pytest.mark.parametrize("num_cases", [1, 3, UNROLLED + 1])
+@pytest.mark.parametrize("num_cases", [1, 3, MAX_UNROLLED + 1])
 def test_result_and_gradients_are_those_of_keras(sides, num_cases):
     x = features(num_cases, *sides, 5)
     ours = built(5, len(sides))
@@ -92,14 +92,14 @@ def test_statistics_of_float16_are_taken_in_float32():
 @pytest.mark.parametrize("channels", [2, 3])
 def test_softmax_and_its_gradient_are_those_of_keras(channels):
     x = tf.constant(features(2, 3, 4, channels))
-    output_to_input = features(2, 3, 4, channels, seed=3)
+    cotangent = features(2, 3, 4, channels, seed=3)
     found = []
 
     for layer in (Softmax(), keras.layers.Softmax()):
         with tf.GradientTape() as tape:
             tape.watch(x)
             y = layer(x)
-        found.append((y, tape.gradient(y, x, output_gradients=output_to_input)))
+        found.append((y, tape.gradient(y, x, output_gradients=cotangent)))
 
     (ours, our_gradient), (keras_own, its_gradient) = found
     np.testing.assert_allclose(ours, keras_own, atol=1e-6)

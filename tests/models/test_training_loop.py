@@ -8,7 +8,6 @@ import pytest
 
 from evaluation.curves import read_history
 from models import training_loop
-from models.averaging import WeightAverage
 from models.losses import DiceLoss
 from models.metrics import DiceCoefficient
 from models.training_loop import (
@@ -84,32 +83,6 @@ def test_learning_rate_follows_warm_up_and_cosine(share, part):
     assert learning_rate_at(share, RATE) == pytest.approx(part * RATE, rel=1e-9)
 
 
-def test_average_soon_forgets_the_start_and_then_keeps_its_decay():
-    model = Figure(0.0)
-    average = WeightAverage(model, decay=0.2)
-
-    model.set_weights([[11.0]])
-    average.update()  # (1 + 1) / (10 + 1) kept, less than .2: 9 / 11 * 11
-    assert average.values[0] == pytest.approx(9.0, rel=1e-6)
-
-    model.set_weights([[19.0]])
-    average.update()  # .2 kept, less than 3 / 12: .2 * 9 + .8 * 19
-    assert average.values[0] == pytest.approx(17.0, rel=1e-6)
-
-
-def test_average_is_in_place_for_a_while_even_if_that_fails():
-    model = Figure(5.0)
-    average = WeightAverage(model, decay=0.9)
-    model.set_weights([[8.0]])
-
-    with average.in_place():
-        assert model.weights[0] == 5
-    assert model.weights[0] == 8
-    with pytest.raises(OSError, match="disk"), average.in_place():
-        raise OSError("disk")
-    assert model.weights[0] == 8
-
-
 def test_learning_rate_of_each_step_is_that_of_the_share_done():
     model = Figure()
 
@@ -120,7 +93,7 @@ def test_learning_rate_of_each_step_is_that_of_the_share_done():
 
 
 def test_loss_that_is_no_number_ends_the_training():
-    with pytest.raises(DataError, match=r"number. Received: nan in epoch 1.*than 0.01"):
+    with pytest.raises(DataError, match=r"finite. Received: nan in epoch 1.*than 0.01"):
         train(Figure(np.nan), ScheduleSettings(2, None, 3, RATE))
 
 

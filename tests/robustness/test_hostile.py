@@ -169,7 +169,7 @@ PREDICTED = {
 MODELS = {
     "with a Lambda layer": (
         with_lambda,
-        r"nothing but the layers of train.py's networks. Received: None.__lambda__, "
+        r"only layers of train.py's networks. Received: None.__lambda__, "
         r"keras.layers.Lambda$",
     ),
     "that does not say what it was trained for": (

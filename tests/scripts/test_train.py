@@ -131,7 +131,7 @@ def test_three_dimensional_network_trains_and_resumes(small_cube, tmp_path, caps
     other = [*resumed, "--seed", "7"]
     capsys.readouterr()
     assert call(small_cube, tmp_path, *other, model="unet3d") == 1
-    assert "same seed. Received: 7, but it was begun with 0" in capsys.readouterr().err
+    assert "same seed. Received: 7, but it was started with 0" in capsys.readouterr().err
 
 
 def test_want_of_memory_is_told(small_cube, tmp_path, monkeypatch, capsys):
@@ -142,7 +142,7 @@ def test_want_of_memory_is_told(small_cube, tmp_path, monkeypatch, capsys):
 
     assert call(small_cube, tmp_path, "--epochs", "1", *TINY) == 1
     assert capsys.readouterr().err == (
-        "A batch of 2 patches of 1 x 16 x 16 voxels needs more memory than there is.\n"
+        "Out of memory while training on batches of 2 patches of 1 x 16 x 16 voxels.\n"
     )
 
 
@@ -185,7 +185,7 @@ def test_fold_is_tested_and_no_copy_of_a_held_out_case_is_read(
     weights = ["--epochs", "0", "--weights", str(tmp_path / "run" / "model.keras")]
     other = ["--fold", "2", "--folds", "3"]
     assert call(folded_cube, tmp_path / "other", *weights, *other) == 2
-    assert "on which it was trained or validated" in capsys.readouterr().err
+    assert "must not have been trained or validated on" in capsys.readouterr().err
     assert call(folded_cube, tmp_path / "run", *flags[:-3], *other[1:], "--resume") == 1
     assert "with the same fold" in capsys.readouterr().err
 
@@ -194,7 +194,7 @@ def test_more_folds_than_subjects_end_with_two(folded_cube, tmp_path, capsys):
     flags = ["--epochs", "1", *TINY, "--fold", "0"]
 
     assert call(folded_cube, tmp_path / "run", *flags) == 2
-    assert "5 folds need a subject each" in capsys.readouterr().err
+    assert "5 folds need at least as many subjects" in capsys.readouterr().err
 
 
 def test_help_does_not_wait_for_tensorflow():

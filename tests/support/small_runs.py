@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import makeCube
 import train
 from evaluation.score_file import write_scores
 from evaluation.scores import Score
+from models.options import TrainingOptions
 from models.training_loop import HISTORY_COLUMNS, write_history
 from runs.folder import write_json
 from volumes.formats.files import read_volume, write_image, write_label_map
@@ -86,6 +87,14 @@ def leave_run(
     if history:
         epoch = dict.fromkeys(HISTORY_COLUMNS, 0.5) | {"epoch": 1}
         write_history(folder / "history.csv", [epoch])
+
+
+def training_options(**changed) -> TrainingOptions:
+    """Return options of one epoch, all others at their defaults but for `changed`."""
+    options = dict.fromkeys(field.name for field in fields(TrainingOptions))
+    options |= {"model": "unet2d", "epochs": 1, "steps": 2, "loss": "dice"}
+    options |= {"seed": 0, "augment": "stored", "mixed_precision": False}
+    return TrainingOptions(**{**options, "resume": False, **changed})
 
 
 def call(cube: Path, run: Path, *flags: str, model: str = "unet2d") -> int:

@@ -1,0 +1,80 @@
+import os
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.device import (
+    find_device,
+    jit_compile,
+    peak_memory_mib,
+    report_out_of_memory,
+    seed_everything,
+)
+from system.errors import DataError, UsageError
+
+
+@pytest.fixture(params=[0, 1])
+def gpus(request, monkeypatch):
+    """No GPU, or one, as TensorFlow would list them."""
+    found = [SimpleNamespace(name="GPU:0")] * request.param
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: found)
+    monkeypatch.setattr(
+        tf.config.experimental, "get_device_details", lambda _: {"device_name": "H100"}
+    )
+    return found
+
+
+def test_device_is_named(gpus):
+    expected = "GPU H100" if gpus else f"CPU with {os.cpu_count()} threads"
+
+    assert find_device(require_gpu=False) == expected
+
+
+def test_required_gpu_that_is_missing_is_refused(gpus):
+    if gpus:
+        assert find_device(require_gpu=True) == "GPU H100"
+    else:
+        with pytest.raises(UsageError, match=r"--require-gpu needs.*Received: none"):
+            find_device(require_gpu=True)
+
+
+def test_xla_compiles_on_a_gpu_only(gpus):
+    assert jit_compile() == ("auto" if gpus else False)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM")]
+)
+def test_out_of_memory_is_one_sentence(error):
+    with (
+        pytest.raises(DataError, match=r"^Out of memory while predicting a\.nrrd\.$"),
+        report_out_of_memory("predicting a.nrrd"),
+    ):
+        raise error
+
+
+def test_other_errors_are_not_taken_for_lack_of_memory():
+    with pytest.raises(ValueError, match="shape"), report_out_of_memory("predicting"):
+        raise ValueError("shape")
+
+
+def test_peak_memory_grows_with_what_is_held():
+    before = peak_memory_mib()
+    held = np.ones(int(before + 50) * 2**20, np.uint8)
+
+    # All of it is new, so the peak is beyond what all else may have held.
+    assert peak_memory_mib() >= before + 50
+    assert held[0] == 1
+
+
+def test_seed_repeats_the_initial_weights():
+    kernels = []
+    for seed in (5, 5, 6):
+        seed_everything(seed)
+        kernels.append(np.asarray(keras.initializers.GlorotUniform()((2, 3))))
+
+    np.testing.assert_array_equal(kernels[0], kernels[1])
+    assert (kernels[0] != kernels[2]).all()
