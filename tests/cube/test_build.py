@@ -7,10 +7,8 @@ from support.scans import (
     NAMES,
     beside_the_scans,
     build,
-    record_built_cases,
     write_list,
     write_scan,
-    write_scans,
 )
 
 import cube.build
@@ -18,18 +16,8 @@ from cube.reader import Cube
 from system.errors import DataError
 
 
-@pytest.fixture
-def scans(tmp_path):
-    return write_scans(tmp_path)
-
-
-@pytest.fixture
-def made(monkeypatch):
-    return record_built_cases(monkeypatch)
-
-
 def fail_at(case_id, monkeypatch, error):
-    """Let a scan that was fine in the survey fail when it is made."""
+    """Let a scan that was fine in the survey fail when it is built."""
     read = cube.build.read_finite_volume
 
     def failing(path, max_voxels):
@@ -44,21 +32,21 @@ def fail_at(case_id, monkeypatch, error):
     "error", [DataError("cid.nrrd is gone"), MemoryError("Unable to allocate")]
 )
 def test_case_that_fails_when_it_is_made_costs_the_others_nothing(
-    scans, monkeypatch, capsys, made, error
+    scans, monkeypatch, capsys, built, error
 ):
     with pytest.MonkeyPatch.context() as patch:
         fail_at("cid", patch, error)
 
         assert build(scans, *FLAGS) == 1
 
-    assert made == list(NAMES)
+    assert built == list(NAMES)
     kept, reason = capsys.readouterr().err.splitlines()
     assert kept.endswith("cube.h5.parts: 3. Use --resume to continue.")
     assert str(error) in reason
     assert "cid" in reason
-    made.clear()
+    built.clear()
     assert build(scans, *FLAGS, "--resume") == 0
-    assert made == ["cid"]
+    assert built == ["cid"]
 
 
 def test_bad_scans_are_left_out_where_that_is_asked_for(scans, monkeypatch, capsys):

@@ -10,8 +10,8 @@ from cube.reader import Cube
 
 @pytest.fixture
 def findings_of(tmp_path):
-    def check(samples):
-        with Cube(write_cube(tmp_path / "cube.h5", samples)) as cube:
+    def check(rows):
+        with Cube(write_cube(tmp_path / "cube.h5", rows)) as cube:
             return check_cube(cube)
 
     return check
@@ -23,8 +23,8 @@ def changed(array, index, value):
     return array
 
 
-def with_source(sample, **source):
-    return replace(sample, source=sample.source | source)
+def with_source(row, **source):
+    return replace(row, source=row.source | source)
 
 
 def only(findings):
@@ -38,11 +38,11 @@ def test_clean_cube_gives_no_finding(findings_of):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_intensity_that_is_not_finite_is_found_with_its_count(findings_of, value):
-    samples = clean_rows()
-    image = changed(samples[1].image, (0, 0, slice(3)), value)
-    samples[1] = replace(samples[1], image=image)
+    rows = clean_rows()
+    image = changed(rows[1].image, (0, 0, slice(3)), value)
+    rows[1] = replace(rows[1], image=image)
 
-    finding = only(findings_of(samples))
+    finding = only(findings_of(rows))
 
     assert (finding.case_id, finding.copy) == ("ann", 1)
     assert finding.kind == "intensity not finite"
@@ -51,12 +51,12 @@ def test_intensity_that_is_not_finite_is_found_with_its_count(findings_of, value
 
 
 def test_constant_image_is_found_though_the_padding_differs(findings_of):
-    samples = clean_rows()
-    image = np.full_like(samples[2].image, 0.25)
+    rows = clean_rows()
+    image = np.full_like(rows[2].image, 0.25)
     image[:, 0] = -1  # outside the extent
-    samples[2] = replace(samples[2], image=image)
+    rows[2] = replace(rows[2], image=image)
 
-    finding = only(findings_of(samples))
+    finding = only(findings_of(rows))
 
     assert (finding.case_id, finding.kind) == ("ben", "constant image")
     # 6 * 7 * 10 voxels lie in the extent.
@@ -64,19 +64,19 @@ def test_constant_image_is_found_though_the_padding_differs(findings_of):
 
 
 def test_image_without_a_finite_voxel_is_not_called_constant(findings_of):
-    samples = clean_rows()
-    image = np.full_like(samples[2].image, np.nan)
-    samples[2] = replace(samples[2], image=image)
+    rows = clean_rows()
+    image = np.full_like(rows[2].image, np.nan)
+    rows[2] = replace(rows[2], image=image)
 
-    assert only(findings_of(samples)).kind == "intensity not finite"
+    assert only(findings_of(rows)).kind == "intensity not finite"
 
 
 def test_label_outside_the_classes_is_found_with_its_count(findings_of):
-    samples = clean_rows()
-    label = changed(samples[3].label, (3, 5, slice(2, 4)), 3)
-    samples[3] = replace(samples[3], label=label)
+    rows = clean_rows()
+    label = changed(rows[3].label, (3, 5, slice(2, 4)), 3)
+    rows[3] = replace(rows[3], label=label)
 
-    finding = only(findings_of(samples))
+    finding = only(findings_of(rows))
 
     assert (finding.case_id, finding.copy) == ("cid", 0)
     assert (
@@ -86,10 +86,10 @@ def test_label_outside_the_classes_is_found_with_its_count(findings_of):
 
 @pytest.mark.parametrize(("row", "case_id", "copy"), [(1, "ann", 1), (3, "cid", 0)])
 def test_empty_label_map_is_found_in_its_row(findings_of, row, case_id, copy):
-    samples = clean_rows()
-    samples[row] = replace(samples[row], label=np.zeros_like(make_label()))
+    rows = clean_rows()
+    rows[row] = replace(rows[row], label=np.zeros_like(make_label()))
 
-    finding = only(findings_of(samples))
+    finding = only(findings_of(rows))
 
     assert (finding.case_id, finding.copy) == (case_id, copy)
     assert finding.kind == "no foreground"
@@ -107,10 +107,10 @@ def test_empty_label_map_is_found_in_its_row(findings_of, row, case_id, copy):
     ],
 )
 def test_foreground_at_the_border_is_found_on_its_side(findings_of, voxel, side):
-    samples = clean_rows()
-    samples[2] = replace(samples[2], label=changed(samples[2].label, voxel, 1))
+    rows = clean_rows()
+    rows[2] = replace(rows[2], label=changed(rows[2].label, voxel, 1))
 
-    finding = only(findings_of(samples))
+    finding = only(findings_of(rows))
 
     assert finding.case_id == "ben"
     assert finding.kind == "label touches the scan's border"
@@ -118,17 +118,17 @@ def test_foreground_at_the_border_is_found_on_its_side(findings_of, voxel, side)
 
 
 def test_foreground_beyond_the_extent_is_found(findings_of):
-    samples = clean_rows()
-    samples[2] = replace(samples[2], label=changed(samples[2].label, (3, 0, 5), 2))
+    rows = clean_rows()
+    rows[2] = replace(rows[2], label=changed(rows[2].label, (3, 0, 5), 2))
 
-    assert only(findings_of(samples)).message == "outside (1 voxel)"
+    assert only(findings_of(rows)).message == "outside (1 voxel)"
 
 
 def test_copy_that_touches_the_border_is_no_finding(findings_of):
-    samples = clean_rows()
-    samples[1] = replace(samples[1], label=changed(samples[1].label, (0, 3, 5), 1))
+    rows = clean_rows()
+    rows[1] = replace(rows[1], label=changed(rows[1].label, (0, 3, 5), 1))
 
-    assert findings_of(samples) == []
+    assert findings_of(rows) == []
 
 
 @pytest.mark.parametrize(
@@ -143,10 +143,10 @@ def test_copy_that_touches_the_border_is_no_finding(findings_of):
 def test_spacing_beyond_one_and_a_half_medians_is_found(
     findings_of, spacing, value, axis
 ):
-    samples = clean_rows()
-    samples[3] = with_source(samples[3], spacing=spacing)
+    rows = clean_rows()
+    rows[3] = with_source(rows[3], spacing=spacing)
 
-    finding = only(findings_of(samples))
+    finding = only(findings_of(rows))
 
     assert (finding.case_id, finding.copy) == ("cid", None)
     assert finding.kind == "unusual spacing"
@@ -154,18 +154,18 @@ def test_spacing_beyond_one_and_a_half_medians_is_found(
 
 
 def test_spacing_up_to_one_and_a_half_medians_is_no_finding(findings_of):
-    samples = clean_rows()
-    samples[3] = with_source(samples[3], spacing=(0.75, 0.67, 6.0))
+    rows = clean_rows()
+    rows[3] = with_source(rows[3], spacing=(0.75, 0.67, 6.0))
 
-    assert findings_of(samples) == []
+    assert findings_of(rows) == []
 
 
 def test_orientation_unlike_the_majority_is_found_alone(findings_of):
-    samples = clean_rows()
+    rows = clean_rows()
     # The same spacings along the patient's axes, stored in another order.
-    samples[0] = with_source(samples[0], orientation="RAS", spacing=(4.0, 1.0, 0.5))
+    rows[0] = with_source(rows[0], orientation="RAS", spacing=(4.0, 1.0, 0.5))
 
-    finding = only(findings_of(samples))
+    finding = only(findings_of(rows))
 
     assert str(finding) == (
         "ann: unusual orientation: stored as RAS; 2 of 3 scans are SPL"
@@ -173,20 +173,18 @@ def test_orientation_unlike_the_majority_is_found_alone(findings_of):
 
 
 def test_orientations_without_a_majority_are_no_finding(findings_of):
-    samples = [*clean_rows(), make_row("dot")]
+    rows = [*clean_rows(), make_row("dot")]
     for row in (2, 4):  # two of four scans
-        samples[row] = with_source(
-            samples[row], orientation="RAS", spacing=(4.0, 1.0, 0.5)
-        )
+        rows[row] = with_source(rows[row], orientation="RAS", spacing=(4.0, 1.0, 0.5))
 
-    assert findings_of(samples) == []
+    assert findings_of(rows) == []
 
 
 def test_same_scan_under_two_names_is_found_with_both_splits(findings_of):
-    samples = clean_rows()
-    samples[3] = with_source(samples[3], content_checksum="checksum of ann")
+    rows = clean_rows()
+    rows[3] = with_source(rows[3], content_checksum="checksum of ann")
 
-    finding = only(findings_of(samples))
+    finding = only(findings_of(rows))
 
     assert str(finding) == (
         "cid: same scan twice: the same voxels as case ann (test and train)"
@@ -194,11 +192,11 @@ def test_same_scan_under_two_names_is_found_with_both_splits(findings_of):
 
 
 def test_subject_in_two_splits_is_found_with_all_its_cases(findings_of):
-    samples = clean_rows()
-    samples[3] = replace(samples[3], subject="subject of ann")
-    samples.append(make_row("dot", subject="subject of ann"))
+    rows = clean_rows()
+    rows[3] = replace(rows[3], subject="subject of ann")
+    rows.append(make_row("dot", subject="subject of ann"))
 
-    finding = only(findings_of(samples))
+    finding = only(findings_of(rows))
 
     assert (finding.case_id, finding.kind) == ("cid", "subject in two splits")
     assert (
@@ -208,15 +206,15 @@ def test_subject_in_two_splits_is_found_with_all_its_cases(findings_of):
 
 
 def test_subject_with_two_cases_in_one_split_is_no_finding(findings_of):
-    samples = [*clean_rows(), make_row("dot", subject="subject of ann")]
+    rows = [*clean_rows(), make_row("dot", subject="subject of ann")]
 
-    assert findings_of(samples) == []
+    assert findings_of(rows) == []
 
 
 def test_augmented_copy_outside_training_is_found(findings_of):
-    samples = [*clean_rows(), make_row("cid", copy=2, split="test")]
+    rows = [*clean_rows(), make_row("cid", copy=2, split="test")]
 
-    finding = only(findings_of(samples))
+    finding = only(findings_of(rows))
 
     assert str(finding) == (
         "cid, copy 2: augmented copy outside training: split must be train; found test"
@@ -236,12 +234,12 @@ def test_augmented_copy_outside_training_is_found(findings_of):
 def test_label_volume_unlike_the_rescaling_is_found(
     findings_of, kept, rescaling, ratio
 ):
-    samples = clean_rows()
-    label = samples[1].label.copy()
+    rows = clean_rows()
+    label = rows[1].label.copy()
     label[tuple(np.argwhere(label)[kept:].T)] = 0
-    samples[1] = replace(samples[1], label=label, drawn={"rescaling": rescaling})
+    rows[1] = replace(rows[1], label=label, drawn={"rescaling": rescaling})
 
-    finding = only(findings_of(samples))
+    finding = only(findings_of(rows))
 
     assert (finding.case_id, finding.copy) == ("ann", 1)
     assert finding.kind == "label volume"
@@ -259,12 +257,12 @@ def test_label_volume_unlike_the_rescaling_is_found(
 def test_label_volume_that_follows_the_rescaling_is_no_finding(
     findings_of, kept, drawn
 ):
-    samples = clean_rows()
-    label = samples[1].label.copy()
+    rows = clean_rows()
+    label = rows[1].label.copy()
     label[tuple(np.argwhere(label)[kept:].T)] = 0
-    samples[1] = replace(samples[1], label=label, drawn=drawn)
+    rows[1] = replace(rows[1], label=label, drawn=drawn)
 
-    assert findings_of(samples) == []
+    assert findings_of(rows) == []
 
 
 def test_copy_is_compared_with_its_scan_wherever_that_stands(findings_of):
@@ -275,15 +273,15 @@ def test_copy_is_compared_with_its_scan_wherever_that_stands(findings_of):
 
 
 def test_findings_stand_in_the_order_of_cases_then_copies(findings_of):
-    samples = clean_rows()
+    rows = clean_rows()
     empty = np.zeros_like(make_label())
-    samples = [replace(sample, label=empty) for sample in samples]
-    samples[0] = with_source(samples[0], orientation="RAS", spacing=(4.0, 1.0, 0.5))
-    samples[3] = with_source(samples[3], content_checksum="checksum of ben")
-    samples[0], samples[1] = samples[1], samples[0]  # a copy before its scan
-    samples[0] = replace(samples[0], source=samples[1].source)
+    rows = [replace(row, label=empty) for row in rows]
+    rows[0] = with_source(rows[0], orientation="RAS", spacing=(4.0, 1.0, 0.5))
+    rows[3] = with_source(rows[3], content_checksum="checksum of ben")
+    rows[0], rows[1] = rows[1], rows[0]  # a copy before its scan
+    rows[0] = replace(rows[0], source=rows[1].source)
 
-    found = [(f.case_id, f.copy, f.kind) for f in findings_of(samples)]
+    found = [(f.case_id, f.copy, f.kind) for f in findings_of(rows)]
 
     assert found == [
         ("ann", None, "unusual orientation"),

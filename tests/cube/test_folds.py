@@ -51,7 +51,7 @@ def test_fewer_subjects_than_folds_are_refused():
 @pytest.fixture
 def path(tmp_path):
     """Scans of five subjects; ann has two, ben no copy, eve is the cube's own test."""
-    samples = [
+    rows = [
         make_row("ann1", subject="ann"),
         make_row("ann1", subject="ann", copy=1),
         make_row("ann1", subject="ann", copy=2),
@@ -67,7 +67,7 @@ def path(tmp_path):
         make_row("dan", copy=2),
         make_row("eve", split="test"),
     ]
-    return write_cube(tmp_path / "cube.h5", samples)
+    return write_cube(tmp_path / "cube.h5", rows)
 
 
 def cases(cube, split, **which):

@@ -11,24 +11,12 @@ from support.scans import (
     NAMES,
     beside_the_scans,
     build,
-    record_built_cases,
     write_list,
     write_scan,
-    write_scans,
 )
 
 import cube.build
 from cube.reader import Cube
-
-
-@pytest.fixture
-def scans(tmp_path):
-    return write_scans(tmp_path)
-
-
-@pytest.fixture
-def made(monkeypatch):
-    return record_built_cases(monkeypatch)
 
 
 def interrupt_at(case_id, monkeypatch):
@@ -70,9 +58,9 @@ def test_interrupted_build_keeps_its_finished_cases(scans, monkeypatch, capsys):
     ]
 
 
-def test_resumed_build_makes_the_rest_and_gives_the_same_bytes(begun, made, capsys):
+def test_resumed_build_makes_the_rest_and_gives_the_same_bytes(begun, built, capsys):
     assert build(begun, *FLAGS, "--resume") == 0
-    assert made == ["cid", "dan"]
+    assert built == ["cid", "dan"]
     assert beside_the_scans(begun) == ["cube.h5"]
     printed = capsys.readouterr().out
     assert [line.split()[-1] for line in printed.splitlines()[-5:-3]] == ["before"] * 2
@@ -95,10 +83,10 @@ def test_begun_build_needs_a_word_and_says_so_at_once(begun, capsys):
     assert names_in(begun / "cube.h5.parts") == ["1.h5", "2.h5", "plan.json"]
 
 
-def test_force_begins_anew(begun, made):
+def test_force_begins_anew(begun, built):
     assert build(begun, *FLAGS, "--force") == 0
 
-    assert made == list(NAMES)
+    assert built == list(NAMES)
     assert beside_the_scans(begun) == ["cube.h5"]
 
 
@@ -165,13 +153,13 @@ def test_another_request_is_refused_with_both_values(
     assert names_in(begun / "cube.h5.parts") == ["1.h5", "2.h5", "plan.json"]
 
 
-def test_finished_case_that_was_damaged_is_made_again(begun, made):
+def test_finished_case_that_was_damaged_is_made_again(begun, built):
     part = begun / "cube.h5.parts" / "1.h5"
     part.write_bytes(part.read_bytes()[:-100])
 
     assert build(begun, *FLAGS, "--resume") == 0
 
-    assert made == ["ann", "cid", "dan"]
+    assert built == ["ann", "cid", "dan"]
 
 
 def test_what_a_killed_build_left_half_done_goes(begun):
@@ -208,35 +196,35 @@ def test_resuming_what_was_never_begun_is_a_build(scans):
     assert beside_the_scans(scans) == ["cube.h5"]
 
 
-def test_resuming_what_is_complete_makes_nothing(scans, made, capsys):
+def test_resuming_what_is_complete_makes_nothing(scans, built, capsys):
     build(scans, *FLAGS)
     written = (scans / "cube.h5").stat().st_mtime_ns
-    made.clear()
+    built.clear()
     capsys.readouterr()
 
     for flags in (("--resume",), ("--resume", "--force")):
         assert build(scans, *FLAGS, *flags) == 0
 
-    assert made == []
+    assert built == []
     assert (scans / "cube.h5").stat().st_mtime_ns == written
     assert capsys.readouterr().out.count("before") == 8
 
 
-def test_what_a_build_left_that_was_killed_with_its_cube_in_place_goes(begun, made):
+def test_what_a_build_left_that_was_killed_with_its_cube_in_place_goes(begun, built):
     parts = begun / "cube.h5.parts"
     left = (parts / "1.h5").read_bytes()
     assert build(begun, *FLAGS, "--resume") == 0
     parts.mkdir()
     (parts / "1.h5").write_bytes(left)
-    made.clear()
+    built.clear()
 
     assert build(begun, *FLAGS, "--resume") == 0
 
-    assert made == []
+    assert built == []
     assert beside_the_scans(begun) == ["cube.h5"]
 
 
-def test_resuming_over_another_cube_is_refused(scans, made, capsys):
+def test_resuming_over_another_cube_is_refused(scans, built, capsys):
     build(scans, *FLAGS, "--seed", 1)
     other = (scans / "cube.h5").read_bytes()
 

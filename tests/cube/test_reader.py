@@ -1,4 +1,5 @@
-import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import h5py
@@ -6,7 +7,6 @@ import numpy as np
 import pytest
 from support.cubes import (
     CLASS_NAMES,
-    CUBE_ATTRIBUTES,
     SHAPE,
     SPACING,
     clean_rows,
@@ -14,40 +14,34 @@ from support.cubes import (
     make_row,
     write_cube,
 )
+from support.places import ROOT
 
 from cube.reader import Cube
-from cube.schema import ATTRIBUTES, COLUMNS
-from cube.writer import CubeWriter
 from system.errors import DataError
 
 
-@pytest.fixture
-def path(tmp_path):
-    return write_cube(tmp_path / "cube.h5", clean_rows())
+def test_every_row_comes_back_as_it_was_written(cube_path):
+    rows = clean_rows()
 
-
-def test_every_row_comes_back_as_it_was_written(path):
-    samples = clean_rows()
-
-    with Cube(path) as cube:
+    with Cube(cube_path) as cube:
         assert len(cube) == 4
-        for row, sample in enumerate(samples):
-            np.testing.assert_array_equal(cube.image(row), sample.image)
-            np.testing.assert_array_equal(cube.label(row), sample.label)
-        np.testing.assert_array_equal(cube.extents, [s.extent for s in samples])
-        np.testing.assert_array_equal(cube.affines, [s.affine for s in samples])
+        for number, row in enumerate(rows):
+            np.testing.assert_array_equal(cube.image(number), row.image)
+            np.testing.assert_array_equal(cube.label(number), row.label)
+        np.testing.assert_array_equal(cube.extents, [row.extent for row in rows])
+        np.testing.assert_array_equal(cube.affines, [row.affine for row in rows])
         assert cube.case_ids == ["ann", "ann", "ben", "cid"]
         assert cube.subjects[1:3] == ["subject of ann", "subject of ben"]
         assert cube.copies == [0, 1, 0, 0]
         assert cube.splits == ["train", "train", "validation", "test"]
-        assert cube.drawn == [s.drawn for s in samples]
-        assert cube.sources == [s.source for s in samples]
+        assert cube.drawn == [row.drawn for row in rows]
+        assert cube.sources == [row.source for row in rows]
         assert cube.image(0).dtype == np.float16
         assert cube.label(0).dtype == np.uint8
 
 
-def test_attributes_come_back_as_they_were_written(path):
-    with Cube(path) as cube:
+def test_attributes_come_back_as_they_were_written(cube_path):
+    with Cube(cube_path) as cube:
         assert cube.shape == SHAPE
         assert cube.spacing == SPACING
         assert cube.class_names == CLASS_NAMES
@@ -58,28 +52,19 @@ def test_attributes_come_back_as_they_were_written(path):
 
 
 def test_names_beyond_ascii_come_back(tmp_path):
-    samples = [make_row("Ärztin_κ", subject="Müller, 山田")]
+    rows = [make_row("Ärztin_κ", subject="Müller, 山田")]
 
-    with Cube(write_cube(tmp_path / "cube.h5", samples)) as cube:
+    with Cube(write_cube(tmp_path / "cube.h5", rows)) as cube:
         assert cube.case_ids == ["Ärztin_κ"]
         assert cube.subjects == ["Müller, 山田"]
 
 
-def test_box_of_a_row_is_read_alone(path):
+def test_box_of_a_row_is_read_alone(cube_path):
     box = (slice(1, 3), slice(None), slice(4, 6))
 
-    with Cube(path) as cube:
+    with Cube(cube_path) as cube:
         np.testing.assert_array_equal(cube.image(2, box), make_row("x").image[box])
         np.testing.assert_array_equal(cube.label(2, box), make_label()[box])
-
-
-def test_a_chunk_is_one_sagittal_slice(path):
-    with h5py.File(path) as file:
-        assert file["image"].shape == (4, *SHAPE)
-        assert file["image"].chunks == (1, 1, 8, 10)
-        assert file["label"].chunks == (1, 1, 8, 10)
-        assert file["image"].dtype == np.float16
-        assert file["label"].dtype == np.uint8
 
 
 @pytest.mark.parametrize(
@@ -93,34 +78,27 @@ def test_a_chunk_is_one_sagittal_slice(path):
         ("validation", 1, []),
     ],
 )
-def test_rows_of_a_split_and_of_a_copy(path, split, copy, expected):
-    with Cube(path) as cube:
+def test_rows_of_a_split_and_of_a_copy(cube_path, split, copy, expected):
+    with Cube(cube_path) as cube:
         assert cube.rows(split, copy) == expected
 
 
-def test_rows_of_an_unknown_split_are_refused(path):
-    with Cube(path) as cube, pytest.raises(ValueError, match="Received: training"):
+def test_rows_of_an_unknown_split_are_refused(cube_path):
+    with Cube(cube_path) as cube, pytest.raises(ValueError, match="Received: training"):
         cube.rows("training")
 
 
 def test_grid_of_a_row_lies_in_the_world_of_its_scan(tmp_path):
     affine = np.diag([-2.0, 1, 0.5, 1])
     affine[:3, 3] = 10, 20, 30
-    samples = [make_row("ann"), replace(make_row("ben"), affine=affine)]
+    rows = [make_row("ann"), replace(make_row("ben"), affine=affine)]
 
-    with Cube(write_cube(tmp_path / "cube.h5", samples)) as cube:
+    with Cube(write_cube(tmp_path / "cube.h5", rows)) as cube:
         grid = cube.grid(1)
 
     assert grid.shape == SHAPE
     assert grid.orientation == "LAS"
     np.testing.assert_array_equal(grid.to_world((1, 1, 1)), (8, 21, 30.5))
-
-
-def test_equal_rows_give_equal_bytes(tmp_path):
-    first = write_cube(tmp_path / "first.h5", clean_rows())
-    second = write_cube(tmp_path / "second.h5", clean_rows())
-
-    assert first.read_bytes() == second.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -134,81 +112,79 @@ def test_equal_rows_give_equal_bytes(tmp_path):
     ],
 )
 def test_checksum_changes_with_what_a_row_says(tmp_path, change):
-    samples = clean_rows()
-    with Cube(write_cube(tmp_path / "first.h5", samples)) as cube:
+    rows = clean_rows()
+    with Cube(write_cube(tmp_path / "first.h5", rows)) as cube:
         before = cube.checksum
-    samples[0] = replace(samples[0], **change)
+    rows[0] = replace(rows[0], **change)
 
-    with Cube(write_cube(tmp_path / "second.h5", samples)) as cube:
+    with Cube(write_cube(tmp_path / "second.h5", rows)) as cube:
         assert cube.checksum != before
 
 
-def test_cube_with_too_few_rows_counts_as_unfinished(tmp_path):
-    attributes = {name: [] for name in ATTRIBUTES}
-    with CubeWriter(
-        tmp_path / "cube.h5", shape=SHAPE, num_rows=2, attributes=attributes
-    ) as cube:
-        cube.add(make_row("ann"))
-
-    with pytest.raises(DataError, match="is incomplete"):
+def test_missing_file_and_folder_are_refused(tmp_path):
+    with pytest.raises(DataError, match="no such cube"):
         Cube(tmp_path / "cube.h5")
+    with pytest.raises(DataError, match="no such cube"):
+        Cube(tmp_path)
 
 
-def write_until_the_disk_is_full(path):
-    attributes = {name: [] for name in ATTRIBUTES}
-    with CubeWriter(path, shape=SHAPE, num_rows=1, attributes=attributes) as cube:
-        cube.add(make_row("ann"))
-        raise OSError("no space left")
+OTHER_PROCESS = """
+from cube.reader import Cube
+with Cube({cube_path!r}) as cube:
+    print(cube.label(2).sum())
+"""
 
 
-def test_cube_whose_making_failed_counts_as_unfinished(tmp_path):
-    with pytest.raises(OSError, match="no space left"):
-        write_until_the_disk_is_full(tmp_path / "cube.h5")
+def test_cube_is_read_by_two_processes_at_once(cube_path):
+    code = OTHER_PROCESS.format(cube_path=str(cube_path))
+    with Cube(cube_path) as cube:
+        ran = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
 
-    with pytest.raises(DataError, match="is incomplete"):
-        Cube(tmp_path / "cube.h5")
-
-
-def test_rows_taken_over_as_they_are_packed_are_the_same(tmp_path, path):
-    samples = clean_rows()
-    halves = [tmp_path / "first.h5", tmp_path / "second.h5"]
-    write_cube(halves[0], samples[:1])
-    write_cube(halves[1], samples[1:])
-
-    gathered = tmp_path / "gathered.h5"
-    with CubeWriter(
-        gathered, shape=SHAPE, num_rows=4, attributes=CUBE_ATTRIBUTES
-    ) as writer:
-        for half in halves:
-            with Cube(half) as cube:
-                writer.add_rows(cube)
-
-    with Cube(gathered) as found, Cube(path) as expected:
-        for row in range(4):
-            np.testing.assert_array_equal(found.image(row), expected.image(row))
-            np.testing.assert_array_equal(found.label(row), expected.label(row))
-        for name, _, _ in COLUMNS:
-            np.testing.assert_array_equal(found.dataset(name), expected.dataset(name))
+        assert (ran.returncode, ran.stderr) == (0, "")
+        assert int(ran.stdout) == cube.label(2).sum()
 
 
-def test_rows_that_are_stored_otherwise_are_not_taken_over(tmp_path, path):
-    with h5py.File(path, "r+") as file:
-        label = file["label"][:]
-        del file["label"]
-        file.create_dataset("label", data=label, chunks=(1, 1, 8, 10))
-    attributes = {name: [] for name in ATTRIBUTES}
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("split", "training", "must use the splits train, .*Received: .'training'.$"),
+        ("case_id", "x" * 1001, r"in at most 1000 characters"),
+        ("drawn", "[1]", r"valid JSON object in `drawn` of row 1"),
+        ("drawn", '{"rescaling": [0, 0, 0]}', r"valid JSON object in `drawn`"),
+        ("drawn", '{"rescaling": "x"}', r"valid JSON object in `drawn`"),
+        ("drawn", '{"rotation": [1, [2]]}', r"valid JSON object in `drawn`"),
+        ("source", "{", r"valid JSON object in `source` of row 1"),
+        ("source", "{}", r"valid JSON object in `source` of row 1"),
+        (
+            "source",
+            '{"content_checksum": "a", "spacing": [1, 1, 1], "orientation": "XYZ"}',
+            r"valid JSON object in `source` of row 1",
+        ),
+        ("extent", [[0, 7], [0, 8], [0, 10]], "must hold in `extent` boxes inside"),
+        ("extent", [[3, 2], [0, 8], [0, 10]], "must hold in `extent` boxes inside"),
+        ("extent", [[-1, 2], [0, 8], [0, 10]], "must hold in `extent` boxes inside"),
+        ("affine", np.zeros((4, 4)), "must hold a grid in `affine` of row 1"),
+        ("affine", np.full((4, 4), np.nan), "must hold a grid in `affine` of row 1"),
+    ],
+)
+def test_row_that_cannot_be_is_refused_when_it_is_read(cube_path, name, value, message):
+    with h5py.File(cube_path, "r+") as file:
+        file[name][1] = value
+    readers = {
+        "case_id": "case_ids",
+        "split": "splits",
+        "drawn": "drawn",
+        "source": "sources",
+    }
 
-    with (
-        CubeWriter(
-            tmp_path / "new.h5", shape=SHAPE, num_rows=4, attributes=attributes
-        ) as writer,
-        Cube(path) as cube,
-        pytest.raises(DataError, match="must store its rows as this version does"),
-    ):
-        writer.add_rows(cube)
+    def read(cube):
+        return getattr(cube, readers.get(name, "extents")), cube.grid(1)
 
-
-def test_text_in_the_file_is_json_that_others_can_read(path):
-    with h5py.File(path) as file:
-        assert json.loads(file.attrs["class_names"]) == list(CLASS_NAMES)
-        assert json.loads(file["source"].asstr()[0])["orientation"] == "SPL"
+    with Cube(cube_path) as cube, pytest.raises(DataError, match=message):
+        read(cube)

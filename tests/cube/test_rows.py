@@ -2,16 +2,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.scans import GRID
 
-from augment.compose import Compose, compose_default
+from augment.compose import Compose, compose_default, coordinate_map
+from augment.spatial import Elastic, Rotation, smallest_jacobian
 from cube.rows import CubeSpec, PreparedCase, make_row
 from system.errors import DataError
 from volumes.geometry import Grid, affine_from
 
-COS, SIN = np.cos(np.pi / 9), np.sin(np.pi / 9)
-# I -> inferior, J -> anterior, K -> right, turned by 20 degrees.
-DIRECTION = [[0, SIN, COS], [0, COS, -SIN], [-1, 0, 0]]
-GRID = Grid((14, 11, 6), affine_from((0.9, 1.1, 3.0), (-70, 12, 800), DIRECTION))
 CLASSES = np.zeros(65536, np.uint8)
 CLASSES[[20, 21, 300]] = 1, 2, 2
 
@@ -33,7 +31,7 @@ def make_spec(**changes):
     return replace(spec, **changes)
 
 
-def make_scan(spec=None, label=None):
+def prepare_case(spec=None, label=None):
     image = np.random.default_rng(0).integers(0, 900, GRID.shape).astype(np.int16)
     if label is None:
         label = np.zeros(GRID.shape, np.uint16)
@@ -44,9 +42,9 @@ def make_scan(spec=None, label=None):
     return PreparedCase(image, label, GRID, spec or make_spec())
 
 
-def sample_of(scan, copy=0, case_id="ann"):
+def row_of(case, copy=0, case_id="ann"):
     return make_row(
-        scan, case_id=case_id, subject="anna", split="train", source={}, copy=copy
+        case, case_id=case_id, subject="anna", split="train", source={}, copy=copy
     )
 
 
@@ -57,61 +55,61 @@ def assert_same(first, second):
 
 
 def test_same_case_copy_and_seed_give_the_same_row_in_any_order():
-    scan = make_scan()
-    first = [sample_of(scan, copy) for copy in (0, 1, 2)]
+    case = prepare_case()
+    first = [row_of(case, copy) for copy in (0, 1, 2)]
 
-    other = make_scan()
-    again = [sample_of(other, copy) for copy in (2, 0, 1)]
+    other = prepare_case()
+    again = [row_of(other, copy) for copy in (2, 0, 1)]
 
-    for sample, index in zip(again, (2, 0, 1), strict=True):
-        assert_same(sample, first[index])
+    for row, index in zip(again, (2, 0, 1), strict=True):
+        assert_same(row, first[index])
 
 
 def test_inputs_are_left_as_they_are():
-    scan, clean = make_scan(), make_scan()
+    case, clean = prepare_case(), prepare_case()
 
-    sample_of(scan, 1)
+    row_of(case, 1)
 
-    np.testing.assert_array_equal(scan.image, clean.image)
-    np.testing.assert_array_equal(scan.label, clean.label)
+    np.testing.assert_array_equal(case.image, clean.image)
+    np.testing.assert_array_equal(case.label, clean.label)
 
 
 def test_copy_0_is_the_scan_without_augmentation():
     bare = make_spec(compose=chain_of())
 
-    sample = sample_of(make_scan(), 0)
+    row = row_of(prepare_case(), 0)
 
-    assert sample.drawn == {}
-    assert_same(sample, sample_of(make_scan(bare), 0))
+    assert row.drawn == {}
+    assert_same(row, row_of(prepare_case(bare), 0))
     # Without a transform a copy, too, is the scan itself.
-    assert_same(sample, sample_of(make_scan(bare), 3))
+    assert_same(row, row_of(prepare_case(bare), 3))
 
 
 def test_scan_on_its_own_spacing_is_normalised_and_turned_alone():
     spec = make_spec(spacing=(3.0, 1.1, 0.9), shape=(6, 11, 14))
-    scan = make_scan(spec)
+    case = prepare_case(spec)
 
-    sample = sample_of(scan)
+    row = row_of(case)
 
     # Right, anterior, superior are K, J and I backwards.
-    turned = np.flip(scan.image.transpose(2, 1, 0), 2).astype(np.float32)
-    label = np.flip(scan.label.transpose(2, 1, 0), 2)
+    turned = np.flip(case.image.transpose(2, 1, 0), 2).astype(np.float32)
+    label = np.flip(case.label.transpose(2, 1, 0), 2)
     expected = (
-        np.clip(turned, scan.intensity.low, scan.intensity.high) - scan.intensity.center
-    ) / scan.intensity.scale
-    np.testing.assert_allclose(sample.image, expected, atol=2e-3)  # float16 near 2
-    np.testing.assert_array_equal(sample.label, CLASSES[label])
-    np.testing.assert_array_equal(sample.extent, [[0, 6], [0, 11], [0, 14]])
+        np.clip(turned, case.intensity.low, case.intensity.high) - case.intensity.center
+    ) / case.intensity.scale
+    np.testing.assert_allclose(row.image, expected, atol=2e-3)  # float16 near 2
+    np.testing.assert_array_equal(row.label, CLASSES[label])
+    np.testing.assert_array_equal(row.extent, [[0, 6], [0, 11], [0, 14]])
 
 
 @pytest.mark.parametrize(
     "change", [{"copy": 2}, {"case_id": "ben"}, {"seed": 1}], ids=str
 )
 def test_another_copy_case_or_seed_is_drawn_anew(change):
-    scan = make_scan(make_spec(seed=change.get("seed", 0)))
+    case = prepare_case(make_spec(seed=change.get("seed", 0)))
 
-    first = sample_of(make_scan(), 1)
-    second = sample_of(scan, change.get("copy", 1), change.get("case_id", "ann"))
+    first = row_of(prepare_case(), 1)
+    second = row_of(case, change.get("copy", 1), change.get("case_id", "ann"))
 
     assert first.drawn != second.drawn
     assert np.abs(first.image - second.image).max() > 0.1
@@ -121,8 +119,8 @@ def test_label_map_does_not_enter_the_image():
     nothing = np.zeros(GRID.shape, np.uint16)
 
     for copy in (0, 1):
-        with_label = sample_of(make_scan(), copy)
-        without = sample_of(make_scan(label=nothing), copy)
+        with_label = row_of(prepare_case(), copy)
+        without = row_of(prepare_case(label=nothing), copy)
 
         np.testing.assert_array_equal(with_label.image, without.image)
         assert set(np.unique(with_label.label)) == {0, 1, 2}
@@ -132,20 +130,20 @@ def test_label_map_does_not_enter_the_image():
 @pytest.mark.parametrize("copy", [0, 1, 2])
 def test_padding_is_the_background_throughout(copy):
     # Without bending, which the extent does not follow.
-    scan = make_scan(
+    case = prepare_case(
         make_spec(shape=(16, 32, 32), compose=compose_default(elastic=None))
     )
 
-    sample = sample_of(scan, copy)
+    row = row_of(case, copy)
 
-    outside = np.ones(sample.image.shape, bool)
-    outside[tuple(slice(*ends) for ends in sample.extent)] = False
-    intensity = scan.intensity
+    outside = np.ones(row.image.shape, bool)
+    outside[tuple(slice(*ends) for ends in row.extent)] = False
+    intensity = case.intensity
     background = np.float16((intensity.low - intensity.center) / intensity.scale)
     assert 0.3 < outside.mean() < 1
-    np.testing.assert_allclose(sample.image[outside], background, atol=1e-3)
-    assert len(np.unique(sample.image[outside])) == 1
-    assert not sample.label[outside].any()
+    np.testing.assert_allclose(row.image[outside], background, atol=1e-3)
+    assert len(np.unique(row.image[outside])) == 1
+    assert not row.label[outside].any()
 
 
 def test_label_of_a_copy_lies_where_its_affine_says():
@@ -157,19 +155,19 @@ def test_label_of_a_copy_lies_where_its_affine_says():
         compose=chain_of(flip=1.0, rotation=40.0, rescaling=(0.8, 0.9)),
     )
 
-    sample = sample_of(make_scan(spec, label), 1)
+    row = row_of(prepare_case(spec, label), 1)
 
     expected = GRID.to_world(np.argwhere(label)).mean(axis=0)
-    grid = Grid(sample.label.shape, sample.affine)
-    found = grid.to_world(np.argwhere(sample.label)).mean(axis=0)
+    grid = Grid(row.label.shape, row.affine)
+    found = grid.to_world(np.argwhere(row.label)).mean(axis=0)
     np.testing.assert_allclose(found, expected, atol=0.3)  # a third of a voxel
-    assert np.linalg.det(sample.affine) < 0  # mirrored
+    assert np.linalg.det(row.affine) < 0  # mirrored
 
 
 def test_noise_changes_the_filled_part_of_the_image_alone():
-    scan = make_scan(make_spec(shape=(16, 32, 32), compose=chain_of(noise=0.5)))
+    case = prepare_case(make_spec(shape=(16, 32, 32), compose=chain_of(noise=0.5)))
 
-    plain, noisy = sample_of(scan, 0), sample_of(scan, 1)
+    plain, noisy = row_of(case, 0), row_of(case, 1)
 
     change = noisy.image.astype(float) - plain.image
     box = tuple(slice(*ends) for ends in plain.extent)
@@ -183,12 +181,12 @@ def test_noise_changes_the_filled_part_of_the_image_alone():
 
 
 def test_types_are_those_of_the_cube():
-    sample = sample_of(make_scan(), 1)
+    row = row_of(prepare_case(), 1)
 
-    assert sample.image.dtype == np.float16
-    assert sample.label.dtype == np.uint8
-    assert sample.image.shape == sample.label.shape == (8, 16, 16)
-    assert np.isfinite(sample.image).all()
+    assert row.image.dtype == np.float16
+    assert row.label.dtype == np.uint8
+    assert row.image.shape == row.label.shape == (8, 16, 16)
+    assert np.isfinite(row.image).all()
 
 
 def test_scan_thinner_than_a_voxel_of_the_cube_is_refused():
@@ -203,7 +201,21 @@ def test_scan_thinner_than_a_voxel_of_the_cube_is_refused():
         0,
     )
     image = np.arange(30, dtype=np.float32).reshape(1, 6, 5)
-    scan = PreparedCase(image, np.zeros((1, 6, 5), np.uint8), grid, spec)
+    case = PreparedCase(image, np.zeros((1, 6, 5), np.uint8), grid, spec)
 
     with pytest.raises(DataError, match="'thin' must be thicker than a voxel"):
-        make_row(scan, case_id="thin", subject="s", split="train", source={}, copy=0)
+        make_row(case, case_id="thin", subject="s", split="train", source={}, copy=0)
+
+
+def test_row_reports_the_smallest_jacobian_of_its_deformation():
+    chain = Compose([Rotation(9), Elastic(3.2, control_spacing=8)])
+    spec = make_spec(spacing=(1.5, 1.0, 2.0), shape=(8, 12, 10), compose=chain)
+    case = prepare_case(spec)
+
+    for copy in (1, 2, 3):
+        drawn = row_of(case, copy).drawn
+
+        control = coordinate_map(drawn, spec.shape, spec.spacing).control
+        expected = smallest_jacobian(control, spec.shape, spec.spacing)
+        assert drawn["elastic"]["smallest_jacobian"] == round(expected, 3)
+        assert 0 < expected < 1

@@ -3,20 +3,16 @@
 import gc
 from dataclasses import replace
 
-import h5py
 import keras
 import numpy as np
 import pytest
 from PIL import Image
-from support.cubes import clean_rows, make_row
 from support.disks import room_for
 from support.scans import GRID, beside_the_scans, build, write_scans
 from support.small_runs import TINY, write_scan
 
 import predict
 import train
-from cube.schema import ATTRIBUTES
-from cube.writer import CubeWriter
 from evaluation.architecture import draw_architecture
 from evaluation.curves import draw_curves
 from evaluation.score_file import write_scores
@@ -108,28 +104,6 @@ def test_full_disk_leaves_the_file_that_was_there(tmp_path, name):
     assert path.read_bytes() == PRECIOUS
     assert list(path.parent.iterdir()) == [path]
     gc.collect()  # nor does anything complain later
-
-
-@pytest.mark.parametrize("room", [0, 600, 3000, 6000])
-def test_hdf5_does_not_crash_when_the_disk_is_full(tmp_path, room):
-    path = tmp_path / "cube.h5"
-    attributes = {name: [] for name in ATTRIBUTES}
-    shape = make_row("ann").image.shape
-
-    def write():
-        with (
-            room_for(room),
-            CubeWriter(path, shape=shape, num_rows=4, attributes=attributes) as cube,
-        ):
-            for sample in clean_rows():
-                cube.add(sample)
-
-    with pytest.raises(OSError, match="File too large"):
-        write()
-
-    # HDF5 has let go of it: after a failed write it crashes the process at the end.
-    gc.collect()
-    assert not h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE)
 
 
 @pytest.mark.parametrize("room", [0, 12_000, 40_000, 80_000])

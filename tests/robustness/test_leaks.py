@@ -1,7 +1,6 @@
 """That nothing of a validation or test case can be learned from in training."""
 
 from dataclasses import fields
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from support.scans import (
     GRID,
     NAMES,
     build,
+    make_case,
     write_list,
     write_scan,
     write_scans,
@@ -17,10 +17,8 @@ from support.scans import (
 
 import makeCube
 from augment.compose import Compose
-from cube.pairs import Pair
 from cube.plan import plan_cube
 from cube.reader import Cube
-from cube.survey import CaseInfo
 from cube.writer import CubeRow
 from system.errors import UsageError
 
@@ -51,31 +49,19 @@ def rows_of(path, splits):
     return columns
 
 
-def cases_of(subjects):
-    """Cases of some subjects, as far as planning looks at them."""
-    return [
-        CaseInfo(
-            Pair(Path("a.nrrd"), Path("b.nrrd"), f"{number}", subject, None, number),
-            *(GRID, (20,), {}, "", "", f"{number}", ()),
-        )
-        for number, subject in enumerate(subjects)
-    ]
-
-
 def test_no_subject_is_in_two_splits_and_no_copy_outside_training(tmp_path):
     rng = np.random.default_rng(0)
     planned = 0
     for seed in range(150):
         subjects = rng.integers(0, rng.integers(1, 30), rng.integers(1, 40)).astype(str)
+        cases = [make_case(str(n), subject=s) for n, s in enumerate(subjects)]
         shares = dict(zip(("validation", "test"), rng.uniform(0, 0.6, 2), strict=True))
         args = {
             **vars(makeCube.parse_args(["pairs.txt", "--output", "cube.h5"])),
             **{"copies": 3, "seed": seed, "side": 8, **shares},
         }
         try:
-            plan = plan_cube(
-                cases_of(subjects), args, Compose([]), tmp_path / "cube.h5"
-            )
+            plan = plan_cube(cases, args, Compose([]), tmp_path / "cube.h5")
         except UsageError:  # too few subjects for these shares
             continue
         planned += 1

@@ -52,10 +52,10 @@ def clean_rows():
     ]
 
 
-def write_cube(path, samples):
+def write_cube(path, rows):
     with CubeWriter(
-        path, shape=SHAPE, num_rows=len(samples), attributes=CUBE_ATTRIBUTES
+        path, shape=SHAPE, num_rows=len(rows), attributes=CUBE_ATTRIBUTES
     ) as cube:
-        for sample in samples:
-            cube.add(sample)
+        for row in rows:
+            cube.add(row)
     return path

@@ -1,11 +1,14 @@
-"""Four scans on an oblique, anisotropic grid, and the script that gathers them."""
+"""Four scans on an oblique, anisotropic grid, and the script that builds their cube."""
 
 import signal
+from pathlib import Path
 
 import numpy as np
 
 import cube.build
 import makeCube
+from cube.pairs import Pair
+from cube.survey import CaseInfo
 from volumes.formats.files import write_image
 from volumes.geometry import Grid, affine_from
 
@@ -29,12 +32,29 @@ def write_scan(folder, name, *, image=None, label=None, label_grid=GRID):
     write_image(folder / f"{name}_label.nrrd", label, label_grid)
 
 
+def make_case(
+    case_id="ann", *, subject=None, grid=GRID, content_checksum=None, segment_names=None
+):
+    """Return what a survey finds out about a case, without any files."""
+    image, label = Path(f"{case_id}.nrrd"), Path(f"{case_id}_label.nrrd")
+    return CaseInfo(
+        pair=Pair(image, label, case_id, subject or case_id, None, 1),
+        grid=grid,
+        label_values=(20,),
+        segment_names=segment_names or {},
+        image_checksum="",
+        label_checksum="",
+        content_checksum=content_checksum or case_id,
+        notes=(),
+    )
+
+
 def write_list(folder, lines):
     (folder / "pairs.txt").write_text("\n".join(lines))
 
 
 def write_scans(folder):
-    """Write every scan with its label map, and the list of them."""
+    """Write all scans, their label maps and the pair list."""
     for name in NAMES:
         write_scan(folder, name)
     write_list(folder, [f"{name}.nrrd,{name}_label.nrrd" for name in NAMES])
@@ -42,30 +62,30 @@ def write_scans(folder):
 
 
 def build(folder, *flags):
-    """Run the script in process, on one worker; return its exit code."""
+    """Run makeCube.py in this process with one worker; return its exit code."""
     arguments = [folder / "pairs.txt", "--output", folder / "cube.h5", "--workers", 1]
     return makeCube.main([str(word) for word in (*arguments, *flags)])
 
 
 def beside_the_scans(folder):
-    """Every file that is no scan and no pair list, hidden ones included."""
+    """List all files except scans and pair lists, hidden ones included."""
     return sorted(
         path.name for path in folder.iterdir() if path.suffix not in (".nrrd", ".txt")
     )
 
 
 def hear_interrupts():
-    """Let Ctrl-C end a child, even of a shell that runs its jobs deaf to it."""
+    """Let Ctrl-C end a child process, even if the shell made its jobs ignore it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def record_built_cases(monkeypatch):
-    """Give the cases that will be made, in order; the list grows with each."""
-    build_case, cases = cube.build.build_case, []
+    """Return a list to which the id of every case that is built will be appended."""
+    build_case, case_ids = cube.build.build_case, []
 
-    def noted(job):
-        cases.append(job.case.pair.case_id)
+    def recording(job):
+        case_ids.append(job.case.pair.case_id)
         return build_case(job)
 
-    monkeypatch.setattr(cube.build, "build_case", noted)
-    return cases
+    monkeypatch.setattr(cube.build, "build_case", recording)
+    return case_ids
