@@ -1,4 +1,4 @@
-"""The grid that a MetaImage header describes, and the fields that describe a grid.
+"""Converting between the geometry fields of a MetaImage header and a grid.
 
 MetaImage's world is left-posterior-superior, in mm. A row of `TransformMatrix` is the
 direction of one axis.
@@ -33,13 +33,13 @@ _LETTERS = {
     "S": (2, 1),
     "I": (2, -1),
 }
-# An axis that is a letter's even in a scan turned by 45 degrees has a larger cosine.
+# In an oblique scan, the cosine between an axis and its letter is larger than this.
 _SMALLEST_COSINE = 0.2
-_UNITS = ("mm", "um", "cm", "?")
+_UNITS = ("mm", "um", "cm")  # those that ITK knows
 
 
 def grid_of(header: MetaImageHeader) -> tuple[Grid, tuple[str, ...]]:
-    """Compute the grid, and list in sentences what had to be assumed.
+    """Return the grid and a note for each assumption; cubes store the notes.
 
     As in ITK, `CenterOfRotation`, `AnatomicalOrientation` and `DistanceUnits` do not
     move a voxel.
@@ -59,11 +59,11 @@ def grid_of(header: MetaImageHeader) -> tuple[Grid, tuple[str, ...]]:
             f"{header.path}: fields 'DimSize', 'ElementSpacing', 'TransformMatrix' and "
             f"'Offset' must describe a grid: {error}"
         ) from error
-    return grid, (*notes, *_ignored(header, grid))
+    return grid, (*notes, *_ignored_notes(header, grid))
 
 
 def _spacing(header: MetaImageHeader, notes: list[str]) -> list[float]:
-    """Return the spacing along I, J, K."""
+    """Return the spacing; append to `notes` if it is absent."""
     name = _spacing_name(header)
     if name is None:
         notes.append(
@@ -85,7 +85,7 @@ def _spacing_name(header: MetaImageHeader) -> str | None:
 
 
 def _direction(header: MetaImageHeader, notes: list[str]) -> npt.NDArray[np.float64]:
-    """Return the directions of the axes as columns, in LPS."""
+    """Return the axes' directions as columns in LPS; append to `notes` if absent."""
     count = header.num_dimensions
     name = header.name_of(MATRIX_NAMES, count**2)
     if name is None:
@@ -101,7 +101,7 @@ def _direction(header: MetaImageHeader, notes: list[str]) -> npt.NDArray[np.floa
 
 
 def _origin(header: MetaImageHeader, notes: list[str]) -> npt.NDArray[np.float64]:
-    """Return the centre of the first voxel, in LPS."""
+    """Return the origin in LPS; append to `notes` if it is absent."""
     name = header.name_of(OFFSET_NAMES, header.num_dimensions)
     if name is None:
         notes.append("The header gives no Offset: taken as (0, 0, 0).")
@@ -112,8 +112,8 @@ def _origin(header: MetaImageHeader, notes: list[str]) -> npt.NDArray[np.float64
     return origin
 
 
-def _ignored(header: MetaImageHeader, grid: Grid) -> list[str]:
-    """List what the header says of the grid that is ignored here and in ITK."""
+def _ignored_notes(header: MetaImageHeader, grid: Grid) -> list[str]:
+    """Return a note for each geometry field that is ignored, here as in ITK."""
     notes = []
     if "CenterOfRotation" in header.text and any(
         header.numbers("CenterOfRotation", header.num_dimensions)
@@ -126,7 +126,7 @@ def _ignored(header: MetaImageHeader, grid: Grid) -> list[str]:
             f"{grid.orientation}: ignored, as ITK ignores it."
         )
     unit = header.text.get("DistanceUnits", "mm")
-    if unit not in ("mm", "?"):
+    if unit not in ("mm", "?", ""):
         notes.append(
             f"The header gives lengths in {short_repr(unit)}: taken as mm, number for "
             "number."
@@ -135,10 +135,10 @@ def _ignored(header: MetaImageHeader, grid: Grid) -> list[str]:
 
 
 def _contradicts(orientation: str, grid: Grid) -> bool:
-    """Check letters such as "RAI" against the axes.
+    """Return whether letters such as "RAI" are not those of the axes.
 
-    ITK writes where each axis comes from, the format's documentation where it runs
-    to; either is accepted, for all three axes alike.
+    ITK writes the side from which each axis runs, the format's documentation the one
+    to which it runs; either is accepted, if it holds for all three axes.
     """
     if not _ORIENTATION.fullmatch(orientation):
         return False
@@ -150,10 +150,10 @@ def _contradicts(orientation: str, grid: Grid) -> bool:
 
 
 def kept_fields(header: MetaImageHeader) -> dict[str, str]:
-    """Return the geometry fields of a label map as the header itself writes them.
+    """Return the geometry fields of a MetaImage file, worded as in that file.
 
-    Axes after the third are left out. What the header leaves out is written as it was
-    taken on reading.
+    Axes after the third are dropped. Fields that the file lacks are filled in with
+    what was assumed on reading.
     """
     count = header.num_dimensions
     fields = {
@@ -182,7 +182,7 @@ def kept_fields(header: MetaImageHeader) -> dict[str, str]:
 
 
 def geometry_fields(grid: Grid) -> dict[str, str]:
-    """Return the MetaImage fields of a grid."""
+    """Build the MetaImage fields that describe a grid."""
     return {
         "TransformMatrix": _format(grid.direction.T * _SIGNS),
         "Offset": _format(grid.origin * _SIGNS),
@@ -191,5 +191,5 @@ def geometry_fields(grid: Grid) -> dict[str, str]:
 
 
 def _format(values: npt.NDArray[np.float64]) -> str:
-    """Write numbers so that reading them gives the same doubles; -0 as 0."""
+    """Format numbers so that reading them returns the same doubles; -0 as 0."""
     return " ".join(repr(float(x) + 0.0).removesuffix(".0") for x in values.ravel())

@@ -1,7 +1,7 @@
-"""The header of a MetaImage file, checked.
+"""Reading and checking the header of a scalar 3-D MetaImage file.
 
-It must describe one scalar 3-D volume. Where ITK accepts two readings of a header,
-the header is refused.
+A header that says one thing twice and differently is refused, where ITK takes the
+first or the last, depending on its version.
 
 Reference:
     [MetaIO](https://itk.org/Wiki/ITK/MetaIO/Documentation), and ITK's
@@ -74,14 +74,13 @@ _FLAGS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": F
 
 @dataclass(frozen=True)
 class MetaImageHeader:
-    """The fields of a header, and where its voxels are stored.
+    """A header that was read and checked.
 
     Args:
-        path: The file that holds the header.
-        text: The fields that matter here, by their names.
-        data_path: The file that holds the voxels, `path` itself if the header says
-            LOCAL.
-        end: Where the header ends in `path`.
+        path: The header's file.
+        text: Values by name, of the fields that are used here.
+        data_path: The file that holds the voxels, `path` itself if attached.
+        end: Byte of `path` at which the header ends.
     """
 
     path: Path
@@ -101,7 +100,7 @@ class MetaImageHeader:
 
     @property
     def dtype(self) -> np.dtype:
-        """The type of a stored voxel, byte order included."""
+        """Type of a stored voxel, including its byte order."""
         code = _CODES.get(self.text["ElementType"])
         if code is None:
             raise self.fault("ElementType", f"must be one of {', '.join(_CODES)}")
@@ -112,7 +111,7 @@ class MetaImageHeader:
 
     @property
     def data_offset(self) -> int | None:
-        """Where the voxels begin in `data_path`; None if they are its last bytes."""
+        """Byte of `data_path` at which the data begin; None if they end the file."""
         size = self.integer("HeaderSize", default=0)
         if size == -1:
             return None
@@ -120,7 +119,7 @@ class MetaImageHeader:
         return size or attached
 
     def fault(self, field: str, demand: str) -> DataError:
-        """Build the error that names a field and what it holds."""
+        """Build the error that names a field and its value."""
         received = "no such field"
         if field in self.text:
             received = short_repr(self.text[field])
@@ -174,11 +173,11 @@ def read_header(path: Path, max_voxels: int = MAX_VOXELS) -> MetaImageHeader:
 
     Args:
         path: The file.
-        max_voxels: How many voxels its header may promise.
+        max_voxels: Largest number of voxels accepted.
 
     Raises:
-        DataError: If the file is no MetaImage file, not scalar and 3-D, or requires
-            something that is not supported, naming the field.
+        DataError: If the file is not a MetaImage file, not scalar and 3-D, or uses an
+            unsupported feature; names the field.
     """
     check_is_file(path)
     try:
@@ -192,7 +191,7 @@ def read_header(path: Path, max_voxels: int = MAX_VOXELS) -> MetaImageHeader:
     header = MetaImageHeader(path, text, path, end)
     for name in _REQUIRED:
         if name not in text:
-            raise header.fault(name, "must be given")
+            raise DataError(f"{path}: field '{name}' is missing.")
     if not is_last:
         raise header.fault("ElementDataFile", "must be the last field")
     if not is_local:
@@ -207,7 +206,7 @@ def _read_fields(stream: BinaryIO, path: Path) -> dict[str, str]:
     fields: dict[str, str] = {}
     for _ in range(MAX_HEADER_LINES):
         line = stream.readline(MAX_HEADER_BYTES)
-        if stream.tell() > MAX_HEADER_BYTES:
+        if stream.tell() >= MAX_HEADER_BYTES:
             break
         if not line:
             return fields
@@ -225,7 +224,7 @@ def _read_fields(stream: BinaryIO, path: Path) -> dict[str, str]:
             continue
         if name in fields:
             raise DataError(
-                f"{path}: field '{name}' must be given once. "
+                f"{path}: field '{name}' must appear once. "
                 f"Received: {short_repr(fields[name])} and {short_repr(value)}"
             )
         fields[name] = value
@@ -242,8 +241,8 @@ def _data_path(header: MetaImageHeader) -> Path:
     if re.match(r"LIST(\s|$)", name) or "%" in name:
         raise header.fault(
             "ElementDataFile",
-            "must name one file; data spread over several files (LIST or a numbered "
-            "pattern) are not read",
+            "must name one file; data split over several files (LIST or a numbered "
+            "pattern) are not supported",
         )
     try:
         return find_data_file(header.path, name)
@@ -252,39 +251,38 @@ def _data_path(header: MetaImageHeader) -> Path:
 
 
 def _check_scalar_volume(header: MetaImageHeader, max_voxels: int) -> None:
-    """Refuse what is not a scalar 3-D volume of a readable size and type."""
+    """Raise if the file is not a scalar 3-D volume of an acceptable size and type."""
     if header.text.get("ObjectType", "Image").lower() != "image":
         raise header.fault("ObjectType", "must be Image")
     count = header.num_dimensions
     sides = header.integers("DimSize", count)
     if len(sides) < 3 or any(side != 1 for side in sides[3:]):
-        what = f"{count}-D data of sizes {' x '.join(map(str, sides))}"
+        received = f"{count}-D data of sizes {' x '.join(map(str, sides))}"
         raise DataError(
             f"{header.path}: must be a scalar 3-D volume (fields 'NDims', 'DimSize'). "
-            f"Received: {shorten(what)}"
+            f"Received: {shorten(received)}"
         )
     if header.integer("ElementNumberOfChannels", default=1) != 1:
         raise header.fault("ElementNumberOfChannels", "must be 1")
     if min(sides) < 1 or math.prod(sides) > max_voxels:
         raise header.fault(
             "DimSize",
-            f"must be positive and at most {max_voxels} voxels together, which "
-            "--max-voxels raises",
+            f"must be positive and at most {max_voxels} voxels in total (--max-voxels)",
         )
-    header.dtype  # noqa: B018 - refuses an unknown type or byte order
+    header.dtype  # noqa: B018 - raises if the type or byte order is invalid
 
 
 def _check_storage(header: MetaImageHeader) -> None:
-    """Refuse voxels as text, and a HeaderSize that cannot be right."""
+    """Raise if the voxels are text, or the HeaderSize cannot be right."""
     if not header.flag("BinaryData", default=True):
         raise header.fault(
-            "BinaryData", "must be True; voxels written as text are not read"
+            "BinaryData", "must be True; voxels written as text are not supported"
         )
     size = header.integer("HeaderSize", default=0)
     if size < -1:
         raise header.fault("HeaderSize", "must be -1 or more")
     if size == -1 and header.flag("CompressedData"):
-        raise header.fault("HeaderSize", "must not be -1 where the data are compressed")
+        raise header.fault("HeaderSize", "must not be -1 if the data are compressed")
     if header.data_path == header.path and 0 < size < header.end:
         raise header.fault(
             "HeaderSize", f"must be 0, -1 or at least the header's {header.end} bytes"
