@@ -1,7 +1,7 @@
-"""Check a cube for faults, and draw every case so that a person can see it.
+"""Check a cube for faults, and draw its cases for visual inspection.
 
-Prints a line per finding and then their count; writes a picture per case, the
-scan above its augmented copies, and overview.png with all cases.
+Prints one line per finding and their count. Writes one picture per case, the scan
+above its augmented copies, and overview.png with all cases.
 
 Example:
     python checkCube.py cube.h5 --output cube-check/
@@ -23,22 +23,23 @@ from system.shell import script
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
-        prog="checkCube.py",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Exit code: 0 no findings, 1 findings or unreadable cube, 2 wrong use.",
+        epilog="Exit code: 0 no findings, 1 findings or unreadable cube, 2 bad usage.",
     )
     parser.add_argument("cube", type=Path, help="HDF5 file written by makeCube.py")
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="folder for the pictures (PNG)"
     )
     parser.add_argument(
-        "--force", action="store_true", help="write into a folder that holds PNGs"
+        "--force",
+        action="store_true",
+        help="overwrite pictures in a folder that holds PNGs",
     )
     parser.add_argument(
-        "--no-pictures", action="store_true", help="check only, draw nothing"
+        "--no-pictures", action="store_true", help="check only, without pictures"
     )
     args = parser.parse_args(argv)
     if (args.output is None) != args.no_pictures:
@@ -46,26 +47,26 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def require_room(folder: Path, *, force: bool) -> None:
-    """Refuse a folder in which pictures would be lost.
+def check_folder(folder: Path, *, force: bool) -> None:
+    """Check that no pictures would be overwritten by accident.
 
     Raises:
-        UsageError: If `folder` is a file, or holds PNGs and `force` is off.
+        UsageError: If `folder` is a file, or holds PNGs without `force`.
     """
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise UsageError(f"{folder}: must be a folder. Received: a file")
     require_folder(folder)
-    held = len(list(folder.glob("*.png")))
-    if held and not force:
+    num_pictures = len(list(folder.glob("*.png")))
+    if num_pictures and not force:
         raise UsageError(
-            f"{folder}: must not hold pictures yet. Received: {held} PNG files. "
-            "Give another --output, or --force to overwrite them."
+            f"{folder}: must not hold pictures. Received: {num_pictures} PNG files. "
+            "Choose another --output, or overwrite them with --force."
         )
 
 
 def check(cube_path: Path, folder: Path | None) -> list:
-    """Look at every row once: for findings and, with a folder, for pictures."""
-    # Imported late, so that --help and wrong use are answered at once.
+    """Return the findings, and draw pictures into `folder`; read every row once."""
+    # Imported late, so that --help and usage errors are immediate.
     from cube.checks import check_cube
     from cube.contact_sheets import ContactSheets
     from cube.reader import Cube
@@ -90,10 +91,10 @@ def check(cube_path: Path, folder: Path | None) -> list:
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the check; see the module's docstring."""
+    """Check the cube, draw it and print the findings."""
     args = parse_args(argv)
     if args.output is not None:
-        require_room(args.output, force=args.force)
+        check_folder(args.output, force=args.force)
     findings = check(args.cube, args.output)
     if args.output is not None:
         print(f"Pictures: {args.output / 'overview.png'} and one per case beside it")

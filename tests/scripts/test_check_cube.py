@@ -29,7 +29,7 @@ def names_in(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_clean_cube_gives_a_picture_per_case_and_no_finding(cube, tmp_path, capsys):
+def test_clean_cube_has_no_findings_and_a_picture_per_case(cube, tmp_path, capsys):
     code = checkCube.main([str(cube), "--output", str(tmp_path / "new" / "pictures")])
 
     printed = capsys.readouterr().out
@@ -44,13 +44,13 @@ def test_clean_cube_gives_a_picture_per_case_and_no_finding(cube, tmp_path, caps
     ]
 
 
-def test_faulty_cube_gives_a_line_per_finding_and_their_count(tmp_path, capsys):
-    samples = clean_rows()
-    samples[2] = replace(samples[2], label=np.zeros_like(make_label()))
-    image = samples[3].image.copy()
+def test_findings_are_printed_one_per_line_with_their_count(tmp_path, capsys):
+    rows = clean_rows()
+    rows[2] = replace(rows[2], label=np.zeros_like(make_label()))
+    image = rows[3].image.copy()
     image[0, 0, 0] = np.nan
-    samples[3] = replace(samples[3], image=image)
-    cube = write_cube(tmp_path / "cube.h5", samples)
+    rows[3] = replace(rows[3], image=image)
+    cube = write_cube(tmp_path / "cube.h5", rows)
 
     code = checkCube.main([str(cube), "--no-pictures"])
 
@@ -64,15 +64,15 @@ def test_faulty_cube_gives_a_line_per_finding_and_their_count(tmp_path, capsys):
 
 
 def test_single_finding_is_counted_in_the_singular(tmp_path, capsys):
-    samples = clean_rows()
-    samples[2] = replace(samples[2], label=np.zeros_like(make_label()))
-    cube = write_cube(tmp_path / "cube.h5", samples)
+    rows = clean_rows()
+    rows[2] = replace(rows[2], label=np.zeros_like(make_label()))
+    cube = write_cube(tmp_path / "cube.h5", rows)
 
     assert checkCube.main([str(cube), "--no-pictures"]) == 1
     assert capsys.readouterr().out.splitlines()[-1] == "1 finding"
 
 
-def test_sheet_shows_scan_above_copy_with_every_class_outlined(cube, tmp_path):
+def test_sheet_shows_the_scan_above_its_copy_with_every_class_outlined(cube, tmp_path):
     checkCube.main([str(cube), "--output", str(tmp_path / "pictures")])
 
     sheet = pixels_of(tmp_path / "pictures" / "ann.png")
@@ -81,15 +81,15 @@ def test_sheet_shows_scan_above_copy_with_every_class_outlined(cube, tmp_path):
     # high, and every row has the text above it and two gaps besides.
     assert 320 < sheet.shape[0] - alone.shape[0] < 320 + 50
     for label in (1, 2):
-        rows = np.flatnonzero((sheet == outline_color(label)).all(axis=2).any(axis=1))
-        assert rows.min() < alone.shape[0] < rows.max()
+        outline = np.flatnonzero(outlined(sheet, label).any(axis=1))
+        assert outline.min() < alone.shape[0] < outline.max()
 
 
 def sagittal_panels(sheet):
-    """Cut the scan's and the copy's sagittal picture out of a sheet of two rows."""
+    """Crop the sagittal pictures of scan and copy from a sheet of two rows."""
     bottom = sheet.shape[0] - GAP
     copy = sheet[bottom - 320 : bottom, GAP : GAP + 320]
-    # Between the two there is a line of text of 14 * 1.4 = 20 pixels.
+    # Between the two is a line of text of 14 * 1.4 = 20 pixels.
     bottom -= 320 + GAP + 20 + GAP
     return sheet[bottom - 320 : bottom, GAP : GAP + 320], copy
 
@@ -99,11 +99,11 @@ def outlined(pixels, label):
 
 
 def test_moved_copy_is_shown_in_the_box_of_scan_and_copy(tmp_path):
-    samples = clean_rows()
-    moved, extent = np.roll(samples[1].label, 1, axis=1), samples[1].extent.copy()
+    rows = clean_rows()
+    moved, extent = np.roll(rows[1].label, 1, axis=1), rows[1].extent.copy()
     extent[1] = 0, 8  # the scan's is 1 to 8, so both are shown from 0 to 8
-    samples[1] = replace(samples[1], label=moved, extent=extent)
-    cube = write_cube(tmp_path / "cube.h5", samples)
+    rows[1] = replace(rows[1], label=moved, extent=extent)
+    cube = write_cube(tmp_path / "cube.h5", rows)
 
     checkCube.main([str(cube), "--output", str(tmp_path / "pictures")])
 
@@ -115,13 +115,13 @@ def test_moved_copy_is_shown_in_the_box_of_scan_and_copy(tmp_path):
 
 
 def test_copy_s_slices_follow_its_label(tmp_path):
-    samples = clean_rows()
+    rows = clean_rows()
     label = np.zeros_like(make_label())
     label[2, 2:6, 2:7] = 1  # the sagittal slice shown, as it comes first,
     label[3, 2:6, 2:7] = 2  # of two that are as full
-    samples[0] = replace(samples[0], label=label)
-    samples[1] = replace(samples[1], label=np.roll(label, 1, axis=0))
-    cube = write_cube(tmp_path / "cube.h5", samples)
+    rows[0] = replace(rows[0], label=label)
+    rows[1] = replace(rows[1], label=np.roll(label, 1, axis=0))
+    cube = write_cube(tmp_path / "cube.h5", rows)
 
     checkCube.main([str(cube), "--output", str(tmp_path / "pictures")])
 
@@ -131,17 +131,17 @@ def test_copy_s_slices_follow_its_label(tmp_path):
 
 
 def test_copy_is_shown_in_the_scan_s_window(tmp_path):
-    samples = clean_rows()
-    image = np.zeros_like(samples[0].image)
+    rows = clean_rows()
+    image = np.zeros_like(rows[0].image)
     image[4:] = 1
     image[2:4] = 0.25
     image[:, 0] = 50  # outside the extent
     brighter = image.copy()
     brighter[2:4] = 0.75
     brighter[:2] = -50
-    samples[0] = replace(samples[0], image=image)
-    samples[1] = replace(samples[1], image=brighter)
-    cube = write_cube(tmp_path / "cube.h5", samples)
+    rows[0] = replace(rows[0], image=image)
+    rows[1] = replace(rows[1], image=brighter)
+    cube = write_cube(tmp_path / "cube.h5", rows)
 
     checkCube.main([str(cube), "--output", str(tmp_path / "pictures")])
 
@@ -151,9 +151,9 @@ def test_copy_is_shown_in_the_scan_s_window(tmp_path):
     assert copy[150, 40].tolist() == [191, 191, 191]
 
 
-def test_case_id_that_is_no_file_name_gets_a_safe_one(tmp_path):
-    sample = replace(clean_rows()[0], case_id="../a/b")
-    cube = write_cube(tmp_path / "cube.h5", [sample])
+def test_case_id_that_is_not_a_file_name_is_made_safe(tmp_path):
+    row = replace(clean_rows()[0], case_id="../a/b")
+    cube = write_cube(tmp_path / "cube.h5", [row])
 
     assert checkCube.main([str(cube), "--output", str(tmp_path / "pictures")]) == 0
     assert names_in(tmp_path) == ["cube.h5", "pictures"]
@@ -166,7 +166,7 @@ def test_folder_with_pictures_is_refused(cube, tmp_path, capsys):
     code = checkCube.main([str(cube), "--output", str(tmp_path)])
 
     assert code == 2
-    assert "must not hold pictures yet. Received: 1 PNG" in capsys.readouterr().err
+    assert "must not hold pictures. Received: 1 PNG" in capsys.readouterr().err
     assert names_in(tmp_path) == ["cube.h5", "mine.png"]
 
 
@@ -199,7 +199,7 @@ def test_missing_cube_is_refused_without_a_traceback(tmp_path, capsys):
     assert "none.h5" in capsys.readouterr().err
 
 
-def test_file_that_is_no_cube_is_refused(tmp_path, capsys):
+def test_file_that_is_not_a_cube_is_refused(tmp_path, capsys):
     (tmp_path / "cube.h5").write_text("not HDF5")
 
     code = checkCube.main([str(tmp_path / "cube.h5"), "--no-pictures"])
@@ -218,7 +218,7 @@ def test_script_runs_from_a_shell(cube, tmp_path):
     assert (tmp_path / "pictures" / "overview.png").is_file()
 
 
-def test_script_loads_no_networks_and_its_help_no_scientific_library(cube):
+def test_script_does_not_import_keras_nor_its_help_numpy(cube):
     code = (
         "import sys, checkCube\n"
         "early = {'numpy', 'h5py', 'PIL', 'scipy'} & set(sys.modules)\n"
