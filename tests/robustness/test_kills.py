@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def start(script, folder, *flags, **environment):
-    """Begin a build in a session of its own, as a shell does."""
+    """Start a build in a session of its own, as a shell does."""
     words = [folder / "pairs.txt", "--workers", 2, *flags]
     return subprocess.Popen(
         [sys.executable, script, *map(str, words)],
@@ -48,7 +48,7 @@ def start(script, folder, *flags, **environment):
 
 
 def processes_of(session):
-    """List the processes of a session that still run."""
+    """List the processes of a session that are still running."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -68,27 +68,27 @@ def wait_until(fulfilled):
 
 
 def kill(process):
-    """Kill a build as the kernel does, and see that its workers end too."""
+    """Kill a build as the kernel does, and wait until its workers have ended too."""
     process.kill()
     process.communicate()
     wait_until(lambda: not processes_of(process.pid))
 
 
 def finished_in(parts):
-    """Count the finished cases that a resumed build must not make again."""
+    """Count the finished cases that a resumed build must not build again."""
     if not (parts / "plan.json").exists():
         return 0
     return len(list(parts.glob("[1-9]*.h5")))
 
 
 def count_kept(printed):
-    """Count the cases that a resumed build says an earlier one made."""
+    """Count the cases that a resumed build says an earlier one built."""
     return len(re.findall(r"\bbefore$", printed, re.M))
 
 
 @pytest.fixture
 def stalled(tmp_path):
-    """A build that has three of four cases, and the number of the waiting worker."""
+    """A build with three of four cases finished, and the id of its waiting worker."""
     scans, stall = write_scans(tmp_path), tmp_path / "stall.txt"
     flags = ("--output", scans / "cube.h5", "--copies", 1)
     process = start(STALLING, scans, *flags, STALL=str(stall))
@@ -98,7 +98,7 @@ def stalled(tmp_path):
     process.kill()
 
 
-def test_killed_build_goes_on_to_the_bytes_of_an_undisturbed_one(stalled, capsys):
+def test_killed_build_is_resumed_to_the_bytes_of_an_undisturbed_one(stalled, capsys):
     scans, process, _ = stalled
     kill(process)
     assert not (scans / "cube.h5").exists()
@@ -117,7 +117,7 @@ def test_killed_build_goes_on_to_the_bytes_of_an_undisturbed_one(stalled, capsys
     assert (scans / "cube.h5").read_bytes() == resumed
 
 
-def test_interrupted_build_leaves_no_process_and_nothing_half_done(stalled):
+def test_interrupted_build_leaves_no_process_and_no_unfinished_file(stalled):
     scans, process, _ = stalled
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to all of them
     _, errors = process.communicate(timeout=PATIENCE)
@@ -154,7 +154,7 @@ def test_killed_worker_ends_the_build_which_can_be_resumed(stalled, capsys):
 
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory):
-    """Scans that take a second or two to make a cube of."""
+    """Scans whose cube takes a second or two to build."""
     folder = tmp_path_factory.mktemp("scans")
     label = np.zeros(GRID.shape, np.uint8)
     label[30:60, 30:60, 8:16] = 20
@@ -181,7 +181,7 @@ def wait_for_first_case(output, process):
 
 @pytest.fixture(scope="module")
 def whole(scans, tmp_path_factory):
-    """The bytes of an undisturbed build; seconds to its first case, and from there."""
+    """Bytes of an undisturbed build; seconds until its first case, and after that."""
     output = tmp_path_factory.mktemp("whole") / "cube.h5"
     times = [time.monotonic()]
     process = begin(scans, output)
@@ -195,16 +195,16 @@ def whole(scans, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(KILLS))
-def test_build_killed_at_any_moment_goes_on_to_the_same_bytes(
+def test_build_killed_at_any_moment_is_resumed_to_the_same_bytes(
     scans, whole, tmp_path, number
 ):
     bytes_of_whole, *seconds = whole
     output, parts = tmp_path / "cube.h5", tmp_path / "cube.h5.parts"
     older, flags = None, []
-    if number % 2:  # in the place of an older cube, which stays until the end
+    if number % 2:  # an older cube, which stays until the new one is complete
         older, flags = b"older", ["--force"]
         output.write_bytes(older)
-    making = number % 4 > 0  # the other kills come before the first case is begun
+    making = number % 4 > 0  # otherwise the kill comes before the first case
     moment = np.random.default_rng(number).uniform(0, seconds[making])
 
     process = begin(scans, output, *flags)
