@@ -1,10 +1,8 @@
-"""Two networks over the same cases: what differs, and whether it can be claimed."""
+"""Comparison of two networks over the same cases, and the claim that it allows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-import numpy as np
 
 from evaluation.metrics import (
     METRICS,
@@ -20,6 +18,7 @@ from evaluation.statistics import (
     NUM_RESAMPLES,
     bootstrap_interval,
     check_paired,
+    mean_or_none,
     paired_difference,
     smallest_wilcoxon_p,
 )
@@ -28,7 +27,7 @@ from evaluation.vertebrae import summarise_vertebrae
 from system.errors import DataError, UsageError
 from system.text import format_interval
 
-# What each network cost: key in `costs`, title, figures after the point.
+# The costs of a run: key in `costs`, title, digits after the decimal point.
 COSTS = (
     ("parameters", "Parameters", 0),
     ("training_minutes", "Training (minutes)", 1),
@@ -47,44 +46,41 @@ def compare(
 ) -> dict:
     """Compare two networks that labelled the same cases.
 
-    With several classes a case counts with its mean over classes; cases are
-    averaged after that, and subjects resampled. Distances are compared over the
-    cases to which they apply on both sides.
+    With several classes, the value of a case is its mean over classes. Means are
+    over cases, and the bootstrap resamples subjects. Distances are compared over
+    the cases to which they apply on both sides.
 
     Args:
         scores_a: The first network's scores.
         scores_b: The second network's, over the same cases and classes.
-        names: What the two are called, "UNet-2D", "UNet-3D".
+        names: Names of the two, such as "UNet-2D" and "UNet-3D".
         costs: For each name a dictionary with any of `parameters`,
             `training_minutes`, `seconds_per_scan`, `peak_memory_mib`.
         seed: Seed of the bootstrap.
 
     Returns:
-        A dictionary that JSON can hold: `names`, `num_cases`, `num_subjects`,
-        `metrics` (an entry per metric), `classes` (Dice of each class that is no
-        vertebra), `vertebrae` (per network; see `summarise_vertebrae`), `costs`,
-        `empty` (counts per network), `cases` (Dice by case) and `verdict`.
-        Differences are the second network minus the first.
+        A dictionary for JSON: `names`, `num_cases`, `num_subjects`, `metrics` (an
+        entry per metric), `classes` (Dice of each class that is no vertebra),
+        `vertebrae` (per network; see `summarise_vertebrae`), `costs`, `empty`
+        (counts per network), `cases` (Dice by case) and `verdict`. Differences
+        are the second network minus the first.
 
     Raises:
         DataError: If a case or a class was scored on one side only, or none was.
-        UsageError: If both have one name.
-        ValueError: If `costs` names something unknown.
+        UsageError: If both names are the same.
+        ValueError: If `costs` has an unknown name or key.
     """
     _check_sides(scores_a, scores_b, names)
-    dice = METRICS[0]
     metrics = [
-        _compare(scores_a, scores_b, metric, names, seed)
+        {"key": metric.key, **_compare_metric(scores_a, scores_b, metric, names, seed)}
         for metric in metrics_for(scores_a)
     ]
     classes = []
     for class_name in class_names_of(score for score in scores_a if not score.found):
-        sides = [
-            [score for score in scores if score.class_name == class_name]
-            for scores in (scores_a, scores_b)
-        ]
-        entry = _compare(*sides, dice, names, seed)
-        classes.append(entry | {"class_name": class_name})
+        of_class_a = [score for score in scores_a if score.class_name == class_name]
+        of_class_b = [score for score in scores_b if score.class_name == class_name]
+        entry = _compare_metric(of_class_a, of_class_b, METRICS[0], names, seed)
+        classes.append({"key": "dice", **entry, "class_name": class_name})
     subjects = subjects_of(scores_a)
     networks = {names[0]: scores_a, names[1]: scores_b}
     return {
@@ -102,7 +98,7 @@ def compare(
         "costs": _collect_costs(names, costs or {}),
         "empty": {name: count_empty(scores) for name, scores in networks.items()},
         "cases": _list_cases(subjects, networks),
-        "verdict": verdict(metrics[0]["difference"], names),
+        "verdict": format_verdict(metrics[0]["difference"], names),
     }
 
 
@@ -111,34 +107,35 @@ def _check_sides(scores_a, scores_b, names) -> None:
         raise UsageError(
             f"The two sides of a comparison need two names. Received: {names}"
         )
-    first, second = (
-        {score.case_id: None for score in scores} for scores in (scores_a, scores_b)
-    )
-    check_paired(first, second, names)
-    if not first:
+    check_paired(subjects_of(scores_a), subjects_of(scores_b), names)
+    if not scores_a:
         raise DataError("A comparison needs at least one case. Received: none")
-    first, second = (
-        {f"{score.case_id} {score.class_name}": None for score in scores}
-        for scores in (scores_a, scores_b)
-    )
-    check_paired(first, second, names)
+    check_paired(_cases_and_classes(scores_a), _cases_and_classes(scores_b), names)
 
 
-def _compare(scores_a, scores_b, metric: Metric, names, seed) -> dict:
+def _cases_and_classes(scores: Sequence[Score]) -> set[str]:
+    return {f"{score.case_id} {score.class_name}" for score in scores}
+
+
+def _compare_metric(scores_a, scores_b, metric: Metric, names, seed) -> dict:
     first = values_by_case(scores_a, metric)
     second = values_by_case(scores_b, metric)
-    shared = [case_id for case_id in sorted(first) if case_id in second]
+    shared = sorted(first.keys() & second.keys())
     first = {case_id: first[case_id] for case_id in shared}
     second = {case_id: second[case_id] for case_id in shared}
     subjects = subjects_of(scores_a)
     difference = paired_difference(first, second, seed, subjects)
-    whose = [subjects[case_id] for case_id in shared]
+    networks = {}
+    for name, by_case in zip(names, (first, second), strict=True):
+        values = list(by_case.values())
+        of_cases = [subjects[case_id] for case_id in shared]
+        interval = bootstrap_interval(values, seed, of_cases)
+        networks[name] = {
+            "mean": mean_or_none(values),
+            "interval": list(interval) if interval else None,
+        }
     return {
-        "key": metric.key,
-        "networks": {
-            names[0]: _mean_and_interval(list(first.values()), whose, seed),
-            names[1]: _mean_and_interval(list(second.values()), whose, seed),
-        },
+        "networks": networks,
         "difference": {
             "mean": difference.mean,
             "interval": list(difference.interval) if difference.interval else None,
@@ -150,7 +147,7 @@ def _compare(scores_a, scores_b, metric: Metric, names, seed) -> dict:
 
 
 def _list_cases(subjects: Mapping[str, str], networks: Mapping) -> list[dict]:
-    """Give the Dice of every case, the hardest for the networks together first."""
+    """List the Dice of every case, sorted by the sum over both networks."""
     dice = {
         name: values_by_case(scores, METRICS[0]) for name, scores in networks.items()
     }
@@ -165,18 +162,10 @@ def _list_cases(subjects: Mapping[str, str], networks: Mapping) -> list[dict]:
     return sorted(cases, key=lambda case: sum(case["dice"].values()))
 
 
-def _mean_and_interval(values: list[float], subjects: list[str], seed: int) -> dict:
-    interval = bootstrap_interval(values, seed, subjects)
-    return {
-        "mean": float(np.mean(values)) if values else None,
-        "interval": list(interval) if interval else None,
-    }
-
-
 def _collect_costs(names, costs) -> list[dict]:
     known = [key for key, _, _ in COSTS]
-    for name, entries in costs.items():
-        unknown = sorted(set(entries or {}) - set(known))
+    for name, of_network in costs.items():
+        unknown = sorted(set(of_network or {}) - set(known))
         if unknown or name not in names:
             raise ValueError(
                 f"Costs must be any of {', '.join(known)} of {' and '.join(names)}. "
@@ -189,54 +178,52 @@ def _collect_costs(names, costs) -> list[dict]:
     ]
 
 
-def verdict(difference: Mapping, names: Sequence[str]) -> str:
-    """Say in a sentence what the difference in Dice allows one to claim.
+def format_verdict(difference: Mapping, names: Sequence[str]) -> str:
+    """Return a sentence on what may be claimed from the difference in Dice.
 
-    A difference is claimed if its interval leaves out 0 and there are at least
-    six subjects: with fewer the sentence only says which scored higher, and that no
-    p-value can fall below 0.05. With more it adds the p-value where that does not
-    follow the interval.
+    A difference is claimed if its interval excludes 0 and there are at least six
+    subjects. With fewer, the sentence only states which network scored higher, and
+    that no p-value can be below 0.05. The p-value is added if it contradicts the
+    claim.
     """
     mean, interval = difference["mean"], difference["interval"]
     num_subjects, p_value = difference["num_subjects"], difference["p_value"]
-    counted = count_cases(difference)
     unit = "case" if difference["num_cases"] == num_subjects else "subject"
     if interval is None:
         return (
             f"No difference can be claimed: one {unit} gives no interval "
             f"({names[1]} minus {names[0]}: {mean:+.3f} Dice)."
         )
-    claimed = not interval[0] <= 0 <= interval[1]
-    least = smallest_wilcoxon_p(num_subjects)
-    enough = least < SIGNIFICANCE
-    if claimed:
+    low, high = interval
+    excludes_zero = low > 0 or high < 0
+    smallest_p = smallest_wilcoxon_p(num_subjects)
+    is_enough = smallest_p < SIGNIFICANCE
+    if excludes_zero:
+        better = names[1] if mean > 0 else names[0]
+        size = format_interval(sorted((abs(low), abs(high))), 3)
         sentence = (
-            f"{names[mean > 0]} {'is better' if enough else 'scored higher'} by "
-            f"{abs(mean):.3f} Dice (95 % interval "
-            f"{format_interval(sorted(map(abs, interval)), 3)}, {counted})."
+            f"{better} {'is better' if is_enough else 'scored higher'} by "
+            f"{abs(mean):.3f} Dice (95 % interval {size}, {format_counts(difference)})."
         )
     else:
         sentence = (
             f"No difference can be claimed: the 95 % interval of {names[1]} minus "
             f"{names[0]}, {format_interval(interval, 3, sign=True)} Dice, includes 0 "
-            f"({counted})."
+            f"({format_counts(difference)})."
         )
-    if not enough:
+    if not is_enough:
         return (
-            f"{sentence} So few {unit}s prove nothing: with {num_subjects} no "
-            f"p-value can be below {least:.4g}."
+            f"{sentence} There are too few {unit}s for a claim: with {num_subjects}, "
+            f"no p-value can be below {smallest_p:.4g}."
         )
-    if claimed and p_value >= SIGNIFICANCE:
+    if excludes_zero and p_value >= SIGNIFICANCE:
         return f"{sentence} The Wilcoxon test does not confirm it: p = {p_value:.3f}."
     return sentence
 
 
-def count_cases(counts: Mapping) -> str:
-    """Say how many cases, and of how many subjects where those are fewer."""
-    told = [
-        f"{counts[key]} {word}{'s' * (counts[key] != 1)}"
-        for key, word in (("num_cases", "case"), ("num_subjects", "subject"))
-    ]
-    return " of ".join(
-        told if counts["num_subjects"] < counts["num_cases"] else told[:1]
-    )
+def format_counts(counts: Mapping) -> str:
+    """Return the number of cases, and of their subjects if those are fewer."""
+    num_cases, num_subjects = counts["num_cases"], counts["num_subjects"]
+    cases = "1 case" if num_cases == 1 else f"{num_cases} cases"
+    subjects = "1 subject" if num_subjects == 1 else f"{num_subjects} subjects"
+    return cases if num_subjects == num_cases else f"{cases} of {subjects}"

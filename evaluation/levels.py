@@ -1,8 +1,9 @@
-"""Vertebrae told apart by level: found or not, and what shifted labels would give."""
+"""Scores of vertebrae by level: identification, and Dice with shifted labels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -19,63 +20,78 @@ def score_levels(
     levels: Sequence[int],
     num_classes: int,
 ) -> dict[int, dict[str, str | float | None]]:
-    """Judge each vertebra of a case by its place among the others.
+    """Score the position of each vertebra of a case among the others.
 
     A vertebra is found if the centroid of its prediction is less than 20 mm from
-    its own in the reference, and from no other vertebra's less: VerSe's rule, with
-    the centroids of the masks.
+    its centroid in the reference, and closer to it than to any other vertebra's.
+    This is the rule of VerSe, applied to the centroids of the masks.
 
-    Neighbours are the next levels up and down that this case holds, in either
-    label map. That a prediction's label is one level off shows in the Dice of
-    the neighbour's prediction against this level's reference; a level without that
-    neighbour has 0 there.
+    The neighbours of a level are the next levels above and below that are present
+    in either label map of the case. If all labels are one level off, the Dice of
+    the neighbour's prediction against this level's reference is high. It is 0 for
+    a level without that neighbour.
 
     Args:
         prediction: Class numbers, shape (I, J, K).
         reference: Class numbers, shape (I, J, K), on the same grid.
         spacing: Distance in mm between voxel centres along I, J, K.
         levels: Class numbers of the vertebrae, from the neck down.
-        num_classes: Above every class number.
+        num_classes: Number of classes, background included.
 
     Returns:
-        For each level `found`, which is "yes", "no" or, where the reference lacks
-        it, "absent"; `centroid_error_mm`, `dice_of_upper` and `dice_of_lower`.
-        The last three are None where the reference lacks the level, the first of
-        them also where the prediction does.
+        For each level `found`, which is "yes", "no" or, if it is missing in the
+        reference, "absent"; `centroid_error_mm`, `dice_of_upper` and
+        `dice_of_lower`. The last three are None if the level is missing in the
+        reference, the first of them also if it is missing in the prediction.
 
     Reference:
         [Sekuboyina et al., 2021](https://doi.org/10.1016/j.media.2021.102166),
         identification rate.
     """
     overlaps = count_pairs(prediction, reference, num_classes)
-    predicted, held = overlaps.sum(axis=1), overlaps.sum(axis=0)
-    there = [level for level in levels if predicted[level] or held[level]]
-    places = find_centroids(prediction, levels, spacing)
-    own_places = find_centroids(reference, levels, spacing)
-    absent = dict.fromkeys(("centroid_error_mm", "dice_of_upper", "dice_of_lower"))
-    scored = {level: {"found": "absent", **absent} for level in levels}
-    for level, upper, lower in zip(
-        there, [None, *there[:-1]], [*there[1:], None], strict=True
-    ):
-        if not held[level]:
+    num_predicted, num_reference = overlaps.sum(axis=1), overlaps.sum(axis=0)
+    predicted_centroids = find_centroids(prediction, levels, spacing)
+    reference_centroids = find_centroids(reference, levels, spacing)
+    present = [
+        level for level in levels if num_predicted[level] or num_reference[level]
+    ]
+    lowers = dict(pairwise(present))
+    uppers = {lower: upper for upper, lower in pairwise(present)}
+
+    def dice_of(neighbour: int | None, level: int) -> float:
+        if neighbour is None:
+            return 0.0
+        total = num_reference[level] + num_predicted[neighbour]
+        return float(2 * overlaps[neighbour, level] / total)
+
+    scores = {}
+    for level in levels:
+        if not num_reference[level]:
+            scores[level] = {
+                "found": "absent",
+                "centroid_error_mm": None,
+                "dice_of_upper": None,
+                "dice_of_lower": None,
+            }
             continue
-        scored[level] = _judge(places.get(level), level, own_places)
-        for name, other in (("dice_of_upper", upper), ("dice_of_lower", lower)):
-            total = held[level] + (0 if other is None else predicted[other])
-            shared = 0 if other is None else overlaps[other, level]
-            scored[level][name] = float(2 * shared / total)
-    return scored
+        scores[level] = {
+            **_identify(predicted_centroids.get(level), level, reference_centroids),
+            "dice_of_upper": dice_of(uppers.get(level), level),
+            "dice_of_lower": dice_of(lowers.get(level), level),
+        }
+    return scores
 
 
-def _judge(place, level, own_places) -> dict[str, str | float | None]:
-    """Say whether the vertebra predicted at `place` is the one at its own place."""
-    if place is None:
+def _identify(centroid, level, reference_centroids) -> dict[str, str | float | None]:
+    """Return whether a level is found at the centroid of its prediction, or None."""
+    if centroid is None:
         return {"found": "no", "centroid_error_mm": None}
-    apart = {
-        other: float(np.linalg.norm(place - own)) for other, own in own_places.items()
+    distances = {
+        other: float(np.linalg.norm(centroid - other_centroid))
+        for other, other_centroid in reference_centroids.items()
     }
-    error = apart[level]
-    is_found = error < FOUND_WITHIN and error == min(apart.values())
+    error = distances[level]
+    is_found = error < FOUND_WITHIN and error == min(distances.values())
     return {"found": "yes" if is_found else "no", "centroid_error_mm": error}
 
 
@@ -84,13 +100,13 @@ def count_pairs(
     reference: npt.NDArray[np.integer],
     num_classes: int,
 ) -> npt.NDArray[np.int64]:
-    """Count the voxels of each pair of classes.
+    """Count the voxels of each pair of predicted and reference class.
 
     Returns:
-        Voxels of predicted class p and annotated class r at [p, r], shape (C, C).
+        Voxels of predicted class p and reference class r at [p, r], shape (C, C).
     """
     counts = np.zeros(num_classes**2, np.int64)
-    # Plane by plane: the pair's number is 8 times as wide as a class.
+    # Plane by plane, as the pair numbers take 8 times the memory of the classes.
     for predicted, annotated in zip(prediction, reference, strict=True):
         pairs = predicted.astype(np.int64) * num_classes + annotated
         counts += np.bincount(pairs.ravel(), minlength=num_classes**2)
@@ -100,12 +116,12 @@ def count_pairs(
 def find_centroids(
     classes: npt.NDArray[np.integer], levels: Sequence[int], spacing: Sequence[float]
 ) -> dict[int, npt.NDArray[np.float64]]:
-    """Give the centre of mass in mm of each level that has a voxel."""
+    """Return the centroid in mm of each level that is present."""
     boxes = ndimage.find_objects(classes, max(levels))
     centroids = {}
     for level in levels:
         box = boxes[level - 1]
         if box is not None:
-            inside = np.argwhere(classes[box] == level).mean(axis=0)
-            centroids[level] = (inside + [side.start for side in box]) * spacing
+            in_box = np.argwhere(classes[box] == level).mean(axis=0)
+            centroids[level] = (in_box + [side.start for side in box]) * spacing
     return centroids

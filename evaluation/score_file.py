@@ -1,4 +1,4 @@
-"""Scores as a file: a row per case and class."""
+"""Reading and writing scores.csv: a row per case and class."""
 
 from __future__ import annotations
 
@@ -12,30 +12,35 @@ from evaluation.scores import Score
 from system.atomic import atomic_write
 from system.errors import DataError
 
-# Left out of the file where no class is a vertebra.
+# Left out of the file if no class is a vertebra.
 VERTEBRA_COLUMNS = ("found", "centroid_error_mm", "dice_of_upper", "dice_of_lower")
 COLUMNS = tuple(
     field.name for field in fields(Score) if field.name not in VERTEBRA_COLUMNS
 )
 TEXT_COLUMNS = ("case_id", "subject", "class_name")
-WORDS = {
+CATEGORIES = {
     "empty": ("", "both", "prediction", "reference"),
     "found": ("", "yes", "no", "absent"),
 }
 OPTIONAL_COLUMNS = (
-    *("hd95_mm", "assd_mm", "nsd_1mm", "nsd_2mm"),
-    *VERTEBRA_COLUMNS[1:],
+    "hd95_mm",
+    "assd_mm",
+    "nsd_1mm",
+    "nsd_2mm",
+    "centroid_error_mm",
+    "dice_of_upper",
+    "dice_of_lower",
 )
 
 
 def write_scores(path: str | Path, scores: Sequence[Score]) -> None:
-    """Write a row per case and class; an empty cell is "not applicable"."""
+    """Write a row per case and class; a cell is empty where a score does not apply."""
     columns = COLUMNS
     if any(score.found for score in scores):
         columns += VERTEBRA_COLUMNS
     with (
-        atomic_write(Path(path)) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
+        atomic_write(Path(path)) as partial,
+        open(partial, "w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.DictWriter(
             file, columns, lineterminator="\n", extrasaction="ignore"
@@ -45,11 +50,11 @@ def write_scores(path: str | Path, scores: Sequence[Score]) -> None:
 
 
 def read_scores(path: str | Path) -> list[Score]:
-    """Read what `write_scores` wrote, every float as it was.
+    """Read what `write_scores` wrote; floats are restored exactly.
 
     Raises:
-        DataError: If the file cannot be read, a column is missing, a cell holds
-            no number, or a case and class come twice. Names file and line.
+        DataError: If the file cannot be read, lacks a column, has a cell that is
+            no number, or lists a case and class twice; names the file and the line.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
@@ -62,36 +67,35 @@ def read_scores(path: str | Path) -> list[Score]:
                     f"{path} must have the columns of a scores file. "
                     f"Received: no {', '.join(missing)}"
                 )
-            numbered = [(reader.line_num, _parse_row(row)) for row in reader]
+            rows = [(reader.line_num, _parse_row(row)) for row in reader]
     except OSError as error:
         raise DataError(f"{path} could not be read: {error.strerror}") from error
-    except (
-        csv.Error,
-        TypeError,
-        ValueError,
-    ) as error:  # a short row, a word for a number
+    # A row that is too short is a TypeError, a word in place of a number a ValueError.
+    except (csv.Error, TypeError, ValueError) as error:
         raise DataError(
-            f"{path}, line {reader.line_num}: every row must be a full row of a "
-            f"scores file. Received: {error}"
+            f"{path}, line {reader.line_num}: every row must be a complete row of "
+            f"a scores file. Received: {error}"
         ) from error
     seen = set()
-    for line, score in numbered:
+    for line, score in rows:
         if (score.case_id, score.class_name) in seen:
             raise DataError(
-                f"{path}, line {line}: a case and class must come once. Received: "
+                f"{path}, line {line}: a case and class must be listed once. Received: "
                 f"'{score.case_id}', '{score.class_name}' again"
             )
         seen.add((score.case_id, score.class_name))
-    return [score for _, score in numbered]
+    return [score for _, score in rows]
 
 
 def _parse_row(row: dict[str, str]) -> Score:
     cells = {}
-    for name in (*COLUMNS, *(name for name in VERTEBRA_COLUMNS if name in row)):
+    for name in COLUMNS + VERTEBRA_COLUMNS:
+        if name in VERTEBRA_COLUMNS and name not in row:
+            continue
         if name in TEXT_COLUMNS:
             cells[name] = row[name]
-        elif name in WORDS:
-            if row[name] not in WORDS[name]:
+        elif name in CATEGORIES:
+            if row[name] not in CATEGORIES[name]:
                 raise ValueError(f"{name}={row[name]!r}")
             cells[name] = row[name]
         elif name in OPTIONAL_COLUMNS and row[name] == "":

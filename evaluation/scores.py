@@ -20,15 +20,16 @@ from system.errors import DataError
 HAUSDORFF_PERCENTILE = 95
 
 EMPTY_MASK_RULES = (
-    "Class in neither mask: Dice and IoU 1; distances and NSD not applicable, "
+    "Absent in both masks: Dice and IoU are 1; distances and NSD do not apply and are "
     "left out of their means.\n"
-    "Class in one mask only: Dice, IoU and NSD 0; HD95 and ASSD the scan's diagonal."
+    "False negative (in the reference only) or false positive (in the prediction "
+    "only): Dice, IoU and NSD are 0;\nHD95 and ASSD are the diagonal of the scan."
 )
 
 
 @dataclass(frozen=True)
 class Score:
-    """How well one class of one case was found.
+    """The scores of one class in one case.
 
     Args:
         case_id: The scan.
@@ -40,19 +41,19 @@ class Score:
             distances between the surfaces; None if both masks are empty.
         assd_mm: Average symmetric surface distance: the mean over the area of
             both surfaces together; None if both masks are empty.
-        nsd_1mm: Normalized surface Dice, the share of both surfaces' area that
+        nsd_1mm: Normalised surface Dice, the share of both surfaces' area that
             lies within 1 mm of the other; None if both masks are empty.
         nsd_2mm: The same within 2 mm.
         prediction_ml: Volume of the predicted structure.
         reference_ml: Volume of the annotated structure.
-        volume_error_ml: Prediction minus reference: negative is too small.
-        empty: Which mask has no voxel: "", "both", "prediction" or "reference".
+        volume_error_ml: Prediction minus reference; negative if too small.
+        empty: The mask without a voxel: "", "both", "prediction" or "reference".
         found: Whether a vertebra was found: "yes", "no", or "absent" from the
             reference; "" if the class is no vertebra. See `score_levels`.
         centroid_error_mm: Distance between a vertebra's centroids; None unless
-            both masks hold it.
-        dice_of_upper: Dice coefficient of what was predicted for the level above
-            against this vertebra's reference; None unless that holds it.
+            it is present in both masks.
+        dice_of_upper: Dice coefficient of the prediction of the level above against
+            this vertebra's reference; None if the reference lacks it.
         dice_of_lower: The same for the level below.
     """
 
@@ -89,7 +90,7 @@ def score_case(
 
     Both masks empty: Dice and IoU 1, distances and NSD None. One empty: Dice,
     IoU and NSD 0, HD95 and ASSD the diagonal of the whole scan, so that a
-    missed structure counts against the mean instead of dropping out of it.
+    missed structure lowers the mean instead of being left out of it.
 
     Args:
         prediction: Class numbers, shape (I, J, K).
@@ -97,15 +98,15 @@ def score_case(
         spacing: Distance in mm between voxel centres along I, J, K.
         class_names: Name of each class number, "background" first.
         vertebrae: Class numbers that are one vertebra each, from the neck down.
-        case_id: Name of the case, for the scores and for messages.
-        subject: The person, for the scores; by default the case.
+        case_id: Name of the case.
+        subject: The person; by default the case.
 
     Returns:
         A score for each of `class_names[1:]`, in that order.
 
     Raises:
-        DataError: If the shapes differ, or a voxel holds no known class.
-        TypeError: If an array does not hold integers.
+        DataError: If the shapes differ, or a voxel has an unknown class.
+        TypeError: If an array is not of integers.
         ValueError: If a spacing is not positive.
     """
     if not min(spacing) > 0:
@@ -158,7 +159,7 @@ def score_masks(
         prediction: Boolean mask, shape (I, J, K).
         reference: Boolean mask, shape (I, J, K).
         spacing: Distance in mm between voxel centres along I, J, K.
-        diagonal: The distance in mm that counts if one mask is empty.
+        diagonal: The distance in mm to return if one mask is empty.
 
     Returns:
         The fields of `Score` from `dice` to `empty`.
@@ -185,7 +186,7 @@ def score_masks(
 
 
 def _surface_scores(prediction, reference, spacing) -> dict[str, float]:
-    """Measure between two surfaces; neither mask may be empty."""
+    """Compute the surface metrics of two masks, neither of which is empty."""
     surfaces = surface_distance.compute_surface_distances(
         reference, prediction, spacing
     )
@@ -218,16 +219,19 @@ def _distances(distance: float | None, share: float | None) -> dict[str, float |
 
 
 def _joint_box(*boxes: tuple[slice, ...] | None) -> tuple[slice, ...]:
-    """Join the boxes that exist and add a voxel on every side; one voxel if none."""
-    found = [box for box in boxes if box is not None]
-    if not found:
+    """Return the bounding box of the given boxes and a margin of one voxel.
+
+    One voxel if all boxes are None.
+    """
+    present = [box for box in boxes if box is not None]
+    if not present:
         return (slice(0, 1),) * 3
     return tuple(
         slice(
             max(min(side.start for side in sides) - 1, 0),
             max(side.stop for side in sides) + 1,  # slicing stops at the border
         )
-        for sides in zip(*found, strict=True)
+        for sides in zip(*present, strict=True)
     )
 
 

@@ -6,7 +6,7 @@ subject. Means are over cases; intervals and p-values are over subjects.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,12 @@ class PairedDifference:
     p_value: float | None
     num_cases: int
     num_subjects: int
+
+
+def mean_or_none(values: Iterable[float]) -> float | None:
+    """Return the mean; None without values."""
+    values = list(values)
+    return float(np.mean(values)) if values else None
 
 
 def bootstrap_interval(
@@ -131,7 +137,7 @@ def paired_difference(
     of_cases = None if subjects is None else [subjects[case_id] for case_id in cases]
     sums, counts = _by_subject(differences, of_cases)
     return PairedDifference(
-        mean=float(np.mean(differences)) if differences else None,
+        mean=mean_or_none(differences),
         interval=bootstrap_interval(differences, seed, of_cases),
         p_value=wilcoxon_p(sums / counts),
         num_cases=len(differences),
@@ -140,11 +146,16 @@ def paired_difference(
 
 
 def check_paired(
-    first: Mapping[str, object],
-    second: Mapping[str, object],
+    first: Iterable[str],
+    second: Iterable[str],
     names: tuple[str, str] = ("the first side", "the second side"),
 ) -> None:
     """Check that two sides were scored on the same cases.
+
+    Args:
+        first: Case ids of one side.
+        second: Case ids of the other side.
+        names: Names of the sides for the message.
 
     Raises:
         DataError: If one side lacks a case; names every such case.

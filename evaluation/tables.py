@@ -1,4 +1,4 @@
-"""Scores as a summary, and as a table for the shell."""
+"""The summary of one network's scores, and its tables."""
 
 from __future__ import annotations
 
@@ -17,29 +17,35 @@ from evaluation.metrics import (
     values_by_case,
 )
 from evaluation.scores import EMPTY_MASK_RULES, Score
-from evaluation.statistics import CONFIDENCE, NUM_RESAMPLES, bootstrap_interval
+from evaluation.statistics import (
+    CONFIDENCE,
+    NUM_RESAMPLES,
+    bootstrap_interval,
+    mean_or_none,
+)
 from evaluation.vertebrae import format_vertebrae, summarise_vertebrae
 from system.text import format_figure, format_interval, format_table
 
 
 def summarise(scores: Sequence[Score], seed: int = 0) -> dict:
-    """Condense scores into what summary.json holds.
+    """Summarise scores as the content of summary.json.
 
     Args:
         scores: A score per case and class.
         seed: Seed of the bootstrap.
 
     Returns:
-        A dictionary that JSON can hold: `classes` with an entry per class,
-        `over_classes`, where each case counts with its mean over classes, and
-        what `summarise_vertebrae` says under `vertebrae`. Each of the other
-        entries has `num_cases`, the counts `both_empty`, `prediction_empty`,
-        `reference_empty` and `one_empty` over cases and classes, and under
-        `metrics` the `mean`, `median`, `interval` and `num_values` of each.
+        A dictionary for JSON: `classes` with an entry per class, `over_classes`
+        with the mean over classes of each case, and `vertebrae` from
+        `summarise_vertebrae`. An entry has `num_cases`, the counts `both_empty`,
+        `prediction_empty`, `reference_empty` and `one_empty` over cases and
+        classes, and under `metrics` the `mean`, `median`, `interval` and
+        `num_values` of each metric.
     """
+    subjects = subjects_of(scores)
     return {
-        "num_cases": len(subjects_of(scores)),
-        "num_subjects": len(set(subjects_of(scores).values())),
+        "num_cases": len(subjects),
+        "num_subjects": len(set(subjects.values())),
         "confidence": CONFIDENCE,
         "num_resamples": NUM_RESAMPLES,
         "seed": seed,
@@ -55,7 +61,7 @@ def summarise(scores: Sequence[Score], seed: int = 0) -> dict:
 
 
 def count_empty(scores: Iterable[Score]) -> dict[str, int]:
-    """Count the pairs of masks of which one or both hold no voxel."""
+    """Count the cases and classes for which one or both masks are empty."""
     counts = Counter(score.empty for score in scores)
     return {
         "both_empty": counts["both"],
@@ -85,43 +91,47 @@ def _summarise_values(
     interval = bootstrap_interval(values, seed, [subjects[case] for case in by_case])
     return {
         "num_values": len(values),
-        "mean": float(np.mean(values)) if values else None,
+        "mean": mean_or_none(values),
         "median": float(np.median(values)) if values else None,
         "interval": list(interval) if interval else None,
     }
 
 
 def format_summary(summary: dict, *, markdown: bool = False) -> str:
-    """Lay a summary out for the shell: a row per class, then the means over cases."""
-    empty = ("prediction_empty", "reference_empty", "both_empty")
-    signed = METRICS[:-1]  # the size of the volume error is left to the lower table
-    rows = [
-        [name, str(entry["num_cases"])]
-        + [
-            format_figure(entry["metrics"][metric.key]["mean"], metric.decimals)
-            for metric in signed
-        ]
-        + [str(entry[key]) for key in empty]
-        for name, entry in summary["classes"].items()
-    ]
-    heads = ["Mean per class", "Cases", *(metric.title for metric in signed)]
-    heads += ["Missed", "Invented", "In neither"]
-    overall_heads = ["Over cases", "Mean", "95 % interval", "Median", "Cases"]
+    """Format a summary as tables: a row per class, then a row per metric."""
     overall = summary["over_classes"]["metrics"]
+    overall_heads = ["Over cases", "Mean", "95 % interval", "Median", "Cases"]
     overall_rows = [
         _format_overall(metric, overall[metric.key])
-        for metric in (*METRICS, *VERTEBRA_METRICS)
+        for metric in METRICS + VERTEBRA_METRICS
         if metric.key in overall
     ]
     parts = [
-        format_table(heads, rows, markdown=markdown),
+        _format_classes(summary["classes"], markdown=markdown),
         format_table(overall_heads, overall_rows, markdown=markdown),
-        "A case counts with its mean over classes. The interval is a bootstrap "
-        "over subjects.\n" + EMPTY_MASK_RULES,
+        "The value of a case is its mean over classes. The interval is a bootstrap "
+        f"interval over subjects.\n{EMPTY_MASK_RULES}",
     ]
-    if vertebrae := summary["vertebrae"]:
-        parts.append(format_vertebrae({"": vertebrae}, markdown=markdown))
+    if summary["vertebrae"]:
+        parts.append(format_vertebrae({"": summary["vertebrae"]}, markdown=markdown))
     return "\n\n".join(parts)
+
+
+def _format_classes(classes: dict, *, markdown: bool) -> str:
+    metrics = METRICS[:-1]  # the absolute volume error is in the lower table only
+    heads = ["Mean per class", "Cases"]
+    heads += [metric.title for metric in metrics]
+    heads += ["False negatives", "False positives", "Absent in both"]
+    rows = []
+    for name, entry in classes.items():
+        row = [name, str(entry["num_cases"])]
+        for metric in metrics:
+            mean = entry["metrics"][metric.key]["mean"]
+            row.append(format_figure(mean, metric.decimals))
+        for key in ("prediction_empty", "reference_empty", "both_empty"):
+            row.append(str(entry[key]))
+        rows.append(row)
+    return format_table(heads, rows, markdown=markdown)
 
 
 def _format_overall(metric: Metric, entry: dict) -> list[str]:

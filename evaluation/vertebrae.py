@@ -1,4 +1,4 @@
-"""Vertebra by vertebra: found or not, and whether all labels are one level off."""
+"""Summary and tables of vertebrae: identification, and labels off by one level."""
 
 from __future__ import annotations
 
@@ -10,31 +10,34 @@ import numpy as np
 from evaluation.levels import FOUND_WITHIN
 from evaluation.metrics import class_names_of
 from evaluation.scores import Score
+from evaluation.statistics import mean_or_none
 from system.text import format_figure, format_table
 
-JUMP = 0.1  # of the Dice; labels that miss everything gain less by chance
+# Rise of the Dice that counts as a shift; labels without overlap rise less by chance.
+SHIFT_GAIN = 0.1
 
 VERTEBRA_RULES = (
-    "Cases are the scans whose reference holds the vertebra. It is found, by VerSe's "
-    f"rule, if its centroids are less\nthan {FOUND_WITHIN:.0f} mm apart and no other "
-    "vertebra of the reference is nearer. Invented: predicted, not in the reference.\n"
-    f"Where the Dice of a case rises by more than {JUMP} as all labels move by one "
-    "level, its vertebrae were seen but\ncounted wrongly."
+    "Cases are the scans with the vertebra in the reference. By the rule of VerSe, it "
+    f"is found if its centroids are less\nthan {FOUND_WITHIN:.0f} mm apart and no "
+    "other vertebra of the reference is closer. False positives are vertebrae that\n"
+    "were predicted but are not in the reference. If the Dice of a case rises by more "
+    f"than {SHIFT_GAIN} when all labels are\nshifted by one level, its vertebrae were "
+    "segmented but labelled with the wrong levels."
 )
 
 
 def summarise_vertebrae(scores: Iterable[Score]) -> dict | None:
-    """Condense what is known of the vertebrae in one network's cases.
+    """Summarise the scores of the vertebrae in one network's cases.
 
     Args:
         scores: Of every case and class.
 
     Returns:
-        None where no class is a vertebra, else a dictionary that JSON can hold:
-        `levels` has for each `num_cases` whose reference holds it, their mean
-        `dice`, in how many it was `found` and in how many others it was
-        `invented`; `over_levels` has the same of all together; `shift` is the
-        answer of `check_shift`.
+        None if no class is a vertebra, else a dictionary for JSON: `levels` has
+        for each vertebra `num_cases` with it in the reference, their mean `dice`,
+        in how many of them it was `found`, and in how many other cases it was
+        `invented` (a false positive); `over_levels` has the same over all
+        vertebrae; `shift` is the result of `check_shift`.
     """
     scores = [score for score in scores if score.found]
     if not scores:
@@ -51,101 +54,76 @@ def summarise_vertebrae(scores: Iterable[Score]) -> dict | None:
 
 
 def _summarise_level(scores: Sequence[Score]) -> dict:
-    held = [score for score in scores if score.found != "absent"]
+    in_reference = [score for score in scores if score.found != "absent"]
     return {
-        "num_cases": len(held),
-        "dice": _mean(score.dice for score in held),
-        "found": sum(score.found == "yes" for score in held),
+        "num_cases": len(in_reference),
+        "dice": mean_or_none(score.dice for score in in_reference),
+        "found": sum(score.found == "yes" for score in in_reference),
         "invented": sum(score.empty == "reference" for score in scores),
     }
 
 
 def check_shift(scores: Iterable[Score]) -> dict:
-    """See whether moving all labels of a case by one level raises its Dice.
+    """Compute whether shifting all labels of a case by one level raises its Dice.
 
     Args:
-        scores: Of vertebrae; those that a reference lacks are passed over.
+        scores: Of vertebrae; those missing in the reference are ignored.
 
     Returns:
-        The means over cases, each the mean over its vertebrae, of the `dice` as
-        labelled and with every label `moved_down` or `moved_up` by one level;
-        None without cases. Under `better_moved` "down" or "up" for each case that
-        the move improves by more than 0.1.
+        `dice` as labelled and with every label `moved_down` or `moved_up` by one
+        level: means over cases of the means over their vertebrae, None without
+        cases. Under `better_moved` "down" or "up" for each case whose Dice rises
+        by more than 0.1.
     """
     by_case = defaultdict(list)
     for score in scores:
         if score.found != "absent":
-            # What was predicted as the level above becomes this one: moved down.
+            # The prediction of the level above is this level's if moved down.
             dice = (score.dice, score.dice_of_upper, score.dice_of_lower)
             by_case[score.case_id].append(dice)
     means = {case_id: np.mean(dice, axis=0) for case_id, dice in by_case.items()}
+    better_moved = {}
+    for case_id, (dice, down, up) in means.items():
+        if max(down, up) > dice + SHIFT_GAIN:
+            better_moved[case_id] = "down" if down >= up else "up"
     return {
-        **{
-            name: _mean(mean[place] for mean in means.values())
-            for place, name in enumerate(("dice", "moved_down", "moved_up"))
-        },
-        "better_moved": {
-            case_id: "down" if down >= up else "up"
-            for case_id, (dice, down, up) in means.items()
-            if max(down, up) > dice + JUMP
-        },
+        "dice": mean_or_none(mean[0] for mean in means.values()),
+        "moved_down": mean_or_none(mean[1] for mean in means.values()),
+        "moved_up": mean_or_none(mean[2] for mean in means.values()),
+        "better_moved": better_moved,
     }
-
-
-def _mean(values: Iterable[float]) -> float | None:
-    values = list(values)
-    return float(np.mean(values)) if values else None
 
 
 def format_vertebrae(networks: Mapping[str, dict], *, markdown: bool = False) -> str:
-    """Lay out what `summarise_vertebrae` found: a row per vertebra, the shift below.
+    """Format summaries of vertebrae: a row per vertebra, then the shift check.
 
     Args:
-        networks: Its answer for each network by name, over the same cases; a
-            single one may have the name "".
+        networks: Result of `summarise_vertebrae` for each network by name, over
+            the same cases; a single network may have the name "".
         markdown: Whether to write Markdown.
     """
-    names = list(networks)
-    first = networks[names[0]]
+    summaries = list(networks.values())
     heads = ["Vertebra", "Cases"]
-    for name in names:
-        heads += [f"{name} {head}".strip() for head in ("Dice", "found", "invented")]
+    for name in networks:
+        for head in ("Dice", "found", "false positives"):
+            heads.append(f"{name} {head}" if name else head.capitalize())
     rows = [
-        _format_level(name, [networks[network]["levels"][name] for network in names])
-        for name in first["levels"]
+        _format_level(level, [summary["levels"][level] for summary in summaries])
+        for level in summaries[0]["levels"]
     ]
-    rows.append(
-        _format_level("all", [networks[network]["over_levels"] for network in names])
-    )
-    shifts = [networks[name]["shift"] for name in names]
-    titles = {
-        "dice": "Dice as labelled",
-        "moved_down": "Dice, labels moved one level down",
-        "moved_up": "Dice, labels moved one level up",
-    }
-    shift_rows = [
-        [title, *(format_figure(shift[key], 3) for shift in shifts)]
-        for key, title in titles.items()
-    ]
-    better = [str(len(shift["better_moved"])) for shift in shifts]
-    shift_rows.append(["Cases improved by a move", *better])
-    moved = [
-        f"{name + ': ' if name else ''}{case_id} one level {direction}"
-        for name, shift in zip(names, shifts, strict=True)
-        for case_id, direction in shift["better_moved"].items()
-    ]
-    improved = [f"Improved by a move: {'; '.join(moved)}."] if moved else []
-    return "\n\n".join(
-        [
-            format_table(heads, rows, markdown=markdown),
-            format_table(
-                ["Shift check", *(name or "Mean" for name in names)],
-                shift_rows,
-                markdown=markdown,
-            ),
-            "\n".join([*improved, VERTEBRA_RULES]),
-        ]
-    )
+    rows.append(_format_level("all", [summary["over_levels"] for summary in summaries]))
+    parts = [format_table(heads, rows, markdown=markdown)]
+    parts.append(_format_shifts(networks, markdown=markdown))
+    improved = []
+    for name, summary in networks.items():
+        for case_id, direction in summary["shift"]["better_moved"].items():
+            shift = f"{case_id} one level {direction}"
+            improved.append(f"{name}: {shift}" if name else shift)
+    if improved:
+        parts.append(f"Improved by a shift: {'; '.join(improved)}.\n{VERTEBRA_RULES}")
+    else:
+        parts.append(VERTEBRA_RULES)
+    return "\n\n".join(parts)
 
 
 def _format_level(name: str, entries: Sequence[dict]) -> list[str]:
@@ -154,3 +132,20 @@ def _format_level(name: str, entries: Sequence[dict]) -> list[str]:
         row += [format_figure(entry["dice"], 3), str(entry["found"])]
         row.append(str(entry["invented"]))
     return row
+
+
+def _format_shifts(networks: Mapping[str, dict], *, markdown: bool) -> str:
+    shifts = [summary["shift"] for summary in networks.values()]
+    titles = {
+        "dice": "Dice as labelled",
+        "moved_down": "Dice, labels shifted one level down",
+        "moved_up": "Dice, labels shifted one level up",
+    }
+    rows = [
+        [title, *(format_figure(shift[key], 3) for shift in shifts)]
+        for key, title in titles.items()
+    ]
+    num_improved = [str(len(shift["better_moved"])) for shift in shifts]
+    rows.append(["Cases improved by a shift", *num_improved])
+    heads = ["Shift check", *(name or "Mean" for name in networks)]
+    return format_table(heads, rows, markdown=markdown)

@@ -62,8 +62,8 @@ def test_comparison_of_distances_leaves_out_pairs_without_one():
             (0.5, 0.6, 0.7),
             (0.55, 0.7, 0.85),
             "UNet-3D scored higher by 0.100 Dice (95 % interval 0.050 to 0.150, "
-            "3 cases). So few cases prove nothing: with 3 no p-value can be below "
-            "0.25.",
+            "3 cases). There are too few cases for a claim: with 3, no p-value can be "
+            "below 0.25.",
         ),
         (
             (0.75,) * 6,
@@ -80,8 +80,8 @@ def test_comparison_of_distances_leaves_out_pairs_without_one():
             (0.5,) * 5,
             (0.5,) * 5,
             "No difference can be claimed: the 95 % interval of UNet-3D minus UNet-2D, "
-            "+0.000 to +0.000 Dice, includes 0 (5 cases). So few cases prove nothing: "
-            "with 5 no p-value can be below 0.0625.",
+            "+0.000 to +0.000 Dice, includes 0 (5 cases). There are too few cases "
+            "for a claim: with 5, no p-value can be below 0.0625.",
         ),
         (
             (0.5,),
@@ -109,8 +109,8 @@ def test_verdict_counts_subjects_where_they_have_several_scans():
 
     assert comparison["verdict"] == (
         "UNet-3D scored higher by 0.250 Dice (95 % interval 0.250 to 0.250, 6 cases "
-        "of 3 subjects). So few subjects prove nothing: with 3 no p-value can be "
-        "below 0.25."
+        "of 3 subjects). There are too few subjects for a claim: with 3, no p-value "
+        "can be below 0.25."
     )
     assert "Over 6 cases of 3 subjects, the same" in format_comparison(comparison)
 
@@ -146,9 +146,9 @@ def test_comparison_shows_every_vertebra_and_the_shift_of_each_network():
     rows = {line.split("  ")[0]: line.split() for line in table.splitlines()}
     # L1 in two cases: (0.5 + 0.75) / 2, found in both; 0.5 / 2, found in one.
     assert rows["L1"] == ["L1", "2", "0.625", "2", "0", "0.250", "1", "0"]
-    assert rows["Dice, labels moved one level down"][-2:] == ["0.125", "0.375"]
-    assert rows["Cases improved by a move"][-2:] == ["0", "1"]
-    assert "Improved by a move: UNet-3D: b one level down." in table
+    assert rows["Dice, labels shifted one level down"][-2:] == ["0.125", "0.375"]
+    assert rows["Cases improved by a shift"][-2:] == ["0", "1"]
+    assert "Improved by a shift: UNet-3D: b one level down." in table
     assert "Dice, sacrum" in table
     assert "Dice, L1" not in table
 
@@ -193,8 +193,8 @@ def test_comparison_table_shows_costs_or_says_that_none_was_recorded():
     )
     assert rows["Training (minutes)"].endswith("not recorded")
     assert "12.3" in rows["Training (minutes)"]
-    assert "Class in one mask only: Dice, IoU and NSD 0" in table
-    assert "UNet-2D: 0 missed, 0 invented, 0 in neither mask" in table
+    assert "only): Dice, IoU and NSD are 0;" in table
+    assert "UNet-2D: false negatives 0, false positives 0, absent in both 0" in table
 
 
 def test_comparison_table_shows_every_class_when_there_are_several():

@@ -110,7 +110,9 @@ def test_network_without_epochs_leaves_the_other_alone(tmp_path, panels):
 
 
 def test_curves_without_any_epoch_are_refused(tmp_path):
-    with pytest.raises(DataError, match=r"one epoch must be finished.*Received: none for a"):
+    with pytest.raises(
+        DataError, match=r"one epoch must be finished.*Received: none for a"
+    ):
         draw_curves({"a": []}, tmp_path / "c.png")
 
     assert not (tmp_path / "c.png").exists()

@@ -100,14 +100,14 @@ def test_summary_and_its_table_hold_for_every_number_of_cases(scores):
     summary = summarise(scores, seed=7)
 
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
-    assert "Class in neither mask: Dice and IoU 1" in format_summary(summary)
+    assert "Absent in both masks: Dice and IoU are 1" in format_summary(summary)
 
 
 def test_summary_table_lines_up_its_figures():
     table = format_summary(summarise(MIXED)).splitlines()
 
     assert table[0].startswith("Mean per class  Cases   Dice")
-    assert table[0].endswith("Missed  Invented  In neither")
+    assert table[0].endswith("False negatives  False positives  Absent in both")
     assert table[3].split()[:3] == ["disc", "3", "0.333"]
     assert table[3].split()[-3:] == ["1", "1", "1"]
     assert len(table[2]) == len(table[3]) == len(table[0])
