@@ -53,7 +53,7 @@ def test_cube_holds_every_scan_and_copies_of_the_training_cases(scans, capsys):
     assert printed[-1].startswith(str(scans / "cube.h5"))
 
 
-def test_scan_and_label_lie_in_the_cube_where_they_lay_in_the_world(scans):
+def test_scan_and_label_map_keep_their_place_in_the_world(scans):
     build(scans, "--copies", 0, "--labels", "keep", "--intensity", "zscore")
 
     spot = np.zeros(GRID.shape, bool)
@@ -100,7 +100,7 @@ def test_labels_with_names_are_classes_in_the_order_given(scans):
         assert cube.label_values == ((), (21,), (20,))
 
 
-def test_side_gives_the_longest_scan_that_many_voxels(scans):
+def test_longest_scan_spans_the_voxels_of_side(scans):
     build(scans, "--copies", 0, "--side", 12)
 
     with Cube(scans / "cube.h5") as cube:
@@ -124,9 +124,8 @@ def test_splits_of_the_list_are_honoured(scans):
 
     with Cube(scans / "cube.h5") as cube:
         assert cube.case_ids == ["ann", "ben", "ben", "cid", "dan", "dan"]
-        assert cube.splits == [
-            *("test", "train", "train", "validation", "train", "train")
-        ]
+        train = ["train", "train"]
+        assert cube.splits == ["test", *train, "validation", *train]
         assert cube.copies == [0, 0, 1, 0, 0, 1]
         assert cube.subjects[0] == "subject ann"
 
@@ -148,7 +147,7 @@ def test_scans_of_one_subject_share_a_split(scans):
             assert set(cube.splits) == {"train", "validation", "test"}
 
 
-def test_source_says_where_a_row_came_from(scans):
+def test_source_of_a_row_is_stored(scans):
     build(scans, "--copies", 0)
 
     with Cube(scans / "cube.h5") as cube:
@@ -165,10 +164,7 @@ def test_same_voxels_in_another_file_are_refused_unless_allowed(scans, capsys):
     voxels = rng.integers(0, 900, GRID.shape).astype(np.float32)
     write_scan(scans, "dan", image=voxels)
 
-    assert (
-        makeCube.main([str(scans / "pairs.txt"), "--output", str(scans / "cube.h5")])
-        == 1
-    )
+    assert build(scans) == 1
     assert "these are the same: ben and dan" in capsys.readouterr().err
     build(scans, "--copies", 0, "--allow-duplicates")
 
@@ -204,21 +200,21 @@ def test_seed_decides_what_is_drawn(scans):
 
 
 def test_none_leaves_a_transform_out(scans):
-    build(scans, *("--copies", 1, "--elastic", "none", "--gamma", "none"))
+    build(scans, "--copies", 1, "--elastic", "none", "--gamma", "none")
 
     with Cube(scans / "cube.h5") as cube:
         drawn = cube.drawn[cube.rows(copy=1)[0]]
     assert set(drawn) == {"flip", "rescaling", "rotation", "blur", "noise"}
 
 
-def test_wild_flags_do_not_reach_infinity(scans):
+def test_extreme_flags_do_not_overflow(scans):
     assert build(scans, "--brightness", 1e6, "--noise", 1e5) == 0
 
     with Cube(scans / "cube.h5") as cube:
         assert all(np.isfinite(cube.image(row)).all() for row in range(len(cube)))
 
 
-def test_cube_that_is_being_read_may_be_built_anew(scans):
+def test_cube_may_be_replaced_while_it_is_read(scans):
     build(scans, "--copies", 1)
     with Cube(scans / "cube.h5") as reader:
         first = reader.image(0)
@@ -226,7 +222,7 @@ def test_cube_that_is_being_read_may_be_built_anew(scans):
         code = build(scans, "--copies", 1, "--intensity", "window", 0, 1000, "--force")
 
         assert code == 0
-        # The reader goes on with the file that it opened, to its last row.
+        # The reader still reads the file that it opened, to its last row.
         np.testing.assert_array_equal(reader.image(0), first)
         assert all(reader.label(row).any() for row in range(len(reader)))
         assert reader.intensity == ["auto"]
@@ -252,7 +248,7 @@ def test_script_runs_from_the_shell(scans):
     assert [path.name for path in (scans / "new").iterdir()] == ["cube.h5"]
 
 
-def test_help_names_every_flag_and_loads_no_network_library():
+def test_help_lists_every_flag_and_imports_no_scientific_library():
     ran = subprocess.run(
         [sys.executable, "-X", "importtime", str(SCRIPT), "--help"],
         capture_output=True,
@@ -264,7 +260,7 @@ def test_help_names_every_flag_and_loads_no_network_library():
     assert "python makeCube.py pairs.txt --output cube.h5" in ran.stdout
     for flag in (*makeCube.CONTENT_FLAGS, "output", "force", "workers"):
         assert f"--{flag.replace('_', '-')}" in ran.stdout
-    # The interpreter lists every module that it loads.
+    # `-X importtime` lists every imported module.
     assert "argparse" in ran.stderr
     for library in ("keras", "tensorflow", "numba", "numpy"):
         assert library not in ran.stderr

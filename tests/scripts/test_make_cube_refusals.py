@@ -57,7 +57,9 @@ def scans(tmp_path):
     ],
     ids=" ".join,
 )
-def test_wrong_flags_are_refused_by_their_names(tmp_path, capsys, flags, message):
+def test_wrong_values_are_refused_by_the_name_of_the_flag(
+    tmp_path, capsys, flags, message
+):
     with pytest.raises(SystemExit, match="2"):
         build(tmp_path, *flags)
 
@@ -85,7 +87,7 @@ def test_values_that_do_not_fit_exit_with_2(scans, capsys, flags, message):
     assert beside_the_scans(scans) == []
 
 
-def test_cube_for_which_there_is_no_room_is_refused(scans, capsys, monkeypatch):
+def test_cube_that_does_not_fit_into_memory_is_refused(scans, capsys, monkeypatch):
     monkeypatch.setattr(resources, "available_memory", lambda: 10**4)
 
     assert build(scans) == 2
@@ -104,7 +106,7 @@ def test_scan_of_more_voxels_than_allowed_is_refused(scans, capsys):
     assert build(scans, "--max-voxels", 924, "--copies", 0) == 0
 
 
-def test_cube_of_a_scan_with_a_slip_in_its_spacing_is_refused(scans, capsys):
+def test_cube_of_a_scan_with_a_wrong_spacing_is_refused(scans, capsys):
     kilometres = Grid(GRID.shape, affine_from((1e6, 1e6, 1e6)))
     for name in ("ann", "ann_label"):
         write_image(scans / f"{name}.nrrd", np.ones(GRID.shape, np.uint8), kilometres)
@@ -115,7 +117,7 @@ def test_cube_of_a_scan_with_a_slip_in_its_spacing_is_refused(scans, capsys):
     assert beside_the_scans(scans) == []
 
 
-def test_existing_cube_is_replaced_only_by_force(scans, capsys):
+def test_existing_cube_is_replaced_only_with_force(scans, capsys):
     cube = scans / "cube.h5"
     cube.write_bytes(b"precious")
 
@@ -129,7 +131,7 @@ def test_existing_cube_is_replaced_only_by_force(scans, capsys):
 
 
 @pytest.mark.parametrize("name", ["pairs.txt", "ann.nrrd"])
-def test_what_a_cube_is_made_from_is_not_replaced_even_by_force(scans, name, capsys):
+def test_inputs_are_not_replaced_even_with_force(scans, name, capsys):
     before = (scans / name).read_bytes()
 
     assert build(scans, "--output", scans / name, "--force") == 2
@@ -141,19 +143,19 @@ def test_what_a_cube_is_made_from_is_not_replaced_even_by_force(scans, name, cap
 @pytest.mark.parametrize(
     "flags", [("--spacing", 1e-8), ("--spacing", 1e8), ("--side", 10**10)]
 )
-def test_voxels_that_cannot_be_end_with_two(scans, flags, capsys):
+def test_impossible_voxel_sizes_exit_with_2(scans, flags, capsys):
     assert build(scans, *flags) == 2
     assert (
         "The voxels of a cube must measure 1e-06 to 1e+06 mm" in capsys.readouterr().err
     )
 
 
-def test_cube_far_coarser_than_a_scan_ends_with_two(scans, capsys):
+def test_cube_much_coarser_than_a_scan_exits_with_2(scans, capsys):
     assert build(scans, "--spacing", 5000) == 2
     assert "1000 times coarser than a scan's" in capsys.readouterr().err
 
 
-def test_folder_is_not_replaced_even_by_force(scans, capsys):
+def test_folder_is_not_replaced_even_with_force(scans, capsys):
     (scans / "cube.h5").mkdir()
 
     assert build(scans, "--force") == 2
@@ -188,7 +190,7 @@ def test_scan_that_is_not_finite_leaves_no_half_cube(scans, capsys):
     assert beside_the_scans(scans) == []
 
 
-def test_failure_under_force_keeps_the_cube_that_was_there(scans):
+def test_failure_with_force_keeps_the_existing_cube(scans):
     (scans / "cube.h5").write_bytes(b"precious")
     write_scan(scans, "dan", image=np.full(GRID.shape, np.inf, np.float32))
 
