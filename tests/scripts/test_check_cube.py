@@ -10,7 +10,6 @@ from support.cubes import clean_rows, make_label, write_cube
 
 import checkCube
 from volumes.drawing import outline_color
-from volumes.panels import GAP
 
 SCRIPT = Path(checkCube.__file__)
 
@@ -81,74 +80,8 @@ def test_sheet_shows_the_scan_above_its_copy_with_every_class_outlined(cube, tmp
     # high, and every row has the text above it and two gaps besides.
     assert 320 < sheet.shape[0] - alone.shape[0] < 320 + 50
     for label in (1, 2):
-        outline = np.flatnonzero(outlined(sheet, label).any(axis=1))
+        outline = (sheet == outline_color(label)).all(axis=2).any(axis=1).nonzero()[0]
         assert outline.min() < alone.shape[0] < outline.max()
-
-
-def sagittal_panels(sheet):
-    """Crop the sagittal pictures of scan and copy from a sheet of two rows."""
-    bottom = sheet.shape[0] - GAP
-    copy = sheet[bottom - 320 : bottom, GAP : GAP + 320]
-    # Between the two is a line of text of 14 * 1.4 = 20 pixels.
-    bottom -= 320 + GAP + 20 + GAP
-    return sheet[bottom - 320 : bottom, GAP : GAP + 320], copy
-
-
-def outlined(pixels, label):
-    return (pixels == outline_color(label)).all(axis=2)
-
-
-def test_moved_copy_is_shown_in_the_box_of_scan_and_copy(tmp_path):
-    rows = clean_rows()
-    moved, extent = np.roll(rows[1].label, 1, axis=1), rows[1].extent.copy()
-    extent[1] = 0, 8  # the scan's is 1 to 8, so both are shown from 0 to 8
-    rows[1] = replace(rows[1], label=moved, extent=extent)
-    cube = write_cube(tmp_path / "cube.h5", rows)
-
-    checkCube.main([str(cube), "--output", str(tmp_path / "pictures")])
-
-    scan, copy = sagittal_panels(pixels_of(tmp_path / "pictures" / "ann.png"))
-    # 8 mm are 320 pixels. Anterior voxels 2 to 5 of 8, leftmost the anterior:
-    # the outline begins 2 voxels from the left, the copy's one.
-    assert np.flatnonzero(outlined(scan, 1).any(axis=0)).min() == 80
-    assert np.flatnonzero(outlined(copy, 1).any(axis=0)).min() == 40
-
-
-def test_copy_s_slices_follow_its_label(tmp_path):
-    rows = clean_rows()
-    label = np.zeros_like(make_label())
-    label[2, 2:6, 2:7] = 1  # the sagittal slice shown, as it comes first,
-    label[3, 2:6, 2:7] = 2  # of two that are as full
-    rows[0] = replace(rows[0], label=label)
-    rows[1] = replace(rows[1], label=np.roll(label, 1, axis=0))
-    cube = write_cube(tmp_path / "cube.h5", rows)
-
-    checkCube.main([str(cube), "--output", str(tmp_path / "pictures")])
-
-    for panel in sagittal_panels(pixels_of(tmp_path / "pictures" / "ann.png")):
-        assert outlined(panel, 1).any()
-        assert not outlined(panel, 2).any()
-
-
-def test_copy_is_shown_in_the_scan_s_window(tmp_path):
-    rows = clean_rows()
-    image = np.zeros_like(rows[0].image)
-    image[4:] = 1
-    image[2:4] = 0.25
-    image[:, 0] = 50  # outside the extent
-    brighter = image.copy()
-    brighter[2:4] = 0.75
-    brighter[:2] = -50
-    rows[0] = replace(rows[0], image=image)
-    rows[1] = replace(rows[1], image=brighter)
-    cube = write_cube(tmp_path / "cube.h5", rows)
-
-    checkCube.main([str(cube), "--output", str(tmp_path / "pictures")])
-
-    scan, copy = sagittal_panels(pixels_of(tmp_path / "pictures" / "ann.png"))
-    # 0.25 * 255 = 63.75 and 0.75 * 255 = 191.25, at a place without a line.
-    assert scan[150, 40].tolist() == [64, 64, 64]
-    assert copy[150, 40].tolist() == [191, 191, 191]
 
 
 def test_case_id_that_is_not_a_file_name_is_made_safe(tmp_path):
