@@ -80,7 +80,13 @@ def check(path: Path, content: bytes) -> str:
     return outcome
 
 
-def fuzz(path: Path, strategy: SearchStrategy[bytes], runs: int, seed: int) -> Counter:
+def fuzz(
+    path: Path,
+    strategy: SearchStrategy[bytes],
+    runs: int,
+    seed: int,
+    check: Callable[[Path, bytes], str] = check,
+) -> Counter:
     """Check as many changed files; count those that were read and refused.
 
     Args:
@@ -88,6 +94,7 @@ def fuzz(path: Path, strategy: SearchStrategy[bytes], runs: int, seed: int) -> C
         strategy: Of the files' content.
         runs: How many.
         seed: The same files for the same seed.
+        check: Reads one file in every way.
     """
     outcomes: Counter = Counter()
 
@@ -115,7 +122,10 @@ def limit_memory() -> None:
 
 
 def main(
-    name: str, strategy: SearchStrategy[bytes], data_files: dict[str, bytes]
+    name: str,
+    strategy: SearchStrategy[bytes],
+    data_files: dict[str, bytes],
+    check: Callable[[Path, bytes], str] = check,
 ) -> None:
     """Run as long as the command line says; raise at the first file that fails.
 
@@ -123,6 +133,7 @@ def main(
         name: Of the changed file.
         strategy: Of its content.
         data_files: What the files may point to.
+        check: As of `fuzz`.
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=200_000, help="(default 200000)")
@@ -136,7 +147,7 @@ def main(
             (Path(folder) / other).write_bytes(content)
         while sum(total.values()) < args.runs:
             runs = min(ROUND, args.runs - sum(total.values()))
-            total += fuzz(Path(folder) / name, strategy, runs, args.seed)
+            total += fuzz(Path(folder) / name, strategy, runs, args.seed, check)
             args.seed += 1
             seconds = time.monotonic() - start
             print(f"{sum(total.values())} files, {seconds:.0f} s: {dict(total)}")

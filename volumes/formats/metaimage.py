@@ -16,7 +16,6 @@ import numpy as np
 
 from system.atomic import atomic_write
 from system.limits import MAX_VOXELS
-from volumes.formats.bounded_read import open_hashed
 from volumes.formats.metaimage_data import read_voxels
 from volumes.formats.metaimage_grid import geometry_fields, grid_of, kept_fields
 from volumes.formats.metaimage_header import (
@@ -43,9 +42,6 @@ def read_metaimage(path: Path, max_voxels: int = MAX_VOXELS) -> Volume:
     header = read_header(path, max_voxels)
     grid, notes = grid_of(header)
     digest = hashlib.sha256()
-    if header.data_path != path:
-        with open_hashed(path, digest):
-            pass
     return Volume(
         array=read_voxels(header, digest),
         grid=grid,

@@ -15,6 +15,7 @@ from system.text import shorten
 from volumes.formats.bounded_read import (
     SURPLUS_BYTES,
     TruncatedStreamError,
+    hash_file,
     open_hashed,
 )
 from volumes.formats.metaimage_header import MetaImageHeader
@@ -27,13 +28,15 @@ def read_voxels(header: MetaImageHeader, digest: hashlib._Hash) -> np.ndarray:
 
     Args:
         header: Of the file.
-        digest: Receives every byte of the file that holds the voxels.
+        digest: Receives every byte of the file, then of a detached data file.
 
     Raises:
         DataError: If the data are shorter or longer than the header says, or not
             compressed as it says.
     """
     try:
+        if header.data_path != header.path:
+            hash_file(header.path, digest)
         with open_hashed(header.data_path, digest) as stream:
             stored = os.fstat(stream.fileno()).st_size
             if header.flag("CompressedData"):
