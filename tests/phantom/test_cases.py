@@ -267,7 +267,7 @@ def test_main_refuses_to_replace_a_list_without_force(tmp_path, capsys):
     status = main([str(tmp_path), "--cases", "1"])
 
     assert status == 2
-    assert "pairs.txt: exists already; give --force" in capsys.readouterr().err
+    assert "pairs.txt exists already; --force replaces it." in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["pairs.txt"]
     assert (tmp_path / "pairs.txt").read_text() == "mine\n"
 

@@ -54,7 +54,7 @@ READ = {
 }
 
 NOT_SCALAR_3D = {
-    "slicer_seg/SegmentationOverlapping.seg.nrrd": "2 layers .*segments overlap",
+    "slicer_seg/SegmentationOverlapping.seg.nrrd": "2 layers .*overlapping segments",
     "Slicer/deform2x2x2_ras.nrrd": "4-D .*kinds vector",
     "NRRD.jl/eltype_rgb_u8.nrrd": "3-D .*kinds RGB-color",
     "nat/LHMask_sum.nrrd": "2-D",

@@ -58,7 +58,7 @@ PLANE = FLAT.format(2, "6 4", "raw") + "space dimension: 3\n"
 REFUSED = {
     "overlapping segments": (
         {"label.seg.nrrd": header(OVERLAP) + packed(bytes(48))},
-        "field 'kinds' .*2 layers .*segments overlap",
+        "field 'kinds' .*2 layers .*overlapping segments",
     ),
     "vectors": (
         {"deform.nrrd": header(VECTORS) + bytes(192)},

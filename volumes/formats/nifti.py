@@ -7,6 +7,7 @@ import hashlib
 import logging
 import math
 import zlib
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -78,9 +79,8 @@ def _is_compressed(path: Path) -> bool:
     return path.name.lower().endswith(".gz")
 
 
-def _decompressed(file: BinaryIO, path: Path) -> BinaryIO:
-    """Return the stream of a file's decompressed bytes."""
-    return gzip.open(file) if _is_compressed(path) else file
+def _decompressed(file: BinaryIO, path: Path) -> AbstractContextManager[BinaryIO]:
+    return gzip.open(file) if _is_compressed(path) else nullcontext(file)
 
 
 def _read_header(path: Path, max_voxels: int) -> nib.Nifti1Header:

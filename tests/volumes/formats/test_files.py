@@ -1,35 +1,29 @@
+import bz2
+import dataclasses
+import gzip
 import hashlib
 import itertools
 
-import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK
+from support.label_maps import LABELS, SEGMENTS, SHAPE, write_nifti
+from support.nrrd_files import VOXELS, nrrd_bytes, write
 
 from system.errors import DataError
 from volumes.formats.files import (
     checksum,
     content_checksum,
-    read_grid,
     read_label_map,
     read_volume,
     stem_of,
     write_image,
+    write_label_map,
 )
 from volumes.geometry import Grid
 from volumes.volume import Volume
 
-SHAPE = (3, 4, 5)  # that of `oblique_grid`
-LABELS = np.zeros(SHAPE, np.uint16)
-LABELS[1, 2, 3] = 20
-LABELS[2, 0, 1:4] = 23
-
-
-def write_nifti(path, array, affine=None, **header):
-    image = nib.Nifti1Image(array, np.eye(4) if affine is None else affine)
-    for name, value in header.items():
-        image.header[name] = value
-    nib.save(image, path)
-    return path
+WRITTEN = (".seg.nrrd", ".nrrd", ".nii.gz", ".nii")
 
 
 @pytest.mark.parametrize("name", ["scan.dcm", "scan.mha", "nrrd", "scan.gz"])
@@ -44,7 +38,7 @@ def test_a_missing_file_is_refused(tmp_path, name):
         read_volume(tmp_path / name)
     (tmp_path / name).mkdir()
     with pytest.raises(DataError, match=f"{name}: .*not a regular file"):
-        read_grid(tmp_path / name)
+        read_volume(tmp_path / name)
 
 
 def test_a_stem_loses_the_whole_ending():
@@ -83,6 +77,18 @@ def test_values_that_are_no_labels_are_refused_and_shown(
         read_label_map(tmp_path / "label.nrrd")
 
 
+@pytest.mark.parametrize("name", ["scan.nrrd", "scan.nii"])
+def test_want_of_memory_is_told(tmp_path, monkeypatch, name):
+    def read(path, max_voxels):
+        raise MemoryError
+
+    for reader in ("read_nrrd", "read_nifti"):
+        monkeypatch.setattr(f"volumes.formats.files.{reader}", read)
+
+    with pytest.raises(DataError, match=f"{name}: out of memory while reading"):
+        read_volume(tmp_path / name)
+
+
 def test_checksum_is_that_of_the_bytes(tmp_path):
     (tmp_path / "x").write_bytes(b"abc" * 1_000_000)
 
@@ -95,16 +101,44 @@ def test_checksum_is_that_of_the_bytes(tmp_path):
         checksum("/dev/zero")
 
 
-@pytest.mark.parametrize("name", ["scan.nrrd", "scan.nii"])
-def test_want_of_memory_is_told(tmp_path, monkeypatch, name):
-    def read(path, max_voxels):
-        raise MemoryError
+@pytest.mark.parametrize("suffix", WRITTEN)
+def test_a_volume_has_the_checksum_of_its_file(tmp_path, oblique_grid, suffix):
+    scan = Volume(LABELS, oblique_grid, tmp_path)
+    path = tmp_path / f"label{suffix}"
+    write_label_map(path, LABELS, like=scan)
 
-    for reader in ("read_nrrd", "read_nifti"):
-        monkeypatch.setattr(f"volumes.formats.files.{reader}", read)
+    expected = hashlib.sha256(path.read_bytes()).hexdigest()
 
-    with pytest.raises(DataError, match=f"{name} needs more memory than there is"):
-        read_volume(tmp_path / name)
+    assert read_volume(path).checksum == expected
+    assert read_label_map(path).checksum == expected
+    assert checksum(path) == expected
+
+
+def test_a_volume_has_the_checksum_of_header_and_data_file(tmp_path):
+    # The skips leave bytes before the voxels that nobody reads, bzip2 some after.
+    data = b"line\n" + bz2.compress(b"skipped" + VOXELS.tobytes(order="F")) + b"trailer"
+    changes = {"encoding": "bzip2", "line_skip": "1", "byte_skip": "7"}
+    header = nrrd_bytes(b"", data_file="scan.raw", **changes) + b"after the header"
+    path = write(tmp_path, header, "scan.nhdr")
+    write(tmp_path, data, "scan.raw")
+
+    volume = read_volume(path)
+
+    np.testing.assert_array_equal(volume.array, VOXELS)
+    assert volume.checksum == hashlib.sha256(header + data).hexdigest()
+    assert checksum(path) == volume.checksum
+
+
+def test_checksum_of_a_detached_header_is_of_its_data_too(tmp_path):
+    header = "NRRD0005\ntype: uint8\ndimension: 3\nsizes: 2 1 1\nencoding: raw\n"
+    header += "spacings: 1 1 1\ndata file: scan.raw\n"
+    (tmp_path / "scan.nhdr").write_text(header)
+    (tmp_path / "scan.raw").write_bytes(b"ab")
+    before = checksum(tmp_path / "scan.nhdr")
+
+    (tmp_path / "scan.raw").write_bytes(b"ac")
+
+    assert checksum(tmp_path / "scan.nhdr") != before
 
 
 def test_content_checksum_sees_through_format_type_and_order_of_axes(
@@ -151,13 +185,65 @@ def test_content_checksum_tells_other_voxels_and_not_where_they_lie(
     assert content_checksum(elsewhere) == content_checksum(volumes[0])
 
 
-def test_checksum_of_a_detached_header_is_of_its_data_too(tmp_path):
-    header = "NRRD0005\ntype: uint8\ndimension: 3\nsizes: 2 1 1\nencoding: raw\n"
-    header += "spacings: 1 1 1\ndata file: scan.raw\n"
-    (tmp_path / "scan.nhdr").write_text(header)
-    (tmp_path / "scan.raw").write_bytes(b"ab")
-    before = checksum(tmp_path / "scan.nhdr")
+@pytest.mark.parametrize("suffix", WRITTEN)
+@pytest.mark.parametrize("scan", ["nrrd_scan", "nifti_scan"])
+def test_a_label_map_lies_on_its_scan_for_simpleitk(tmp_path, request, scan, suffix):
+    scan = request.getfixturevalue(scan)
+    path = tmp_path / f"label{suffix}"
 
-    (tmp_path / "scan.raw").write_bytes(b"ac")
+    write_label_map(path, LABELS, like=scan, segments=SEGMENTS)
 
-    assert checksum(tmp_path / "scan.nhdr") != before
+    written, like = (SimpleITK.ReadImage(str(item)) for item in (path, scan.path))
+    exact = (suffix in (".nii", ".nii.gz")) == (scan.nifti is not None)
+    tolerance = 1e-6 if exact else 1e-4  # NIfTI keeps single precision
+    for field in ("Origin", "Spacing", "Direction"):
+        first, second = (getattr(image, f"Get{field}")() for image in (written, like))
+        np.testing.assert_allclose(first, second, atol=tolerance)
+    np.testing.assert_array_equal(SimpleITK.GetArrayFromImage(written).T, LABELS)
+    np.testing.assert_array_equal(read_label_map(path).array, LABELS)
+    assert SimpleITK.GetArrayFromImage(written).dtype == np.uint8
+
+
+@pytest.mark.parametrize("suffix", WRITTEN)
+def test_equal_label_maps_have_equal_bytes(tmp_path, nifti_scan, suffix):
+    for name in "ab":
+        write_label_map(tmp_path / f"{name}{suffix}", LABELS, like=nifti_scan)
+
+    first, second = ((tmp_path / f"{name}{suffix}").read_bytes() for name in "ab")
+
+    assert first == second
+    if suffix == ".nii.gz":
+        assert first[4:8] == bytes(4)  # the time of packing
+        assert gzip.decompress(first)[344:347] == b"n+1"
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (LABELS.transpose(), r"shape=\(5, 4, 3\) on a grid of \(3, 4, 5\)"),
+        (LABELS.astype(np.float32), "dtype=float32"),
+        (LABELS.astype(np.int32) - 1, "values -1 to 22"),
+        (LABELS.astype(np.int32) * 5000, "values 0 to 115000"),
+    ],
+)
+def test_an_array_that_is_no_label_map_is_not_written(
+    tmp_path, nrrd_scan, labels, message
+):
+    with pytest.raises(ValueError, match=message):
+        write_label_map(tmp_path / "label.nrrd", labels, like=nrrd_scan)
+
+    assert not (tmp_path / "label.nrrd").exists()
+
+
+def test_a_label_map_of_another_ending_is_not_written(tmp_path, nrrd_scan):
+    with pytest.raises(DataError, match=r"must end in \.seg\.nrrd, \.nrrd"):
+        write_label_map(tmp_path / "label.mha", LABELS, like=nrrd_scan)
+
+
+def test_a_volume_is_not_changed_by_writing(tmp_path, nrrd_scan):
+    before = dataclasses.asdict(nrrd_scan)["header"]
+
+    write_label_map(tmp_path / "label.seg.nrrd", LABELS, like=nrrd_scan)
+
+    assert nrrd_scan.header == before
+    assert nrrd_scan.array.all()

@@ -1,29 +1,10 @@
 import nibabel as nib
 import numpy as np
 import pytest
-import SimpleITK
+from support.label_maps import LABELS, SHAPE, simpleitk_world, write_nifti
 
 from system.errors import DataError
-from volumes.formats.files import (
-    read_grid,
-    read_volume,
-)
-
-SHAPE = (3, 4, 5)  # that of `oblique_grid`
-
-
-def simpleitk_world(path, index):
-    image = SimpleITK.ReadImage(str(path))
-    left, posterior, superior = image.TransformIndexToPhysicalPoint(index)
-    return (-left, -posterior, superior)
-
-
-def write_nifti(path, array, affine=None, **header):
-    image = nib.Nifti1Image(array, np.eye(4) if affine is None else affine)
-    for name, value in header.items():
-        image.header[name] = value
-    nib.save(image, path)
-    return path
+from volumes.formats.files import read_label_map, read_volume, write_label_map
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
@@ -43,9 +24,7 @@ def test_a_nifti_landmark_lies_where_simpleitk_puts_it(
     # NIfTI keeps single precision: 800 mm to about 0.0001 mm.
     expected = simpleitk_world(path, (2, 1, 4))
     np.testing.assert_allclose(volume.grid.to_world((2, 1, 4)), expected, atol=1e-3)
-    np.testing.assert_allclose(
-        read_grid(path).to_world((2, 1, 4)), oblique_grid.to_world((2, 1, 4)), atol=1e-3
-    )
+    np.testing.assert_allclose(expected, oblique_grid.to_world((2, 1, 4)), atol=1e-3)
     np.testing.assert_array_equal(volume.array, array)
     assert volume.notes == ()
 
@@ -130,3 +109,24 @@ def test_a_nifti_that_is_broken_is_refused(tmp_path):
     path.write_bytes(image.header.binaryblock + bytes(4) + noise.tobytes())
     with pytest.raises(DataError, match="'sform', 'qform' and 'pixdim'"):
         read_volume(path)
+
+
+def test_nifti_forms_and_codes_are_kept(tmp_path, nifti_scan):
+    write_label_map(tmp_path / "label.nii.gz", LABELS, like=nifti_scan)
+
+    written, like = nib.load(tmp_path / "label.nii.gz"), nib.load(nifti_scan.path)
+    assert written.header["sform_code"] == 2
+    assert written.header["qform_code"] == 3
+    np.testing.assert_array_equal(written.get_sform(), like.get_sform())
+    np.testing.assert_array_equal(written.get_qform(), like.get_qform())
+
+
+def test_a_scan_with_scaled_values_gives_a_label_map_without(tmp_path, nifti_scan):
+    nifti_scan.nifti.set_slope_inter(2.5, -1000)
+    nifti_scan.nifti["cal_max"] = 400
+
+    write_label_map(tmp_path / "label.nii", LABELS, like=nifti_scan)
+
+    np.testing.assert_array_equal(read_label_map(tmp_path / "label.nii").array, LABELS)
+    assert nib.load(tmp_path / "label.nii").header["cal_max"] == 0
+    assert nifti_scan.nifti["cal_max"] == 400  # the scan's header is copied
