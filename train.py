@@ -189,7 +189,9 @@ def merge_arguments(given: dict, recorded: dict) -> dict:
         for name, value in given.items()
         if value is not None and value is not False
     }
-    merged = {**given, **DEFAULTS, **recorded, **present}
+    # A run of an earlier version may have recorded a flag that is gone.
+    known = {name: recorded[name] for name in given if name in recorded}
+    merged = {**given, **DEFAULTS, **known, **present}
     if merged["epochs"] is None and merged["minutes"] is None:
         merged["epochs"] = DEFAULT_EPOCHS
     if merged["fold"] is not None and merged["folds"] is None:
@@ -312,7 +314,6 @@ def arguments_of(args: argparse.Namespace, model: str) -> argparse.Namespace:
     return argparse.Namespace(**{**vars(args), **changed})
 
 
-@script
 def train_in_subfolder(args: argparse.Namespace) -> int:
     """Train one of both networks; its folder may hold its recorded arguments."""
     with open_run_folder(args.output, force=False, resume=True):

@@ -129,6 +129,20 @@ def test_longer_training_is_no_other_and_is_said(checkpoint, capsys):
     assert capsys.readouterr().out == "epochs: 9, but the run was started with None\n"
 
 
+def test_checkpoint_of_a_version_with_another_option_can_be_resumed(tmp_path):
+    model = small_model()
+    model.optimizer.build(model.trainable_variables)
+    average = WeightAverage(model, 0.9)
+    for freeze in (None, "encoder"):
+        earlier = {**IDENTITY, "freeze": freeze}
+        folder = tmp_path / str(freeze)
+        save_checkpoint(folder, model, average, TrainingProgress(epoch=2), earlier)
+
+    check_identity(tmp_path / "None", IDENTITY)
+    with pytest.raises(DataError, match=r"same freeze\. Received: None.*with encoder"):
+        check_identity(tmp_path / "encoder", IDENTITY)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
 def test_checkpoint_that_was_cut_off_is_refused(checkpoint, share):
     folder, model, average = checkpoint

@@ -149,6 +149,15 @@ def test_resume_goes_on_by_the_flags_of_the_run_unless_others_are_given(tmp_path
     assert (args.output, args.force, args.resume) == (run, False, True)
 
 
+def test_resume_ignores_a_recorded_flag_that_is_gone(tmp_path):
+    note_run(tmp_path / "run", cube="c.h5", epochs=7, model="unet2d", freeze=None)
+
+    args = train.parse_args(["--resume", "--output", str(tmp_path / "run")])
+
+    assert args.epochs == 7
+    assert not hasattr(args, "freeze")
+
+
 def test_resume_of_both_goes_on_by_the_flags_of_the_first(tmp_path):
     note_run(tmp_path / "unet2d", cube="c.h5", epochs=7, model="unet2d")
 
