@@ -1,12 +1,12 @@
-"""Measure how far a rotation carries image and label off, here and elsewhere.
+"""Measure the misplacement of image and label map by a rotation.
 
 Example:
     python docs/compare_rotation.py
 
-A soft ball and its label, well inside a volume, are turned about the volume's
-centre. Where they should land is known, so each one's centre of mass says how far
-off it is. volumentations-3D is measured beside `augment.replay` where it can be
-imported; beside TensorFlow its OpenCV is not wanted, so in an environment of its own:
+A Gaussian ball and its label, well inside a volume, are rotated about the volume's
+centre. Their centres of mass are compared with the exact positions. If it is
+installed, volumentations-3D is measured as well as `augment.compose.replay`; its
+OpenCV should not be installed beside TensorFlow, so give it its own environment:
 
     python -m venv compare
     compare/bin/pip install volumentations-3D numba h5py nibabel
@@ -35,12 +35,12 @@ OFF_CENTER = np.array([2.3, -1.6, 3.1])  # voxels from the volume's centre
 RADIUS, SIGMA = 6.0, 2.0  # of the label and of the image, in voxels
 
 Pair = tuple[npt.NDArray, npt.NDArray]
-# A library's image and label map, turned; and the matrix by which it turned them.
-Turn = Callable[[npt.NDArray, npt.NDArray, Sequence[float]], tuple[Pair, npt.NDArray]]
+# Returns the rotated image and label map, and the matrix of the rotation.
+Rotate = Callable[[npt.NDArray, npt.NDArray, Sequence[float]], tuple[Pair, npt.NDArray]]
 
 
 def make_ball(side: int) -> Pair:
-    """Make an image and a label map of one ball, shape (side, side, side)."""
+    """Return the image and the label map of a ball, shape (side, side, side)."""
     center = (side - 1) / 2 + OFF_CENTER
     axes = np.ix_(*(np.arange(side) - middle for middle in center))
     squared = sum(axis**2 for axis in axes)
@@ -49,68 +49,68 @@ def make_ball(side: int) -> Pair:
 
 
 def center_of_mass(volume: npt.NDArray) -> npt.NDArray[np.float64]:
-    """Locate the middle of what a volume holds, in voxels, shape (3,)."""
+    """Compute the centre of mass of a volume, in voxels, shape (3,)."""
     volume = volume.astype(np.float64)
     return np.array([np.sum(grid * volume) for grid in np.indices(volume.shape)]) / (
         volume.sum()
     )
 
 
-def turn_here(
+def rotate_here(
     image: npt.NDArray, label: npt.NDArray, degrees: Sequence[float]
 ) -> tuple[Pair, npt.NDArray]:
-    """Turn by `augment.replay`; see `Turn`."""
+    """Rotate by `augment.compose.replay`; see `Rotate`."""
     grid = Grid(image.shape, affine_from((1, 1, 1)))
-    turned = replay({"rotation": list(degrees)}, image, label, source=grid)
-    return turned, Rotation.output_to_input(degrees)[:, :3].T
+    rotated = replay({"rotation": list(degrees)}, image, label, source=grid)
+    return rotated, Rotation.output_to_input(degrees)[:, :3].T
 
 
-def turn_by_volumentations(
+def rotate_by_volumentations(
     image: npt.NDArray, label: npt.NDArray, degrees: Sequence[float]
 ) -> tuple[Pair, npt.NDArray]:
-    """Turn by volumentations-3D; see `Turn`."""
+    """Rotate by volumentations-3D; see `Rotate`."""
     import volumentations
     from volumentations.augmentations import functional
 
     limits = [(angle, angle) for angle in degrees]
     chain = volumentations.Compose([volumentations.Rotate(*limits, p=1)])
-    found = chain(image=image, mask=label.astype(np.float32))
+    rotated = chain(image=image, mask=label.astype(np.float32))
     x, y, z = np.deg2rad(degrees)
-    # It reads output point o, as a row about the centre, at o @ matrix.
+    # It maps an output point, a row vector about the centre, to `point @ matrix`.
     matrix = functional.rot_x(x) @ functional.rot_y(y) @ functional.rot_z(z)
-    return (found["image"], found["mask"]), matrix
+    return (rotated["image"], rotated["mask"]), matrix
 
 
-def measure(turn: Turn, side: int, degrees: Sequence[float]) -> tuple[float, ...]:
-    """Measure how far off image and label are, and from each other.
+def measure(rotate: Rotate, side: int, degrees: Sequence[float]) -> tuple[float, ...]:
+    """Measure the errors of image and label map, and the one between them.
 
     Returns:
         Three distances in voxels, each along the axis on which it is largest.
     """
     center = (side - 1) / 2
     before = make_ball(side)
-    after, matrix = turn(*before, degrees)
-    off = [
-        center_of_mass(turned) - center - matrix @ (center_of_mass(volume) - center)
-        for volume, turned in zip(before, after, strict=True)
+    after, matrix = rotate(*before, degrees)
+    errors = [
+        center_of_mass(rotated) - center - matrix @ (center_of_mass(volume) - center)
+        for volume, rotated in zip(before, after, strict=True)
     ]
-    off.append(off[0] - off[1])
-    return tuple(float(np.abs(vector).max()) for vector in off)
+    errors.append(errors[0] - errors[1])
+    return tuple(float(np.abs(error).max()) for error in errors)
 
 
-def find_libraries() -> dict[str, Turn]:
-    """Give what can be measured in this environment, by name."""
-    found = {"here": turn_here}
+def find_libraries() -> dict[str, Rotate]:
+    """Return the rotations that are installed, by name."""
+    found = {"here": rotate_here}
     try:
         import volumentations  # noqa: F401
     except ImportError as error:
-        print(f"volumentations-3D is left out: {error}.", file=sys.stderr)
+        print(f"volumentations-3D is not measured: {error}.", file=sys.stderr)
         return found
-    return {"volumentations-3D": turn_by_volumentations, **found}
+    return {"volumentations-3D": rotate_by_volumentations, **found}
 
 
-def table(libraries: dict[str, Turn]) -> list[str]:
-    """Measure everything, as lines of a Markdown table."""
+def table(libraries: dict[str, Rotate]) -> list[str]:
+    """Measure every library, and format the lines of a Markdown table."""
     names = ("image", "label", "image to label")
     header = ["size", "degrees"]
     header += [f"{library}: {name}" for library in libraries for name in names]
@@ -118,14 +118,14 @@ def table(libraries: dict[str, Turn]) -> list[str]:
     for degrees in ANGLES:
         for side in SIZES:
             cells = [str(side), " ".join(str(angle) for angle in degrees)]
-            for turn in libraries.values():
-                cells += [f"{off:.2f}" for off in measure(turn, side, degrees)]
+            for rotate in libraries.values():
+                cells += [f"{error:.2f}" for error in measure(rotate, side, degrees)]
             lines.append(cells)
     return [f"| {' | '.join(cells)} |" for cells in lines]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the table of shifts, in voxels."""
+    """Print the table of errors, in voxels."""
     argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args(argv)

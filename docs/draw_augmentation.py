@@ -1,12 +1,12 @@
-"""Draw what each augmentation does to a scan: the pictures of docs/augmentation.md.
+"""Draw the effect of each transform: the pictures of docs/augmentation.md.
 
 Example:
     python docs/draw_augmentation.py --output docs/augmentation
 
-The scan is made up (`phantom`) and laid on the cube's grid as makeCube.py
-does it. Each picture shows the scan, a weak draw and a strong one, the label map
-outlined in amber; overview.png shows the scan and seven copies of the default
-chain. Pictures that are there already are replaced.
+The scan is a synthetic phantom, resampled as makeCube.py does it. Each picture
+shows the scan, a weak and a strong effect, with the label map outlined in amber;
+overview.png shows the scan and seven copies of the default chain. Existing
+pictures are replaced.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from cube.contact_sheets import describe_drawn
 from cube.rows import CubeSpec, PreparedCase, make_row
 from phantom.cases import make_phantom
 from system.atomic import atomic_write
-from system.errors import DataError
+from system.shell import script
 from volumes.drawing import draw_slice, find_slices, find_window, outline_color
 from volumes.geometry import canonical_grid
 from volumes.panels import (
@@ -43,21 +43,21 @@ from volumes.panels import (
 
 CASE, SEED = 1, 0  # of the phantom
 SPACING = (4.0, 1.5, 1.5)  # mm
-WHOLE, CLOSE = 1.0, 0.36  # mm a pixel
-REACH = 42.0  # mm to either side of the label's middle, in a close view
+WHOLE, CLOSE = 1.0, 0.36  # mm per pixel
+HALF_WIDTH = 42.0  # mm on either side of the label's centre, in a close view
 COPIES, COLUMNS = 7, 4
-GREYS = 63  # of a picture: a third of the bytes, and no eye sees it
+GREYS = 63  # per picture: a third of the bytes, without a visible difference
 SAGITTAL, CORONAL, AXIAL = range(3)
 
 
 class Figure(NamedTuple):
-    """What one picture shows.
+    """The content of one picture.
 
     Args:
-        draws: Drawn values, the weak before the strong.
+        draws: Drawn parameters, the weak effect before the strong.
         axis: The plane: 0 sagittal, 1 coronal, 2 axial.
-        index: Which slice. Defaults to the one that shows the label best.
-        scale: In mm a pixel. `CLOSE` shows the middle of the label alone.
+        index: The slice. Defaults to the one that shows the label best.
+        scale: In mm per pixel. `CLOSE` shows only the surroundings of the label.
     """
 
     draws: Sequence[Mapping[str, Any]]
@@ -67,27 +67,27 @@ class Figure(NamedTuple):
 
 
 def elastic(displacement: float) -> dict[str, Any]:
-    """Give the drawn values of a deformation; only the strength differs."""
+    """Return drawn parameters that differ only in the displacement."""
     return {"displacement": displacement, "control_spacing": 32.0, "seed": 3}
 
 
 def noise(std: float) -> dict[str, Any]:
-    """Give the drawn values of a noise."""
+    """Return the drawn parameters of noise."""
     return {"std": std, "seed": 5}
 
 
 def thick_slices(factor: float) -> dict[str, Any]:
-    """Give the drawn values of thick axial slices."""
+    """Return the drawn parameters of thick axial slices."""
     return {"axis": AXIAL, "factor": factor}
 
 
-def shading(slope: float) -> list[float]:
-    """Give the drawn values of a bias field that falls off to the anterior."""
+def bias_field(slope: float) -> list[float]:
+    """Return the drawn parameters of a field that decreases to the anterior."""
     return [0, 0, -slope, 0, slope / 2, 0]
 
 
 def figure(name: str, weak: Any, strong: Any, **view: Any) -> Figure:
-    """Pair a weak draw of a transform with a strong one."""
+    """Return the figure of a weak and a strong effect of one transform."""
     return Figure([{name: weak}, {name: strong}], **view)
 
 
@@ -106,14 +106,14 @@ FIGURES = {
     "gamma": figure("gamma", 0.85, 1.5),
     "brightness": figure("brightness", 0.2, -0.6),
     "contrast": figure("contrast", 0.85, 1.5),
-    "bias_field": figure("bias_field", shading(0.15), shading(0.5)),
+    "bias_field": figure("bias_field", bias_field(0.15), bias_field(0.5)),
     "noise": figure("noise", noise(0.1), noise(0.4), scale=CLOSE),
     "rician_noise": figure("rician_noise", noise(0.1), noise(0.4)),
 }
 
 
-class Look(NamedTuple):
-    """What all panels of a picture share."""
+class View(NamedTuple):
+    """What all panels of a picture have in common."""
 
     axis: int
     box: tuple[slice, ...]
@@ -121,8 +121,8 @@ class Look(NamedTuple):
     mm_per_pixel: float
 
 
-def make_scan() -> PreparedCase:
-    """Make up an MR and make it ready for the cube, its vertebrae one class."""
+def prepare_phantom() -> PreparedCase:
+    """Prepare an MR phantom for the cube, with all vertebrae as one class."""
     phantom = make_phantom(CASE, SEED, modality="MR")
     classes = np.minimum(np.arange(2**16), 1).astype(np.uint8)
     shape = canonical_grid(phantom.grid, SPACING).shape
@@ -133,7 +133,7 @@ def make_scan() -> PreparedCase:
 def apply(
     scan: PreparedCase, drawn: Mapping[str, Any]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
-    """Make the row of the cube for which this was drawn: image and label map."""
+    """Return the image and the label map with the drawn parameters applied."""
     return replay(
         drawn,
         scan.smoothed,
@@ -145,36 +145,40 @@ def apply(
 
 
 def close_box(label: npt.NDArray[np.uint8]) -> tuple[slice, ...]:
-    """Give the box of `REACH` mm around the slices that show the label best."""
+    """Return the box of `HALF_WIDTH` around the slices that show the label best."""
     box = []
     for middle, mm in zip(find_slices(label), SPACING, strict=True):
-        reach = round(REACH / mm)
-        box.append(slice(max(0, middle - reach), middle + reach + 1))
+        margin = round(HALF_WIDTH / mm)
+        box.append(slice(max(0, middle - margin), middle + margin + 1))
     return tuple(box)
 
 
 def describe(scan: PreparedCase, drawn: Mapping[str, Any]) -> str:
-    """Say in a line what was drawn; of a deformation, how much it squeezes."""
-    if bent := drawn.get("elastic"):
-        grid = scan.target.shape, scan.target.spacing
-        smallest = smallest_jacobian(Elastic.control(bent, *grid), *grid)
-        shown = {"displacement": bent["displacement"], "smallest_jacobian": smallest}
+    """Describe drawn parameters in one line, with the Jacobian of a deformation."""
+    deformation = drawn.get("elastic")
+    if deformation:
+        shape, spacing = scan.target.shape, scan.target.spacing
+        control = Elastic.control(deformation, shape, spacing)
+        shown = {
+            "displacement": deformation["displacement"],
+            "smallest_jacobian": smallest_jacobian(control, shape, spacing),
+        }
         drawn = {**drawn, "elastic": shown}
     return describe_drawn(drawn)
 
 
 def draw_panel(
-    title: str, image: npt.NDArray, label: npt.NDArray, index: int, look: Look
+    title: str, image: npt.NDArray, label: npt.NDArray, index: int, view: View
 ) -> Image.Image:
     """Draw one slice under its title, the label outlined in amber."""
     picture = draw_slice(
-        image[look.box],
-        [(label[look.box], outline_color)],
-        look.axis,
-        index - (look.box[look.axis].start or 0),
+        image[view.box],
+        [(label[view.box], outline_color)],
+        view.axis,
+        index - (view.box[view.axis].start or 0),
         SPACING,
-        window=look.window,
-        mm_per_pixel=look.mm_per_pixel,
+        window=view.window,
+        mm_per_pixel=view.mm_per_pixel,
     )
     words = [(part, TEXT_COLOR) for part in re.split(r"(?<=,) ", title)]
     text = draw_text(words, picture.width, 13)
@@ -186,30 +190,30 @@ def draw_panel(
 
 
 def draw_figure(scan: PreparedCase, figure: Figure) -> Image.Image:
-    """Draw the scan and each draw in the same slice, side by side."""
+    """Draw one slice of the scan and of each draw, side by side."""
     image, label = apply(scan, {})
     box = close_box(label) if figure.scale == CLOSE else (slice(None),) * 3
-    look = Look(figure.axis, box, find_window(image), figure.scale)
+    view = View(figure.axis, box, find_window(image), figure.scale)
     index = figure.index or find_slices(label)[figure.axis]
-    panels = [draw_panel("scan", image, label, index, look)]
+    panels = [draw_panel("scan", image, label, index, view)]
     for drawn in figure.draws:
         image, label = apply(scan, drawn)
-        panels.append(draw_panel(describe(scan, drawn), image, label, index, look))
+        panels.append(draw_panel(describe(scan, drawn), image, label, index, view))
     return stack_vertically([stack_horizontally(panels, align=1.0)])
 
 
 def draw_overview(scan: PreparedCase) -> Image.Image:
-    """Draw the scan and copies of it, as makeCube.py makes them by default."""
+    """Draw the scan and copies of it with the defaults of makeCube.py."""
     panels, window = [], None
     for copy in range(COPIES + 1):
         row = make_row(
             scan, case_id="phantom", subject="", split="train", source={}, copy=copy
         )
         window = find_window(row.image) if window is None else window
-        look = Look(SAGITTAL, (slice(None),) * 3, window, WHOLE)
+        view = View(SAGITTAL, (slice(None),) * 3, window, WHOLE)
         title = f"copy {copy}: {describe(scan, row.drawn)}" if copy else "scan"
         index = find_slices(row.label)[SAGITTAL]
-        panels.append(draw_panel(title, row.image, row.label, index, look))
+        panels.append(draw_panel(title, row.image, row.label, index, view))
     lines = [
         panels[first : first + COLUMNS] for first in range(0, len(panels), COLUMNS)
     ]
@@ -217,14 +221,14 @@ def draw_overview(scan: PreparedCase) -> Image.Image:
 
 
 def draw_named(scan: PreparedCase, name: str) -> Image.Image:
-    """Draw one of the pictures."""
-    return (
-        draw_overview(scan) if name == "overview" else draw_figure(scan, FIGURES[name])
-    )
+    """Draw a picture by its name."""
+    if name == "overview":
+        return draw_overview(scan)
+    return draw_figure(scan, FIGURES[name])
 
 
 def write_picture(path: Path, picture: Image.Image) -> None:
-    """Write a PNG of a few greys and amber."""
+    """Write a PNG with a palette of few greys and amber."""
     greys = np.linspace(0, 255, GREYS).round().astype(int).repeat(3)
     palette = Image.new("P", (1, 1))
     palette.putpalette([*greys.tolist(), *outline_color(1)])
@@ -234,7 +238,7 @@ def write_picture(path: Path, picture: Image.Image) -> None:
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -243,7 +247,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=Path,
         default=Path(__file__).resolve().parent / "augmentation",
         metavar="FOLDER",
-        help="where the pictures go (default: %(default)s)",
+        help="folder for the pictures (default: %(default)s)",
     )
     parser.add_argument(
         "--only",
@@ -251,23 +255,20 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         choices=[*FIGURES, "overview"],
         default=[*FIGURES, "overview"],
         metavar="NAME",
-        help="draw these alone: %(choices)s",
+        help="draw only these: %(choices)s",
     )
     return parser.parse_args(argv)
 
 
+@script
 def main(argv: Sequence[str] | None = None) -> int:
-    """Make the scan, draw and write every picture asked for."""
+    """Draw and write every requested picture."""
     args = parse_args(argv)
-    scan = make_scan()
-    try:
-        for name in args.only:
-            path = args.output / f"{name}.png"
-            write_picture(path, draw_named(scan, name))
-            print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    scan = prepare_phantom()
+    for name in args.only:
+        path = args.output / f"{name}.png"
+        write_picture(path, draw_named(scan, name))
+        print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
     return 0
 
 

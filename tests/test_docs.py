@@ -10,7 +10,7 @@ from PIL import Image
 from augment.compose import TRANSFORMS
 from volumes.drawing import outline_color
 
-# `import docs.` would find the `docs` package that a dependency brings along.
+# `import docs` would find the `docs` package of a dependency.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "docs"))
 
 import compare_rotation
@@ -33,7 +33,7 @@ def test_every_transform_has_a_heading_and_a_picture(name):
     assert name in draw_augmentation.FIGURES
 
 
-def test_every_picture_of_the_page_is_there_and_the_readme_shows_one():
+def test_every_picture_of_the_page_exists_and_the_readme_shows_one():
     named = re.findall(r"\]\(augmentation/(\w+)\.png\)", PAGE)
 
     assert sorted(named) == sorted([*draw_augmentation.FIGURES, "overview"])
@@ -41,7 +41,7 @@ def test_every_picture_of_the_page_is_there_and_the_readme_shows_one():
     assert "](docs/augmentation/overview.png)" in README
 
 
-def test_every_figure_draws_what_its_name_says():
+def test_every_figure_draws_the_transform_of_its_name():
     for name, figure in draw_augmentation.FIGURES.items():
         transform = name.removesuffix("_per_axis")
         assert [list(drawn) for drawn in figure.draws] == [[transform]] * len(
@@ -49,7 +49,7 @@ def test_every_figure_draws_what_its_name_says():
         )
 
 
-def test_the_drawing_script_writes_the_pictures_asked_for(tmp_path, capsys):
+def test_drawing_script_writes_the_requested_pictures(tmp_path, capsys):
     code = draw_augmentation.main(
         ["--output", str(tmp_path / "new"), "--only", "flip", "noise"]
     )
@@ -62,7 +62,7 @@ def test_the_drawing_script_writes_the_pictures_asked_for(tmp_path, capsys):
     assert np.all(pixels == outline_color(1), axis=2).sum() > 50
 
 
-def test_the_drawing_script_says_when_it_cannot_write(tmp_path, capsys):
+def test_drawing_script_reports_that_it_cannot_write(tmp_path, capsys):
     (tmp_path / "file").write_text("")
 
     code = draw_augmentation.main(
@@ -73,7 +73,7 @@ def test_the_drawing_script_says_when_it_cannot_write(tmp_path, capsys):
     assert "could not be written" in capsys.readouterr().err
 
 
-def test_the_example_gives_a_row_of_the_cube_again(small_cube, monkeypatch, capsys):
+def test_example_reproduces_a_row_of_the_cube(small_cube, monkeypatch, capsys):
     example = re.search(r"```python\n(import numpy.*?)```", PAGE, re.DOTALL)[1]
     (script := small_cube.parent / "example.py").write_text(example)
     monkeypatch.chdir(small_cube.parent)
@@ -85,9 +85,9 @@ def test_the_example_gives_a_row_of_the_cube_again(small_cube, monkeypatch, caps
 
 @pytest.mark.parametrize("side", compare_rotation.SIZES)
 @pytest.mark.parametrize("degrees", compare_rotation.ANGLES)
-def test_a_rotation_here_carries_image_and_label_where_they_belong(side, degrees):
+def test_rotation_moves_image_and_label_map_to_the_exact_place(side, degrees):
     image, label, between = compare_rotation.measure(
-        compare_rotation.turn_here, side, degrees
+        compare_rotation.rotate_here, side, degrees
     )
 
     # The label is whole voxels: on the ball's surface, 4 pi 6^2 = 452 of them, each
@@ -97,7 +97,7 @@ def test_a_rotation_here_carries_image_and_label_where_they_belong(side, degrees
     assert max(label, between) < (0.094 if any(degrees) else 1e-6)
 
 
-def test_the_comparison_is_a_table_with_a_line_a_size_and_angle(capsys):
+def test_comparison_is_a_table_with_a_line_per_size_and_angle(capsys):
     assert compare_rotation.main([]) == 0
 
     lines = capsys.readouterr().out.splitlines()
