@@ -1,1 +1,1 @@
-"""The run folder: what a training leaves behind, network by network."""
+"""Runs: training, testing and comparing networks, and the run folder."""

@@ -1,4 +1,4 @@
-"""Predicting a cube's test cases on the scanner's grid, and scoring them there."""
+"""Predicting and scoring a cube's test cases on the grid of each scan."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from volumes.volume import Volume
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """What testing found.
+    """The result of testing a network.
 
     Args:
         scores: One per case and foreground class.
-        seconds_per_scan: From the voxels in memory to the label map; None
-            without a test case.
+        seconds_per_scan: Mean time of a prediction, without reading and writing
+            files; None without a test case.
     """
 
     scores: Sequence[Score]
@@ -92,16 +92,13 @@ def predict_test_cases(
     """Predict every test case, write its label map and overlay, and score it.
 
     Args:
-        model: Compiled.
-        metadata: What it was trained for.
+        model: The network.
+        metadata: The network's metadata.
         cube: Open; names the test cases and their files.
-        run: The run folder; gets `predictions/` and `overlays/`.
-
-    Returns:
-        The scores and the time.
+        run: The run folder, for `predictions/` and `overlays/`.
     """
     scores, seconds = [], []
-    # The cube's own values: those of the data that the network learned from may differ.
+    # Not the network's label values: with --weights those may be of another cube.
     lookup = Classes(cube.class_names, cube.label_values).lookup()
     names = file_names(cube.case_ids)  # a cube may name a case "../../x"
     bar = tqdm(cube.rows("test", copy=0), unit="scan", disable=None)
@@ -138,14 +135,16 @@ def write_overlay(
     path: Path,
     title: str,
     image: Volume,
-    reference: np.ndarray | None,
+    reference: np.ndarray,
     prediction: np.ndarray,
 ) -> None:
-    """Draw a prediction, and the reference where there is one, over its scan."""
-    turned = [
-        None if array is None else canonical_view(array, image.grid)
-        for array in (image.array, reference, prediction)
-    ]
-    picture = draw_prediction(*turned, canonical_spacing(image.grid), title)
+    """Draw the outlines of reference and prediction over slices of the scan."""
+    picture = draw_prediction(
+        canonical_view(image.array, image.grid),
+        canonical_view(reference, image.grid),
+        canonical_view(prediction, image.grid),
+        canonical_spacing(image.grid),
+        title,
+    )
     with atomic_write(path) as partial:
         picture.save(partial)

@@ -1,4 +1,4 @@
-"""One network's run: train, test, score, and leave everything in the folder."""
+"""One network's run: train, test, score, and write the run folder."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from evaluation.tables import format_summary, summarise
 from models.device import find_device, peak_memory_mib
 from models.options import TrainingOptions
 from models.setup import prepare_network
-from models.train_run import check_resumable, fit
+from models.train_run import TrainingResult, check_resumable, fit
 from runs.folder import RUN_CONFIG_NAME, TITLES, write_json
-from runs.testing import check_sources, predict_test_cases
+from runs.testing import EvaluationResult, check_sources, predict_test_cases
 
 
 def run_network(
@@ -29,14 +29,14 @@ def run_network(
     """Train a network on a cube, predict and score the cube's test cases.
 
     Args:
-        options: Which network, and how to train it.
+        options: The network, and how to train it.
         cube_path: The cube.
-        run: The run folder, there already.
-        arguments: The command line, for the record.
+        run: The run folder, which exists.
+        arguments: The command line, to be recorded.
         require_gpu: Whether to refuse to run on a CPU.
 
     Raises:
-        DataError: If the cube, its scans or the request cannot be used.
+        DataError: If the cube, its scans or the options cannot be used.
     """
     title = TITLES[options.model]
     device = find_device(require_gpu=require_gpu)
@@ -48,30 +48,36 @@ def run_network(
         network, metadata = prepare_network(options, cube)
         check_sources(cube)
         check_resumable(options, metadata, run)
-        about = {
+        config = {
             "arguments": arguments,
             "device": device,
             "versions": package_versions(),
             "commit": current_commit(),
             "cube_checksum": cube.checksum,
         }
-        write_json(run / RUN_CONFIG_NAME, about)
+        write_json(run / RUN_CONFIG_NAME, config)
         write_json(run / "splits.json", splits)
-        fitted = fit(options, cube, run, network, metadata)
-        draw_architecture(fitted.layout, title, run / "architecture.png")
-        if fitted.history:
-            draw_curves({title: fitted.history}, run / "curves.png")
-        tested = predict_test_cases(fitted.network, fitted.metadata, cube, run)
-    write_scores(run / "scores.csv", tested.scores)
-    summary = summarise(tested.scores)
+        training = fit(options, cube, run, network, metadata)
+        draw_architecture(training.layout, title, run / "architecture.png")
+        if training.history:
+            draw_curves({title: training.history}, run / "curves.png")
+        test = predict_test_cases(training.network, training.metadata, cube, run)
+    _write_results(run, title, training, test)
+
+
+def _write_results(
+    run: Path, title: str, training: TrainingResult, test: EvaluationResult
+) -> None:
+    write_scores(run / "scores.csv", test.scores)
+    summary = summarise(test.scores)
     costs = {
-        "parameters": fitted.network.count_params(),
-        "training_minutes": fitted.minutes,
-        "seconds_per_scan": tested.seconds_per_scan,
-        "peak_memory_mib": max(peak_memory_mib(), fitted.peak_mib),
+        "parameters": training.network.count_params(),
+        "training_minutes": training.minutes,
+        "seconds_per_scan": test.seconds_per_scan,
+        "peak_memory_mib": max(peak_memory_mib(), training.peak_mib),
     }
     write_json(run / "summary.json", {"scores": summary, "costs": costs})
-    if tested.scores:
+    if test.scores:
         print(f"{title} on the test cases, on each scan's own grid")
         print(format_summary(summary))
     else:

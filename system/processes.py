@@ -13,6 +13,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExec
 from itertools import islice
 
 from system.errors import DataError
+from system.shell import script
 
 
 def map_in_order(
@@ -151,7 +152,7 @@ def _exit_with_parent() -> None:
 
 
 def run_in_process(function: Callable[..., int], *args: object) -> int:
-    """Call a function in a new process and wait for it.
+    """Call a function as a script in a new process, and wait for it.
 
     If this process is killed, the new one exits at once rather than keep on
     writing files unnoticed.
@@ -176,4 +177,4 @@ def run_in_process(function: Callable[..., int], *args: object) -> int:
 
 def _run_child(function: Callable[..., int], args: tuple) -> None:
     _exit_with_parent()
-    sys.exit(function(*args))
+    sys.exit(script(function)(*args))
