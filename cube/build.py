@@ -7,6 +7,7 @@ import json
 import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
@@ -80,8 +81,8 @@ def write_cube(
         plan: What goes into it.
         arguments: The flags that decide the content, JSON-safe.
         force: Whether to replace an existing file that has other inputs.
-        resume: Whether to continue with the cases that an interrupted run finished,
-            or to accept a complete cube.
+        resume: Whether to keep a complete cube, or cases that an interrupted run
+            finished.
         skip: Whether to write the cube without the cases that cannot be built.
 
     Returns:
@@ -96,14 +97,7 @@ def write_cube(
     """
     partial_build = PartialBuild(output)
     inputs = list_inputs(plan, arguments)
-    attributes = {
-        "spacing": plan.spec.spacing,
-        "class_names": plan.classes.names,
-        "label_values": plan.classes.values,
-        "intensity": plan.spec.intensity,
-        "arguments": arguments,
-        "request": hashlib.sha256(json.dumps(inputs).encode()).hexdigest(),
-    }
+    attributes = _cube_attributes(plan, arguments, inputs)
     if resume and not partial_build.count and output.exists():
         results = _read_results(output, plan, attributes["request"])
         if results:
@@ -115,7 +109,9 @@ def write_cube(
                 "Received: another cube; --force replaces it."
             )
     with partial_build.locked(inputs, resume=resume):
-        results = _build_with_progress(plan, partial_build, attributes)
+        building = build_cases(plan, partial_build, attributes)
+        progress = tqdm(building, total=len(plan.cases), unit="case", disable=None)
+        results = list(progress)
         errors = {
             case.pair.case_id: str(result)
             for case, result in zip(plan.cases, results, strict=True)
@@ -128,6 +124,17 @@ def write_cube(
     return results
 
 
+def _cube_attributes(plan: Plan, arguments: dict, inputs: dict) -> dict:
+    return {
+        "spacing": plan.spec.spacing,
+        "class_names": plan.classes.names,
+        "label_values": plan.classes.values,
+        "intensity": plan.spec.intensity,
+        "arguments": arguments,
+        "request": hashlib.sha256(json.dumps(inputs).encode()).hexdigest(),
+    }
+
+
 def _read_results(
     output: Path, plan: Plan, inputs_digest: str
 ) -> list[BuiltCase | DataError]:
@@ -136,33 +143,18 @@ def _read_results(
         with Cube(output) as cube:
             if cube.inputs_digest != inputs_digest:
                 return []
-            results = _results_by_case(cube)
+            results: dict[str, BuiltCase | DataError] = {
+                cube.case_ids[row]: _result_of(cube, row) for row in cube.rows(copy=0)
+            }
+            for case_id, reason in cube.left_out.items():
+                results[case_id] = DataError(reason)
     except DataError:
         return []
     return [results[case.pair.case_id] for case in plan.cases]
 
 
-def _results_by_case(cube: Cube) -> dict[str, BuiltCase | DataError]:
-    """Return the result of each case of a cube that an earlier run wrote."""
-    results: dict[str, BuiltCase | DataError] = {
-        case_id: DataError(reason) for case_id, reason in cube.left_out.items()
-    }
-    for row in cube.rows(copy=0):
-        kind = cube.sources[row]["intensity"]["kind"]
-        results[cube.case_ids[row]] = BuiltCase(kind, seconds=None)
-    return results
-
-
-def _build_with_progress(
-    plan: Plan, partial_build: PartialBuild, attributes: dict
-) -> list[BuiltCase | DataError]:
-    results = []
-    with tqdm(total=len(plan.cases), unit="case", disable=None) as bar:
-        for result in build_cases(plan, partial_build, attributes):
-            bar.set_description(plan.cases[len(results)].pair.case_id)
-            results.append(result)
-            bar.update()
-    return results
+def _result_of(cube: Cube, row: int) -> BuiltCase:
+    return BuiltCase(cube.sources[row]["intensity"]["kind"], seconds=None)
 
 
 def build_cases(
@@ -175,7 +167,10 @@ def build_cases(
             zip(plan.cases, plan.splits, plan.copies, strict=True), start=1
         )
     ]
-    finished = {job.path for job in jobs if partial_build.is_finished(job.path)}
+    finished = {}
+    for job in jobs:
+        with suppress(DataError), Cube(job.path) as cube:
+            finished[job.path] = _result_of(cube, 0)
     built = map_cases(
         build_case,
         [job for job in jobs if job.path not in finished],
@@ -183,11 +178,7 @@ def build_cases(
         name=attrgetter("case.pair.case_id"),
     )
     for job in jobs:
-        if job.path in finished:
-            with Cube(job.path) as cube:
-                yield _results_by_case(cube)[job.case.pair.case_id]
-        else:
-            yield next(built)
+        yield finished[job.path] if job.path in finished else next(built)
 
 
 def build_case(job: Job) -> BuiltCase | DataError:

@@ -16,7 +16,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from cube.reader import Cube
 from system.atomic import (
     atomic_write,
     lock_folder,
@@ -42,15 +41,6 @@ class PartialBuild:
     def case_path(self, number: int) -> Path:
         """Return the file of a case; the first case is number 1."""
         return self.folder / f"{number}.h5"
-
-    @staticmethod
-    def is_finished(path: Path) -> bool:
-        """Check whether the file of a case exists and is complete."""
-        try:
-            Cube(path).close()
-        except DataError:
-            return False
-        return True
 
     def _finished(self) -> list[Path]:
         paths = self.folder.iterdir() if self.folder.is_dir() else ()

@@ -122,12 +122,7 @@ def plan_cube(
     """
     if not args["allow_duplicates"]:
         check_duplicates(cases)
-    grids = [case.grid for case in cases]
-    spacing = tuple(args["spacing"] or ()) or choose_spacing(grids)
-    if args["side"]:
-        spacing = spacing_for_side(grids, args["side"])
-    check_spacing(spacing, args["shape"] or (1, 1, 1), cases)
-    shape = tuple(args["shape"] or choose_shape(grids, spacing))
+    spacing, shape = _choose_grid(cases, args)
     values = {value for case in cases for value in case.label_values}
     names = {} if args["labels"] == ["binary"] else collect_segment_names(cases)
     classes = choose_classes(args["labels"], values, names)
@@ -162,6 +157,16 @@ def plan_cube(
         ),
         left_out=left_out or {},
     )
+
+
+def _choose_grid(cases: Sequence[CaseInfo], args: dict) -> tuple[tuple, tuple]:
+    """Return the spacing in mm and the shape of the cube, from flags or from scans."""
+    grids = [case.grid for case in cases]
+    spacing = tuple(args["spacing"] or ()) or choose_spacing(grids)
+    if args["side"]:
+        spacing = spacing_for_side(grids, args["side"])
+    check_spacing(spacing, args["shape"] or (1, 1, 1), cases)
+    return spacing, tuple(args["shape"] or choose_shape(grids, spacing))
 
 
 def choose_spacing(grids: Sequence[Grid]) -> tuple[float, float, float]:

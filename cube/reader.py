@@ -125,11 +125,6 @@ class Cube:
         return self._attributes["arguments"]
 
     @cached_property
-    def versions(self) -> dict[str, str]:
-        """Versions of the packages that wrote the cube."""
-        return self._attributes["versions"]
-
-    @cached_property
     def left_out(self) -> dict[str, str]:
         """Why cases of the pair list are not in the cube, by case id."""
         return json.loads(self._file.attrs.get("left_out", "{}"))
