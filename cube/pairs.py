@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cube.splits import SPLITS
@@ -49,17 +49,6 @@ class Pair:
     line: int
 
 
-@dataclass(frozen=True)
-class _Line:
-    """The columns of a line."""
-
-    number: int
-    image: Path
-    label: Path
-    subject: str
-    split: str
-
-
 def read_pairs(path: str | Path, *, may_be_missing: bool = False) -> list[Pair]:
     """Read a pair list and check all of its lines.
 
@@ -75,22 +64,15 @@ def read_pairs(path: str | Path, *, may_be_missing: bool = False) -> list[Pair]:
             fault with its line number.
     """
     path = Path(path)
-    lines, faults = _parse(_read_text(path), path.parent)
-    faults += _path_faults(lines, may_be_missing=may_be_missing)
+    pairs, faults = _parse(_read_text(path), path.parent)
+    faults += _path_faults(pairs, may_be_missing=may_be_missing)
     # Case ids are only chosen for a valid list; faults name the line.
-    case_ids = [f"line {line.number}" for line in lines]
+    case_ids = [f"line {pair.line}" for pair in pairs]
     if not faults:
-        case_ids = _case_ids([line.image for line in lines])
+        case_ids = _choose_case_ids([pair.image for pair in pairs])
     pairs = [
-        Pair(
-            image=line.image,
-            label=line.label,
-            case_id=case_id,
-            subject=unicodedata.normalize("NFC", line.subject) or case_id,
-            split=line.split or None,
-            line=line.number,
-        )
-        for line, case_id in zip(lines, case_ids, strict=True)
+        replace(pair, case_id=case_id, subject=pair.subject or case_id)
+        for pair, case_id in zip(pairs, case_ids, strict=True)
     ]
     faults += [*_spelling_faults(pairs), *_split_faults(pairs)]
     if not pairs and not faults:
@@ -135,9 +117,9 @@ def _read_text(path: Path) -> str:
         raise DataError(f"{path}: must be UTF-8 text. Received: {error}") from error
 
 
-def _parse(text: str, folder: Path) -> tuple[list[_Line], list[tuple[int, str]]]:
-    """Parse the lines; return those with two to four columns, and faults."""
-    lines, faults = [], []
+def _parse(text: str, folder: Path) -> tuple[list[Pair], list[tuple[int, str]]]:
+    """Return the pairs, still without case ids, and the faults of the other lines."""
+    pairs, faults = [], []
     for number, content in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
         content = content.strip()
         if not content or content.startswith("#"):
@@ -154,9 +136,17 @@ def _parse(text: str, folder: Path) -> tuple[list[_Line], list[tuple[int, str]]]
             fault = f"the split must be one of {', '.join(SPLITS)}. Received: {split!r}"
             faults.append((number, fault))
             split = ""
-        image, label = _resolve(image, folder), _resolve(label, folder)
-        lines.append(_Line(number, image, label, subject, split.lower()))
-    return lines, faults
+        pairs.append(
+            Pair(
+                image=_resolve(image, folder),
+                label=_resolve(label, folder),
+                case_id="",
+                subject=unicodedata.normalize("NFC", subject),
+                split=split.lower() or None,
+                line=number,
+            )
+        )
+    return pairs, faults
 
 
 def _split_columns(content: str) -> tuple[list[str], str]:
@@ -203,30 +193,30 @@ def _resolve(name: str, folder: Path) -> Path:
 
 
 def _path_faults(
-    lines: Sequence[_Line], *, may_be_missing: bool
+    pairs: Sequence[Pair], *, may_be_missing: bool
 ) -> Iterator[tuple[int, str]]:
     """Yield files that are missing, of an unknown format, or listed twice."""
     first_use: dict[str, tuple[int, str]] = {}
-    for line in lines:
-        for role, path in (("image", line.image), ("label", line.label)):
+    for pair in pairs:
+        for role, path in (("image", pair.image), ("label", pair.label)):
             if not suffix_of(path):
                 yield (
-                    line.number,
+                    pair.line,
                     f"the {role} must end in one of {', '.join(SUFFIXES)}. "
                     f"Received: {path}",
                 )
             elif not (may_be_missing or os.path.isfile(path)):
                 what = "is not a file" if os.path.exists(path) else "does not exist"
-                yield line.number, f"the {role} {path} {what}"
+                yield pair.line, f"the {role} {path} {what}"
             real_path = os.path.realpath(path)
             if real_path in first_use:
                 number, other = first_use[real_path]
                 yield (
-                    line.number,
+                    pair.line,
                     f"a file must be used once. Received: the {role} {path} is also "
                     f"the {other} of line {number}",
                 )
-            first_use.setdefault(real_path, (line.number, role))
+            first_use.setdefault(real_path, (pair.line, role))
 
 
 def _spelling_faults(pairs: Sequence[Pair]) -> Iterator[tuple[int, str]]:
@@ -237,7 +227,7 @@ def _spelling_faults(pairs: Sequence[Pair]) -> Iterator[tuple[int, str]]:
         if first.subject != pair.subject:
             yield (
                 pair.line,
-                f"a subject must be spelled the same on all lines. Received: "
+                "a subject must be spelled the same on all lines. Received: "
                 f"{pair.subject!r}, and {first.subject!r} on line {first.line}",
             )
 
@@ -257,7 +247,7 @@ def _split_faults(pairs: Sequence[Pair]) -> Iterator[tuple[int, str]]:
             )
 
 
-def _case_ids(images: Sequence[Path]) -> list[str]:
+def _choose_case_ids(images: Sequence[Path]) -> list[str]:
     """Choose the shortest names that are different for all images.
 
     The file's stem, its folder's name, or the stem with as many folders as needed. If

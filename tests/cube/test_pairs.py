@@ -175,6 +175,13 @@ def test_every_fault_is_told_at_once_with_its_line(folder):
         assert all(word in line for word in words)
 
 
+def test_cases_without_subject_are_different_subjects_in_a_faulty_list_too(folder):
+    text = "a.nrrd,b.nrrd,,train\nc.nii.gz,d.nii,,test\nmissing.nrrd,(1).nrrd,,test\n"
+
+    with pytest.raises(DataError, match=r"1 fault in the pair list\.\n.*missing"):
+        read_pairs(write(folder, text))
+
+
 def test_the_first_of_many_faults_are_told(folder):
     text = "".join(f"none{number}.nrrd,b.nrrd\n" for number in range(60))
 
