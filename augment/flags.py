@@ -7,52 +7,55 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+RANGE = ("LOW", "HIGH")
+
 
 class Flag(NamedTuple):
-    """A flag that sets how strong a transform is at most; None turns it off.
+    """A flag that limits what a transform draws.
 
     Args:
-        metavar: Unit or quantity, as shown by `--help`.
-        description: What the value is.
-        default: One number, or (smallest, largest) if `is_range`.
-        is_range: Whether the flag takes two values.
+        metavar: Name or unit of the value; `RANGE` if the flag takes two.
+        description: What the flag sets.
+        default: One value or two, or None to leave the transform out.
     """
 
-    metavar: str
+    metavar: str | tuple[str, str]
     description: str
     default: float | tuple[float, float] | None = None
-    is_range: bool = False
+
+    @property
+    def is_range(self) -> bool:
+        """Whether the flag takes a smallest and a largest value."""
+        return self.metavar == RANGE
 
     @property
     def default_text(self) -> str:
-        """The default as it is typed, such as `0.9 1.1` or `none`."""
+        """The default as typed on the command line, such as `0.9 1.1` or `none`."""
         if self.default is None:
             return "none"
         values = self.default if isinstance(self.default, tuple) else (self.default,)
         return " ".join(f"{value:g}" for value in values)
 
 
-# By the name of the transform. `Transform.name` refers to it.
+# By `Transform.name`.
 FLAGS = {
     "flip": Flag("PROBABILITY", "probability of mirroring left and right", 0.5),
-    "rescaling": Flag(
-        "FACTOR", "smallest and largest scale factor", (0.9, 1.1), is_range=True
-    ),
+    "rescaling": Flag(RANGE, "range of the scale factor", (0.9, 1.1)),
     "rotation": Flag("DEGREES", "largest angle about each axis", 10.0),
-    "shift": Flag("MM", "largest translation along each axis"),
-    "elastic": Flag("MM", "largest displacement of a B-spline control point", 6.0),
-    "blur": Flag("MM", "largest sigma of the Gaussian blur", 1.0),
+    "shift": Flag("MM", "largest distance along each axis"),
+    "elastic": Flag(
+        "MM", "largest displacement of the control points, which are 32 mm apart", 6.0
+    ),
+    "blur": Flag("MM", "largest sigma of the Gaussian", 1.0),
     "low_resolution": Flag(
         "FACTOR",
         "largest downsampling factor along one axis, in a quarter of the copies",
     ),
-    "gamma": Flag(
-        "EXPONENT", "smallest and largest exponent", (0.7, 1.5), is_range=True
-    ),
-    "brightness": Flag("OFFSET", "largest change of the normalised intensity"),
-    "contrast": Flag("FACTOR", "smallest and largest factor", is_range=True),
+    "gamma": Flag(RANGE, "range of the exponent", (0.7, 1.5)),
+    "brightness": Flag("OFFSET", "largest offset, in normalised intensity"),
+    "contrast": Flag(RANGE, "range of the contrast factor"),
     "bias_field": Flag(
-        "COEFFICIENT", "largest coefficient of an MR bias field, such as 0.3"
+        "COEFFICIENT", "largest coefficient of an MR bias field; 0.3 is a good start"
     ),
     "noise": Flag(
         "STD",
@@ -60,7 +63,6 @@ FLAGS = {
         0.15,
     ),
     "rician_noise": Flag(
-        "STD",
-        "largest standard deviation of Rician (MR) noise, in normalised intensity",
+        "STD", "the same for Rician noise, the noise of MR magnitude images"
     ),
 }

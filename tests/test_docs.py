@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from augment.compose import TRANSFORMS
+from augment.flags import FLAGS
 from volumes.drawing import outline_color
 
 # `import docs` would find the `docs` package of a dependency.
@@ -18,6 +19,7 @@ import draw_augmentation
 
 DOCS = Path(draw_augmentation.__file__).parent
 PAGE = (DOCS / "augmentation.md").read_text(encoding="utf-8")
+FLAGS_PAGE = (DOCS / "flags.md").read_text(encoding="utf-8")
 README = (DOCS.parent / "README.md").read_text(encoding="utf-8")
 
 
@@ -31,6 +33,14 @@ def test_every_transform_has_a_heading_and_a_picture(name):
     assert f"](augmentation/{name}.png)" in PAGE
     assert kilobytes(name) < 150
     assert name in draw_augmentation.FIGURES
+
+
+@pytest.mark.parametrize(("name", "flag"), FLAGS.items())
+def test_flags_page_repeats_the_definition_of_every_flag(name, flag):
+    values = " ".join(flag.metavar) if flag.is_range else flag.metavar
+    usage = f"--{name.replace('_', '-')} {values}"
+
+    assert f"| `{usage}` | {flag.default_text} | {flag.description} |" in FLAGS_PAGE
 
 
 def test_every_picture_of_the_page_exists_and_the_readme_shows_one():
