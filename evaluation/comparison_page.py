@@ -6,7 +6,7 @@ from evaluation.comparison import COSTS, format_counts
 from evaluation.metrics import METRICS, VERTEBRA_METRICS
 from evaluation.scores import EMPTY_MASK_RULES
 from evaluation.vertebrae import format_vertebrae
-from system.text import format_figure, format_interval, format_p, format_table
+from system.text import format_interval, format_number, format_p, format_table
 
 
 def format_comparison(comparison: dict, *, markdown: bool = False) -> str:
@@ -64,7 +64,7 @@ def _format_row(title, metric, entry, names) -> list[str]:
 
 
 def _format_mean(entry, decimals, *, sign=False) -> str:
-    mean = format_figure(entry["mean"], decimals, sign=sign)
+    mean = format_number(entry["mean"], decimals, sign=sign)
     if entry["interval"] is None:
         return mean
     return f"{mean} ({format_interval(entry['interval'], decimals, sign=sign)})"
@@ -75,9 +75,9 @@ def _format_case(case: dict, names: list[str]) -> list[str]:
     return [
         case["case_id"],
         case["subject"],
-        format_figure(first, 3),
-        format_figure(second, 3),
-        format_figure(second - first, 3, sign=True),
+        format_number(first, 3),
+        format_number(second, 3),
+        format_number(second - first, 3, sign=True),
     ]
 
 

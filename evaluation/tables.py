@@ -24,7 +24,7 @@ from evaluation.statistics import (
     mean_or_none,
 )
 from evaluation.vertebrae import format_vertebrae, summarise_vertebrae
-from system.text import format_figure, format_interval, format_table
+from system.text import format_interval, format_number, format_table
 
 
 def summarise(scores: Sequence[Score], seed: int = 0) -> dict:
@@ -127,7 +127,7 @@ def _format_classes(classes: dict, *, markdown: bool) -> str:
         row = [name, str(entry["num_cases"])]
         for metric in metrics:
             mean = entry["metrics"][metric.key]["mean"]
-            row.append(format_figure(mean, metric.decimals))
+            row.append(format_number(mean, metric.decimals))
         for key in ("prediction_empty", "reference_empty", "both_empty"):
             row.append(str(entry[key]))
         rows.append(row)
@@ -137,8 +137,8 @@ def _format_classes(classes: dict, *, markdown: bool) -> str:
 def _format_overall(metric: Metric, entry: dict) -> list[str]:
     return [
         metric.title,
-        format_figure(entry["mean"], metric.decimals),
+        format_number(entry["mean"], metric.decimals),
         format_interval(entry["interval"], metric.decimals),
-        format_figure(entry["median"], metric.decimals),
+        format_number(entry["median"], metric.decimals),
         str(entry["num_values"]),
     ]

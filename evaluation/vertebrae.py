@@ -11,7 +11,7 @@ from evaluation.levels import FOUND_WITHIN
 from evaluation.metrics import class_names_of
 from evaluation.scores import Score
 from evaluation.statistics import mean_or_none
-from system.text import format_figure, format_table
+from system.text import format_number, format_table
 
 # Rise of the Dice that counts as a shift; labels without overlap rise less by chance.
 SHIFT_GAIN = 0.1
@@ -129,7 +129,7 @@ def format_vertebrae(networks: Mapping[str, dict], *, markdown: bool = False) ->
 def _format_level(name: str, entries: Sequence[dict]) -> list[str]:
     row = [name, str(entries[0]["num_cases"])]
     for entry in entries:
-        row += [format_figure(entry["dice"], 3), str(entry["found"])]
+        row += [format_number(entry["dice"], 3), str(entry["found"])]
         row.append(str(entry["invented"]))
     return row
 
@@ -142,7 +142,7 @@ def _format_shifts(networks: Mapping[str, dict], *, markdown: bool) -> str:
         "moved_up": "Dice, labels shifted one level up",
     }
     rows = [
-        [title, *(format_figure(shift[key], 3) for shift in shifts)]
+        [title, *(format_number(shift[key], 3) for shift in shifts)]
         for key, title in titles.items()
     ]
     num_improved = [str(len(shift["better_moved"])) for shift in shifts]

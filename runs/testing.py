@@ -21,9 +21,9 @@ from system.atomic import atomic_write
 from system.errors import DataError
 from system.text import file_names
 from volumes.classes import Classes
-from volumes.drawing import draw_prediction
 from volumes.formats.files import checksum, read_label_map, read_volume, write_label_map
 from volumes.geometry import canonical_spacing, canonical_view
+from volumes.overlay import draw_prediction
 from volumes.vertebrae import vertebra_classes
 from volumes.volume import Volume
 

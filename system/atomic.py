@@ -1,4 +1,4 @@
-"""Writing a file so that nobody ever sees half of it."""
+"""Writing files atomically, and keeping other processes out of a folder."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from pathlib import Path
 
 from system.errors import DataError, OutputError, UsageError
 
-TEMPORARY = re.compile(r"\.[0-9a-f]{8}-.")
+_TEMPORARY = re.compile(r"\.[0-9a-f]{8}-.")
 
 
 @contextmanager
 def report_write_errors(path: Path) -> Iterator[None]:
-    """Turn an error of the disk into one sentence that names what was written.
+    """Convert an OSError in the block to an error that names the file written.
 
     Raises:
-        OutputError: In the place of an OSError, whose own text names temporary
-            files, which are nobody's concern.
+        OutputError: Instead of the OSError, whose text may name a temporary file.
     """
     try:
         yield
@@ -31,31 +30,26 @@ def report_write_errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def atomic_write(
-    path: str | Path, *, force: bool = True, folder: Path | None = None
-) -> Iterator[Path]:
-    """Yield a temporary path that takes the place of `path` on success.
+def atomic_write(path: str | Path, *, folder: Path | None = None) -> Iterator[Path]:
+    """Yield a temporary path that replaces `path` on success.
 
-    The temporary file lies on the same disk, so that the final rename is one
-    step. If the block raises, it is removed and `path` stays as it was.
+    If the block raises, the temporary file is removed and `path` stays as it was.
 
     Args:
         path: The file to write. Missing parent folders are created.
-        force: Whether a file that is already there may be replaced.
-        folder: Where the temporary file lies. Defaults to the folder of `path`.
+        folder: Where to put the temporary file, on the same disk, so that the final
+            rename is atomic. Defaults to the folder of `path`.
 
     Yields:
         A hidden path in that folder, ending in the name of `path`.
 
     Raises:
-        DataError: If `path` is a folder, or exists though `force` is off.
-        OutputError: If it cannot be written: a full disk, no right to write.
+        DataError: If `path` is a folder.
+        OutputError: If it cannot be written, as on a full disk.
     """
     path = Path(path)
     if os.path.isdir(path):
-        raise DataError(f"{path}: must be a file to write. Received: a folder")
-    if not force and os.path.exists(path):
-        raise DataError(f"{path}: must not exist yet. Received: an existing file")
+        raise DataError(f"{path}: must not be a folder.")
     temporary = (folder or path.parent) / f".{secrets.token_hex(4)}-{path.name}"
     try:
         with report_write_errors(path):
@@ -70,35 +64,34 @@ def atomic_write(
 
 
 def require_folder(folder: Path) -> None:
-    """See, before any work, that files can be written to a folder.
+    """Check, before any work, that files can be written to a folder.
 
     Args:
-        folder: It need not exist, if it can be made.
+        folder: Need not exist if it can be created.
 
     Raises:
-        UsageError: If it, or what it would be made in, is no folder or takes no
-            files.
+        UsageError: If it, or its nearest existing parent, is not a writable folder.
     """
     whole = folder.absolute()
-    above = next(path for path in (whole, *whole.parents) if os.path.exists(path))
-    if not os.path.isdir(above):
-        raise UsageError(f"{folder} must be a folder. Received: {above} is a file.")
-    if not os.access(above, os.W_OK | os.X_OK):
+    nearest = next(path for path in (whole, *whole.parents) if os.path.exists(path))
+    if not os.path.isdir(nearest):
+        raise UsageError(f"{folder} must be a folder. Received: {nearest} is a file.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
         raise UsageError(
-            f"{folder} must take new files. Received: no right to write in {above}."
+            f"{folder} must be writable. Received: no permission to write in {nearest}."
         )
 
 
 @contextmanager
 def lock_folder(folder: Path, busy: str) -> Iterator[None]:
-    """Hold a folder against other processes; even a killed one lets go.
+    """Lock a folder against other processes; a killed process releases it too.
 
     Args:
-        folder: It must exist.
-        busy: What to say where another process holds it.
+        folder: Must exist.
+        busy: The message if another process has locked it.
 
     Raises:
-        UsageError: If another process holds it, or it cannot be read.
+        UsageError: If another process has locked it, or it cannot be read.
     """
     try:
         handle = os.open(folder, os.O_RDONLY)
@@ -109,7 +102,7 @@ def lock_folder(folder: Path, busy: str) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UsageError(busy) from None
-        except OSError:  # some network folders know no locks
+        except OSError:  # some network file systems have no locks
             pass
         yield
     finally:
@@ -117,18 +110,18 @@ def lock_folder(folder: Path, busy: str) -> Iterator[None]:
 
 
 def is_temporary(path: Path) -> bool:
-    """Say whether a path is one that `atomic_write` yields."""
-    return TEMPORARY.match(path.name) is not None
+    """Return whether a path is a temporary one of `atomic_write`."""
+    return _TEMPORARY.match(path.name) is not None
 
 
 def remove_temporary(folder: Path) -> None:
-    """Remove what killed writers left in a folder; nobody may be writing to it.
+    """Remove the temporary files of killed processes; no other may be writing.
 
     Args:
-        folder: Itself, not those within it; nothing if it is absent.
+        folder: Subfolders are left alone; it may be missing.
 
     Raises:
-        OSError: If it cannot be written.
+        OSError: If the folder is not writable.
     """
     for path in list(folder.glob(".*")):
         if is_temporary(path) and path.is_file():

@@ -1,4 +1,4 @@
-"""Compiling a kernel with numba, and keeping it on disk for the next start."""
+"""Compiling kernels with numba and caching them on disk."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import numba
 
 
 def compiled(function: Callable) -> Callable:
-    """Compile a kernel for all threads, without holding Python's lock.
+    """Compile a kernel that runs on all threads and releases the GIL.
 
-    What was compiled is kept beside the source or in the user's cache folder; where
-    neither can be written, it is compiled anew at each start.
+    The result is cached beside the source or in the user's cache folder; if neither
+    is writable, the kernel is compiled again in every process.
     """
     options = {"parallel": True, "nogil": True, "fastmath": True}
     try:
         dispatcher = numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # numba found no place for its cache
+    except RuntimeError:  # numba has no writable cache folder
         dispatcher = numba.njit(**options)(function)
 
     @wraps(function)
     def kernel(*args):
         try:
             return dispatcher(*args)
-        except OSError:  # it is compiled, but its cache's disk is full
+        except OSError:  # compiled, but the disk of the cache is full
             return dispatcher(*args)
 
     kernel.dispatcher = dispatcher

@@ -1,4 +1,4 @@
-"""The errors that a script shows as one sentence, without a traceback."""
+"""The errors that a script prints as one message, without a traceback."""
 
 
 class DataError(Exception):
@@ -11,10 +11,10 @@ class DataError(Exception):
 
 
 class UsageError(DataError):
-    """A request that cannot be carried out as it was put, whatever the data."""
+    """Arguments that cannot be used, whatever the data."""
 
     exit_code = 2
 
 
 class OutputError(DataError):
-    """A file that cannot be written: the disk's fault, and no scan's."""
+    """A file that cannot be written, whatever the data."""

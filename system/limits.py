@@ -1,13 +1,12 @@
-"""How large a thing may be before it is taken for a slip, or for an attack."""
+"""Limits beyond which a value is taken for a mistake or an attack."""
 
-# Four whole-body CTs of 512 x 512 x 2048 voxels. A header that promises more is
-# refused before memory is asked for; --max-voxels says otherwise.
+# Four whole-body CTs of 512 x 512 x 2048 voxels. A header with more is refused before
+# memory is allocated; --max-voxels changes the limit.
 MAX_VOXELS = 2**31
 MAX_LABEL = 65535
-# The squares of a million such values still have a sum in float32.
+# The sum of a million squares of such values still fits float32.
 MAX_INTENSITY = 1e15
-# In mm: nothing that was scanned lies, or is, beyond a thousand kilometres, and no
-# voxel is smaller than a nanometre or larger than a kilometre. Any two such grids laid
-# over each other have sides that an int64 can count.
+# In mm: coordinates and sides up to a thousand kilometres, voxels from a nanometre to a
+# kilometre. The sides of one such grid in voxels of another fit int64.
 MAX_LENGTH = 1e9
 SPACING_RANGE = (1e-6, 1e6)

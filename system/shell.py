@@ -1,4 +1,4 @@
-"""How a script ends: with an exit code and one sentence, never with a traceback."""
+"""Exit codes and error messages of scripts."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from typing import TextIO
 
 from system.errors import DataError
 
-INTERRUPTED = 130  # 128 and the number of SIGINT, as a shell has it
-NOBODY_READS = 141  # 128 and that of SIGPIPE
+INTERRUPTED = 130  # 128 + SIGINT, the convention of shells
+BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 
 def script(function: Callable[..., int]) -> Callable[..., int]:
-    """Make a function end as a script does.
+    """Wrap the main function of a script to handle errors without a traceback.
 
     Args:
-        function: Gives the exit code.
+        function: Returns the exit code.
 
     Returns:
-        The function; a `DataError` is printed and its exit code given, Ctrl-C
-        gives 130, and a reader of the output that went away, as `head` does when
-        it has enough, 141, in silence.
+        The function, which prints a `DataError` and returns its exit code, returns
+        130 on Ctrl-C, and silently 141 if the reader of its output ended, as `head`
+        does.
     """
 
     @wraps(function)
-    def ended(*args, **options) -> int:
+    def main(*args, **options) -> int:
         for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):  # names that a terminal cannot show
+            if hasattr(stream, "reconfigure"):  # for names that a terminal cannot show
                 stream.reconfigure(errors="backslashreplace")
         try:
             try:
@@ -42,27 +42,31 @@ def script(function: Callable[..., int]) -> Callable[..., int]:
                 print("Interrupted.", file=sys.stderr)
                 code = INTERRUPTED
             finally:
-                # Now, since at the exit nobody could catch what goes wrong.
-                if sys.stdout is not None:  # closed by ">&-"
+                # At interpreter exit an error could no longer be caught.
+                if sys.stdout is not None:  # None if closed by ">&-"
                     sys.stdout.flush()
         except BrokenPipeError:
-            if not any([_is_unread(sys.stdout), _is_unread(sys.stderr)]):
+            broken = [
+                _silence_if_broken(sys.stdout),
+                _silence_if_broken(sys.stderr),
+            ]
+            if not any(broken):
                 raise
-            code = NOBODY_READS
+            code = BROKEN_PIPE
         return code
 
-    return ended
+    return main
 
 
-def _is_unread(stream: TextIO | None) -> bool:
-    """Tell whether nobody reads a stream; if so, send what it holds nowhere."""
+def _silence_if_broken(stream: TextIO | None) -> bool:
+    """Return whether a stream's reader ended; if so, discard its buffered output."""
     if stream is None:
         return False
     poll = select.poll()
     poll.register(stream, select.POLLOUT)
     if not any(event & select.POLLERR for _, event in poll.poll(0)):
         return False
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, stream.fileno())
+    os.close(devnull)
     return True

@@ -1,56 +1,56 @@
-"""Figures and tables as text, for the shell and for Markdown."""
+"""Formatting numbers, tables and names for the terminal, Markdown and files."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
 
-_SHOWN_CHARACTERS = 120
+_MAX_CHARACTERS = 120
 
 
 def shorten(text: str) -> str:
-    """Cut a text that a file may make as long as it likes, and say how long it is."""
-    if len(text) <= _SHOWN_CHARACTERS:
+    """Truncate a text from a file if it is too long, and append its length."""
+    if len(text) <= _MAX_CHARACTERS:
         return text
-    return f"{text[:_SHOWN_CHARACTERS]}... ({len(text)} characters)"
+    return f"{text[:_MAX_CHARACTERS]}... ({len(text)} characters)"
 
 
 def on_one_line(text: str) -> str:
-    """Put a blank for each letter that would break a line or a table."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    """Replace characters that would break a line or a table by spaces."""
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def short_repr(value: object) -> str:
-    """Write what was received as a message shows it: on one line, not too long."""
+    """Return the repr of a received value, on one line and not too long."""
     return shorten(repr(value))
 
 
-def format_figure(value: float | None, decimals: int, *, sign: bool = False) -> str:
-    """Write a figure, or "n/a" where there is none; no "-0.00"."""
+def format_number(value: float | None, decimals: int, *, sign: bool = False) -> str:
+    """Format a number, or "n/a" for None; never "-0.00"."""
     if value is None:
         return "n/a"
     return f"{round(value, decimals) + 0.0:{'+' if sign else ''}.{decimals}f}"
 
 
 def format_bytes(count: int) -> str:
-    """Write a number of bytes in MB, or from a thousand of them on in GB."""
+    """Format a number of bytes in MB, or in GB from 1000 MB."""
     return f"{count / 1e6:.0f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
 
 
 def format_interval(
     interval: Sequence[float] | None, decimals: int, *, sign: bool = False
 ) -> str:
-    """Write an interval as "low to high", or "n/a"."""
+    """Format an interval as "low to high", or "n/a" for None."""
     if interval is None:
         return "n/a"
-    return " to ".join(format_figure(end, decimals, sign=sign) for end in interval)
+    return " to ".join(format_number(end, decimals, sign=sign) for end in interval)
 
 
 def format_table(
     heads: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: bool = False
 ) -> str:
-    """Align cells in columns: the first to the left, figures to the right."""
-    if markdown:  # a bar inside a cell would end it
+    """Format rows as columns, the first aligned to the left, others to the right."""
+    if markdown:  # an unescaped bar would end its cell
         heads, *rows = [
             [cell.replace("|", "\\|") for cell in row] for row in [heads, *rows]
         ]
@@ -70,22 +70,22 @@ def format_table(
 
 
 def format_p(p_value: float | None) -> str:
-    """Write a p-value, or "n/a" where no test was possible."""
+    """Format a p-value, or "n/a" for None."""
     if p_value is None:
         return "n/a"
     return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
 def file_names(case_ids: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
-    """Give every case a file name that any file system takes, without suffix.
+    """Assign each case a unique file name, without suffix, valid on any system.
 
     Args:
-        case_ids: In the order in which names are handed out.
-        reserved: Names that are taken already.
+        case_ids: In the order in which names are assigned.
+        reserved: Names already in use.
 
     Returns:
-        Name of each case id: letters, digits, dots, dashes and underlines, not
-        starting with a dot, no two alike even where case does not count.
+        Name by case id: letters, digits, dots, dashes and underscores, not starting
+        with a dot, unique even where upper and lower case are the same.
     """
     names, taken = {}, {name.lower() for name in reserved}
     for case_id in dict.fromkeys(case_ids):

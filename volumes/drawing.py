@@ -16,17 +16,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from volumes.panels import TEXT_COLOR, Color, draw_sheet, font, stack_horizontally
+from volumes.panels import TEXT_COLOR, Color, font, stack_horizontally
 from volumes.vertebrae import label_color
 
 # A label map and the colour of each of its labels.
 Outline = tuple[npt.NDArray, Callable[[int], Color]]
 
 PANEL_HEIGHT = 320  # pixels, so that a scan and two copies fill a screen
-NOT_FINITE = (255, 0, 255)
-REFERENCE = (60, 220, 90)
-PREDICTION = (255, 60, 60)
-BOTH = (255, 225, 60)
+NOT_FINITE_COLOR = (255, 0, 255)
+BOTH_COLOR = (255, 225, 60)
 
 # Left, right, top and bottom edge of the sagittal, coronal and axial picture.
 EDGES = ("APSI", "RLSI", "RLAP")
@@ -156,14 +154,14 @@ def draw_slice(
     grey = Image.fromarray(_shade(plane, window))
     grey = grey.resize((len(columns), len(rows)), Image.Resampling.BICUBIC)
     pixels = np.repeat(np.asarray(grey)[:, :, np.newaxis], 3, axis=2)
-    pixels[~np.isfinite(plane)[np.ix_(rows, columns)]] = NOT_FINITE
+    pixels[~np.isfinite(plane)[np.ix_(rows, columns)]] = NOT_FINITE_COLOR
     drawn = np.zeros(pixels.shape[:2], dtype=bool)
     for label_map, color_of in outlines:
         labels = _upright(label_map, axis, index)[np.ix_(rows, columns)]
         lines = find_outline(labels)
         for label in np.unique(labels[lines]):
             pixels[lines & (labels == label)] = color_of(int(label))
-        pixels[lines & drawn] = BOTH
+        pixels[lines & drawn] = BOTH_COLOR
         drawn |= lines
     return _add_letters(Image.fromarray(pixels), EDGES[axis])
 
@@ -193,51 +191,6 @@ def draw_panel_row(
         for axis, index in enumerate(slices)
     ]
     return stack_horizontally(panels)
-
-
-def draw_prediction(
-    image: npt.NDArray,
-    reference: npt.NDArray | None,
-    prediction: npt.NDArray,
-    spacing: Sequence[float],
-    title: str,
-) -> Image.Image:
-    """Draw three slices with the outlines of reference and prediction.
-
-    The slices go through the reference, where it has foreground, or else
-    through the prediction. Classes are not told apart.
-
-    Args:
-        image: Intensities, shape (I, J, K), axes to right, anterior, superior.
-        reference: Annotated labels of the same shape; None if there are none.
-        prediction: Predicted labels of the same shape.
-        spacing: Voxel spacing in mm along I, J, K.
-        title: First line of the picture.
-
-    Raises:
-        ValueError: If the shapes differ.
-    """
-    shapes = [v.shape for v in (image, reference, prediction) if v is not None]
-    if len(set(shapes)) != 1:
-        raise ValueError(
-            "Image, reference and prediction must have one shape. "
-            f"Received: shapes={shapes}"
-        )
-    outlines = [(prediction, lambda label: PREDICTION)]
-    legend = [("prediction", PREDICTION)]
-    if reference is not None:
-        outlines.insert(0, (reference, lambda label: REFERENCE))
-        legend = [("reference", REFERENCE), *legend, ("both on one line", BOTH)]
-    shown = prediction if reference is None or not reference.any() else reference
-    row = draw_panel_row(
-        image,
-        outlines,
-        find_slices(shown),
-        spacing,
-        window=find_window(image),
-        mm_per_pixel=fit_scale(image.shape, spacing),
-    )
-    return draw_sheet([("", row)], title=title, legend=legend)
 
 
 def _foreground_profiles(label_map: npt.NDArray) -> list[npt.NDArray[np.int64]]:

@@ -11,7 +11,6 @@ from evaluation.score_file import VERTEBRA_COLUMNS, read_scores, write_scores
 from evaluation.scores import Score
 from evaluation.tables import format_summary, summarise
 from system.errors import DataError
-from system.text import format_figure, format_table
 
 
 def test_scores_survive_the_file_exactly(tmp_path):
@@ -118,20 +117,3 @@ def test_case_without_an_applicable_class_is_left_out():
 
     assert values_by_case(MIXED[1:2], dice) == {"a": 1.0}
     assert values_by_case(MIXED[1:2], hausdorff) == {}
-
-
-def test_figure_has_no_negative_zero():
-    assert format_figure(-0.0001, 3) == "0.000"
-    assert format_figure(-0.0001, 3, sign=True) == "+0.000"
-    assert format_figure(None, 3) == "n/a"
-
-
-def test_table_aligns_words_left_and_figures_right():
-    table = format_table(["Class", "ml"], [["disc", "12.5"], ["vertebra", "3"]])
-
-    assert table.splitlines() == [
-        "Class       ml",
-        "--------  ----",
-        "disc      12.5",
-        "vertebra     3",
-    ]

@@ -96,7 +96,7 @@ def test_cube_in_a_folder_that_takes_no_files_is_refused_at_once(closed_folder, 
     assert makeCube.main(words) == 2
 
     error = capsys.readouterr().err
-    assert f"no right to write in {closed_folder}." in error
+    assert f"no permission to write in {closed_folder}." in error
 
 
 def test_label_maps_in_a_folder_that_takes_no_files_are_refused_at_once(
@@ -106,7 +106,7 @@ def test_label_maps_in_a_folder_that_takes_no_files_are_refused_at_once(
 
     assert predict.main(["scan.nrrd", *flags]) == 2
 
-    assert f"no right to write in {closed_folder}." in capsys.readouterr().err
+    assert f"no permission to write in {closed_folder}." in capsys.readouterr().err
 
 
 def test_run_in_a_folder_that_takes_no_files_is_refused_at_once(

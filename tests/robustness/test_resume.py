@@ -14,7 +14,6 @@ from support.small_runs import TINY
 import train
 from models.model_file import load_model
 from runs.folder import read_json
-from system.atomic import is_temporary
 
 FLAGS = ["--epochs", "4", "--dropout", "0.3", *TINY]
 TIMED = ("minutes", "seconds_per_step", "waiting_share")
@@ -190,19 +189,3 @@ def test_both_networks_killed_end_as_never_cut_and_none_is_left_behind(
     for model in ("unet2d", "unet3d"):
         assert_equal_runs(run / model, whole / model)
     assert read_json(run / "comparison.json")["names"] == ["UNet-2D", "UNet-3D"]
-
-
-def test_is_temporary_knows_what_a_killed_write_leaves(tmp_path):
-    killed = start(
-        "-c",
-        "import os, sys; from system.atomic import atomic_write\n"
-        "with atomic_write(sys.argv[1]) as path:\n"
-        "    path.write_text('half'); os.kill(os.getpid(), 9)",
-        str(tmp_path / "state.npz"),
-    )
-    assert killed.wait() == -9
-
-    (left,) = tmp_path.iterdir()
-    assert is_temporary(left)
-    assert not is_temporary(tmp_path / "state.npz")
-    assert not is_temporary(tmp_path / ".cafe-state.npz")

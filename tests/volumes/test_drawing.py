@@ -1,10 +1,8 @@
-"""Slices as pictures: orientation, letters, outlines, window, colours and places."""
-
 import numpy as np
 import pytest
 
 from volumes.drawing import (
-    NOT_FINITE,
+    NOT_FINITE_COLOR,
     center_of_mass,
     draw_panel_row,
     draw_slice,
@@ -170,7 +168,7 @@ def test_voxel_that_is_not_finite_is_magenta():
     pixels = draw(image)
 
     # Two voxels of 100 x 50 pixels.
-    assert (pixels == NOT_FINITE).all(axis=2).sum() == 2 * 100 * 50
+    assert (pixels == NOT_FINITE_COLOR).all(axis=2).sum() == 2 * 100 * 50
 
 
 def test_constant_image_is_mid_grey():
