@@ -17,6 +17,11 @@ def findings_of(tmp_path):
     return check
 
 
+@pytest.fixture
+def rows():
+    return clean_rows()
+
+
 def changed(array, index, value):
     array = array.copy()
     array[index] = value
@@ -37,8 +42,7 @@ def test_clean_cube_gives_no_finding(findings_of):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_intensity_that_is_not_finite_is_found_with_its_count(findings_of, value):
-    rows = clean_rows()
+def test_intensity_that_is_not_finite_is_found_with_its_count(findings_of, rows, value):
     image = changed(rows[1].image, (0, 0, slice(3)), value)
     rows[1] = replace(rows[1], image=image)
 
@@ -50,8 +54,7 @@ def test_intensity_that_is_not_finite_is_found_with_its_count(findings_of, value
     assert finding.message == "3 voxels (0.62 %) NaN or infinite"
 
 
-def test_constant_image_is_found_though_the_padding_differs(findings_of):
-    rows = clean_rows()
+def test_constant_image_is_found_though_the_padding_differs(findings_of, rows):
     image = np.full_like(rows[2].image, 0.25)
     image[:, 0] = -1  # outside the extent
     rows[2] = replace(rows[2], image=image)
@@ -63,16 +66,14 @@ def test_constant_image_is_found_though_the_padding_differs(findings_of):
     assert finding.message == "all 420 voxels of the scan have intensity 0.25"
 
 
-def test_image_without_a_finite_voxel_is_not_called_constant(findings_of):
-    rows = clean_rows()
+def test_image_without_a_finite_voxel_is_not_called_constant(findings_of, rows):
     image = np.full_like(rows[2].image, np.nan)
     rows[2] = replace(rows[2], image=image)
 
     assert only(findings_of(rows)).kind == "intensity not finite"
 
 
-def test_label_outside_the_classes_is_found_with_its_count(findings_of):
-    rows = clean_rows()
+def test_label_outside_the_classes_is_found_with_its_count(findings_of, rows):
     label = changed(rows[3].label, (3, 5, slice(2, 4)), 3)
     rows[3] = replace(rows[3], label=label)
 
@@ -85,8 +86,7 @@ def test_label_outside_the_classes_is_found_with_its_count(findings_of):
 
 
 @pytest.mark.parametrize(("row", "case_id", "copy"), [(1, "ann", 1), (3, "cid", 0)])
-def test_empty_label_map_is_found_in_its_row(findings_of, row, case_id, copy):
-    rows = clean_rows()
+def test_empty_label_map_is_found_in_its_row(findings_of, rows, row, case_id, copy):
     rows[row] = replace(rows[row], label=np.zeros_like(make_label()))
 
     finding = only(findings_of(rows))
@@ -104,10 +104,10 @@ def test_empty_label_map_is_found_in_its_row(findings_of, row, case_id, copy):
         ((3, 7, 5), "anterior"),
         ((3, 3, 0), "inferior"),
         ((3, 3, 9), "superior"),
+        ((3, 0, 5), "outside"),
     ],
 )
-def test_foreground_at_the_border_is_found_on_its_side(findings_of, voxel, side):
-    rows = clean_rows()
+def test_foreground_at_the_border_is_found_on_its_side(findings_of, rows, voxel, side):
     rows[2] = replace(rows[2], label=changed(rows[2].label, voxel, 1))
 
     finding = only(findings_of(rows))
@@ -117,15 +117,7 @@ def test_foreground_at_the_border_is_found_on_its_side(findings_of, voxel, side)
     assert finding.message == f"{side} (1 voxel)"
 
 
-def test_foreground_beyond_the_extent_is_found(findings_of):
-    rows = clean_rows()
-    rows[2] = replace(rows[2], label=changed(rows[2].label, (3, 0, 5), 2))
-
-    assert only(findings_of(rows)).message == "outside (1 voxel)"
-
-
-def test_copy_that_touches_the_border_is_no_finding(findings_of):
-    rows = clean_rows()
+def test_copy_that_touches_the_border_is_no_finding(findings_of, rows):
     rows[1] = replace(rows[1], label=changed(rows[1].label, (0, 3, 5), 1))
 
     assert findings_of(rows) == []
@@ -141,9 +133,8 @@ def test_copy_that_touches_the_border_is_no_finding(findings_of):
     ],
 )
 def test_spacing_beyond_one_and_a_half_medians_is_found(
-    findings_of, spacing, value, axis
+    findings_of, rows, spacing, value, axis
 ):
-    rows = clean_rows()
     rows[3] = with_source(rows[3], spacing=spacing)
 
     finding = only(findings_of(rows))
@@ -153,15 +144,13 @@ def test_spacing_beyond_one_and_a_half_medians_is_found(
     assert finding.message.startswith(f"{value} mm {axis}; the median")
 
 
-def test_spacing_up_to_one_and_a_half_medians_is_no_finding(findings_of):
-    rows = clean_rows()
+def test_spacing_up_to_one_and_a_half_medians_is_no_finding(findings_of, rows):
     rows[3] = with_source(rows[3], spacing=(0.75, 0.67, 6.0))
 
     assert findings_of(rows) == []
 
 
-def test_orientation_unlike_the_majority_is_found_alone(findings_of):
-    rows = clean_rows()
+def test_orientation_unlike_the_majority_is_found_alone(findings_of, rows):
     # The same spacings along the patient's axes, stored in another order.
     rows[0] = with_source(rows[0], orientation="RAS", spacing=(4.0, 1.0, 0.5))
 
@@ -180,8 +169,7 @@ def test_orientations_without_a_majority_are_no_finding(findings_of):
     assert findings_of(rows) == []
 
 
-def test_same_scan_under_two_names_is_found_with_both_splits(findings_of):
-    rows = clean_rows()
+def test_same_scan_under_two_names_is_found_with_both_splits(findings_of, rows):
     rows[3] = with_source(rows[3], content_checksum="checksum of ann")
 
     finding = only(findings_of(rows))
@@ -191,8 +179,7 @@ def test_same_scan_under_two_names_is_found_with_both_splits(findings_of):
     )
 
 
-def test_subject_in_two_splits_is_found_with_all_its_cases(findings_of):
-    rows = clean_rows()
+def test_subject_in_two_splits_is_found_with_all_its_cases(findings_of, rows):
     rows[3] = replace(rows[3], subject="subject of ann")
     rows.append(make_row("dot", subject="subject of ann"))
 
@@ -232,9 +219,8 @@ def test_augmented_copy_outside_training_is_found(findings_of):
     ],
 )
 def test_label_volume_unlike_the_rescaling_is_found(
-    findings_of, kept, rescaling, ratio
+    findings_of, rows, kept, rescaling, ratio
 ):
-    rows = clean_rows()
     label = rows[1].label.copy()
     label[tuple(np.argwhere(label)[kept:].T)] = 0
     rows[1] = replace(rows[1], label=label, drawn={"rescaling": rescaling})
@@ -255,9 +241,8 @@ def test_label_volume_unlike_the_rescaling_is_found(
     ],
 )
 def test_label_volume_that_follows_the_rescaling_is_no_finding(
-    findings_of, kept, drawn
+    findings_of, rows, kept, drawn
 ):
-    rows = clean_rows()
     label = rows[1].label.copy()
     label[tuple(np.argwhere(label)[kept:].T)] = 0
     rows[1] = replace(rows[1], label=label, drawn=drawn)
@@ -272,8 +257,7 @@ def test_copy_is_compared_with_its_scan_wherever_that_stands(findings_of):
     assert only(findings_of([copy, *others, scan])).kind == "label volume"
 
 
-def test_findings_stand_in_the_order_of_cases_then_copies(findings_of):
-    rows = clean_rows()
+def test_findings_stand_in_the_order_of_cases_then_copies(findings_of, rows):
     empty = np.zeros_like(make_label())
     rows = [replace(row, label=empty) for row in rows]
     rows[0] = with_source(rows[0], orientation="RAS", spacing=(4.0, 1.0, 0.5))
