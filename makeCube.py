@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 GRID_FLAGS = ("spacing", "side", "shape", "labels", "intensity")
 # The flags that decide the content of the cube, which stores their values.
 CONTENT_FLAGS = (*GRID_FLAGS, "copies", "validation", "test", "seed", *FLAGS)
-SMALLEST = {"side": 1, "copies": 0, "seed": 0, "workers": 1, "max_voxels": 1}
+MINIMUM = {"side": 1, "copies": 0, "seed": 0, "workers": 1, "max_voxels": 1}
 
 
 def amount(word: str) -> float | None:
@@ -167,11 +167,11 @@ def add_execution_flags(group: argparse._ArgumentGroup) -> None:
 
 def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Check values that argparse accepts but no cube can be built from."""
-    for name, smallest in SMALLEST.items():
+    for name, minimum in MINIMUM.items():
         value = getattr(args, name)
-        if value is not None and value < smallest:
+        if value is not None and value < minimum:
             parser.error(
-                f"--{name.replace('_', '-')} must be {smallest} or more. "
+                f"--{name.replace('_', '-')} must be {minimum} or more. "
                 f"Received: {value}"
             )
     for split in ("validation", "test"):
@@ -206,8 +206,9 @@ def parse_range(
     if values is None or list(values) == [None]:
         return None
     if len(values) != 2 or None in values:
+        received = " ".join("none" if v is None else f"{v:g}" for v in values)
         parser.error(
-            f"--{name} takes two positive values, the smallest and the largest, or none"
+            f"--{name} takes two positive values, or none. Received: {received}"
         )
     return values
 

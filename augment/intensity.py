@@ -10,6 +10,7 @@ import numpy.typing as npt
 from augment.kernels import add_gaussian, add_rician, apply_gamma
 from augment.transform import IntensityTransform, check_range
 from volumes.filters import gaussian_blur
+from volumes.resample import FWHM
 
 Image = npt.NDArray[np.float32]
 
@@ -73,7 +74,7 @@ class LowResolution(IntensityTransform):
         axis, factor = drawn["axis"], drawn["factor"]
         side = image.shape[axis]
         sigmas = [0.0, 0.0, 0.0]
-        sigmas[axis] = np.sqrt(max(factor**2 - 1, 0)) / (2 * np.sqrt(2 * np.log(2)))
+        sigmas[axis] = np.sqrt(max(factor**2 - 1, 0)) / FWHM
         blurred = gaussian_blur(image, sigmas)
         count = max(1, round(side / factor))
         centers = (np.arange(count) - (count - 1) / 2) * factor + (side - 1) / 2
