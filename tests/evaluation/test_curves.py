@@ -1,7 +1,6 @@
 import pytest
 from PIL import Image
 
-from evaluation import curves
 from evaluation.curves import draw_curves, read_history
 from system.errors import DataError
 
@@ -16,20 +15,6 @@ def history(num_epochs, *, validation=True):
         }
         for epoch in range(1, num_epochs + 1)
     ]
-
-
-@pytest.fixture
-def panels(monkeypatch):
-    """Collect the figure, to look at its lines."""
-    drawn = []
-
-    class Kept(curves.Figure):
-        def __init__(self, *args, **options):
-            super().__init__(*args, **options)
-            drawn.append(self)
-
-    monkeypatch.setattr(curves, "Figure", Kept)
-    return lambda: drawn[0].axes
 
 
 def lines_of(panel):
@@ -66,10 +51,10 @@ def test_missing_history_is_refused(tmp_path):
         read_history(tmp_path / "history.csv")
 
 
-def test_panels_show_dice_over_epochs_and_over_minutes(tmp_path, panels):
+def test_panels_show_dice_over_epochs_and_over_minutes(tmp_path, figures):
     draw_curves({"UNet-2D": history(3), "UNet-3D": history(5)}, tmp_path / "c.png")
 
-    epochs, minutes = panels()
+    epochs, minutes = figures[0].axes
     training = lines_of(epochs)["UNet-2D, training"]
     assert list(training.get_xdata()) == [1, 2, 3]
     assert list(training.get_ydata()) == [0.5, 0.75, 0.875]
@@ -82,10 +67,10 @@ def test_panels_show_dice_over_epochs_and_over_minutes(tmp_path, panels):
         assert picture.size == (1430, 585)  # 11 x 4.5 inches at 130 dots each
 
 
-def test_each_network_has_one_color_and_each_part_one_style(tmp_path, panels):
+def test_each_network_has_one_color_and_each_part_one_style(tmp_path, figures):
     draw_curves({"UNet-2D": history(3), "UNet-3D": history(5)}, tmp_path / "c.png")
 
-    lines = lines_of(panels()[0])
+    lines = lines_of(figures[0].axes[0])
     colors = {
         name: {line.get_color() for label, line in lines.items() if name in label}
         for name in ("UNet-2D", "UNet-3D")
@@ -96,17 +81,17 @@ def test_each_network_has_one_color_and_each_part_one_style(tmp_path, panels):
     assert lines["UNet-3D, validation"].get_linestyle() == "-"
 
 
-def test_single_epoch_without_validation_is_drawn_as_a_point(tmp_path, panels):
+def test_single_epoch_without_validation_is_drawn_as_a_point(tmp_path, figures):
     draw_curves({"UNet-2D": history(1, validation=False)}, tmp_path / "c.png")
 
-    (line,) = panels()[0].lines
+    (line,) = figures[0].axes[0].lines
     assert line.get_marker() == "o"
 
 
-def test_network_without_epochs_leaves_the_other_alone(tmp_path, panels):
+def test_network_without_epochs_leaves_the_other_alone(tmp_path, figures):
     draw_curves({"UNet-2D": [], "UNet-3D": history(2)}, tmp_path / "c.png")
 
-    assert all("UNet-3D" in label for label in lines_of(panels()[0]))
+    assert all("UNet-3D" in label for label in lines_of(figures[0].axes[0]))
 
 
 def test_curves_without_any_epoch_are_refused(tmp_path):

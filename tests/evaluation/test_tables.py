@@ -1,62 +1,12 @@
-"""Scores in a file, their summary, and how figures and tables are laid out."""
-
 import json
-from dataclasses import fields
 
 import pytest
-from support.score_rows import MIXED, score
+from support.score_rows import MIXED
+from support.vertebra_columns import NAMES, SPACING, column, score_column
 
-from evaluation.metrics import METRICS, values_by_case
-from evaluation.score_file import VERTEBRA_COLUMNS, read_scores, write_scores
-from evaluation.scores import Score
+from evaluation.score_file import read_scores, write_scores
+from evaluation.scores import score_case
 from evaluation.tables import format_summary, summarise
-from system.errors import DataError
-
-
-def test_scores_survive_the_file_exactly(tmp_path):
-    awkward = [
-        score('of "him", too', 1 / 3, hd95_mm=0.1 + 0.2, volume_error_ml=-1e-17),
-        score("ß 2", 2 / 3, "disc, upper\nhalf", empty="reference"),
-        score("c", 1.0, empty="both"),
-    ]
-
-    write_scores(tmp_path / "scores.csv", awkward)
-
-    assert read_scores(tmp_path / "scores.csv") == awkward
-
-
-def test_scores_file_has_a_row_per_case_and_class_and_empty_cells(tmp_path):
-    write_scores(tmp_path / "scores.csv", MIXED[:2])
-
-    header, _, second = (tmp_path / "scores.csv").read_text().splitlines()
-    names = [field.name for field in fields(Score)]
-    assert header.split(",") == names[: -len(VERTEBRA_COLUMNS)]
-    assert second == "a,subject a,disc,1.0,1.0,,,,,3.0,4.0,0.0,both"
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("dice", "overlap", r"must have the columns.*no dice"),
-        ("0.8", "good", r"line 2: .*'good'"),
-        ("0.8", "nan", r"line 2: .*dice=nan"),
-        (",both", "", r"line 3: .*empty=None"),
-        (",both", ",neither", r"line 3: .*'neither'"),
-        ("a,disc", "a,vertebra", r"line 3: .*'a', 'vertebra' again"),
-    ],
-)
-def test_malformed_scores_file_is_refused(tmp_path, old, new, message):
-    path = tmp_path / "scores.csv"
-    write_scores(path, MIXED[:2])
-    path.write_text(path.read_text().replace(old, new))
-
-    with pytest.raises(DataError, match=message):
-        read_scores(path)
-
-
-def test_missing_scores_file_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"scores\.csv could not be read: No such"):
-        read_scores(tmp_path / "scores.csv")
 
 
 def test_summary_averages_classes_within_a_case_first():
@@ -112,8 +62,33 @@ def test_summary_table_lines_up_its_figures():
     assert len(table[2]) == len(table[3]) == len(table[0])
 
 
-def test_case_without_an_applicable_class_is_left_out():
-    dice, hausdorff = METRICS[0], METRICS[2]
+def test_summary_has_a_row_per_vertebra_and_the_share_found():
+    scores = score_column(column(1, 2, 0), column(1, 2, 3))
 
-    assert values_by_case(MIXED[1:2], dice) == {"a": 1.0}
-    assert values_by_case(MIXED[1:2], hausdorff) == {}
+    summary = summarise(scores)
+    table = format_summary(summary)
+
+    # T12 and L1 of three; L3 and the disc, in neither mask, count in Dice alone.
+    metrics = summary["over_classes"]["metrics"]
+    assert metrics["found"]["mean"] == pytest.approx(2 / 3)
+    assert metrics["vertebra_dice"]["mean"] == pytest.approx(2 / 3)
+    assert metrics["dice"]["mean"] == pytest.approx(4 / 5)
+    rows = {line.split("  ")[0]: line.split() for line in table.splitlines()}
+    assert rows["T12"] == ["T12", "1", "1.000", "1", "0"]
+    assert rows["all"] == ["all", "3", "0.667", "2", "0"]
+    assert "less\nthan 20 mm apart" in table
+
+
+def test_classes_that_are_no_vertebrae_have_no_such_table_or_column(tmp_path):
+    scores = score_case(
+        column(1, 2), column(1, 2), spacing=SPACING, class_names=NAMES, case_id="ann"
+    )
+
+    write_scores(tmp_path / "scores.csv", scores)
+    summary = summarise(scores)
+
+    assert "found" not in (tmp_path / "scores.csv").read_text()
+    assert summary["vertebrae"] is None
+    assert "found" not in summary["over_classes"]["metrics"]
+    assert "Vertebra" not in format_summary(summary)
+    assert read_scores(tmp_path / "scores.csv") == scores

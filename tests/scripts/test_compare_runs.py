@@ -4,14 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from support.small_runs import leave_run
 
 import compareRuns
-from evaluation import case_plot
-from evaluation.case_plot import draw_cases
 from evaluation.score_file import read_scores
-from system.errors import DataError
 
 SCRIPT = Path(compareRuns.__file__)
 # Six cases in three folds; UNet-3D is better in each.
@@ -154,37 +150,3 @@ def test_script_runs_by_itself(folds, tmp_path):
 
     assert (found.returncode, found.stderr) == (0, "")
     assert "UNet-3D minus UNet-2D" in found.stdout
-
-
-def test_picture_joins_the_points_of_a_case(folds, tmp_path, monkeypatch):
-    drawn = []
-
-    class Kept(case_plot.Figure):
-        def __init__(self, *args, **options):
-            super().__init__(*args, **options)
-            drawn.append(self)
-
-    monkeypatch.setattr(case_plot, "Figure", Kept)
-    networks = {
-        model: read_scores(Path(folds[0]) / model / "scores.csv")
-        for model in ("unet2d", "unet3d")
-    }
-
-    draw_cases(networks, tmp_path / "cases.png")
-
-    dice = drawn[0].axes[0]
-    joined = {
-        tuple(line.get_ydata()) for line in dice.lines if len(line.get_xdata()) == 2
-    }
-    assert joined == {(0.5, 0.75), (0.625, 0.875)}
-    points = [points.get_offsets().tolist() for points in dice.collections[::2]]
-    assert points == [[[0, 0.5], [0, 0.625]], [[1, 0.75], [1, 0.875]]]
-    (legend,) = drawn[0].legends
-    assert [text.get_text() for text in legend.get_texts()] == list(networks)
-    with Image.open(tmp_path / "cases.png") as picture:
-        assert picture.size == (1404, 546)  # 3 panels of 3.6 x 4.2 inches at 130 dots
-
-
-def test_picture_without_a_case_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"At least one case must be scored.*none for a"):
-        draw_cases({"a": []}, tmp_path / "cases.png")

@@ -19,6 +19,14 @@ def score(case_id, dice, class_name="vertebra", empty="", subject=None, **others
     return Score(case_id, subject or f"subject {case_id}", class_name, dice, **figures)
 
 
+def scores_of(*values):
+    return [score(f"case-{number}", value) for number, value in enumerate(values)]
+
+
+def entry_of(comparison, key):
+    return next(entry for entry in comparison["metrics"] if entry["key"] == key)
+
+
 MIXED = [
     score("a", 0.8, "vertebra", hd95_mm=2.0, volume_error_ml=3.0),
     score("a", 1.0, "disc", empty="both", volume_error_ml=0.0),
