@@ -17,11 +17,11 @@ VOXELS = np.arange(480).reshape(SHAPE)  # (6, 8, 10)
 @pytest.fixture
 def cube(tmp_path):
     """Every voxel of four rows its own figure, 480 a row, exact in float16."""
-    samples = [
+    rows = [
         replace(make_row(name), image=(VOXELS + 480 * row).astype(np.float16))
         for row, name in enumerate(("ann", "ben", "cid", "dan"))
     ]
-    with Cube(write_cube(tmp_path / "cube.h5", samples)) as cube:
+    with Cube(write_cube(tmp_path / "cube.h5", rows)) as cube:
         yield cube
 
 
@@ -59,7 +59,7 @@ def test_image_and_classes_come_from_one_place(cube):
         assert (np.diff(images[..., 0], axis=axis) == step).all()
 
 
-def test_batch_is_the_same_whatever_was_asked_before(cube):
+def test_batch_depends_on_its_step_only(cube):
     first = sampler(cube)
     for step in (3, 0, 11):
         first.batch(step)
@@ -87,10 +87,10 @@ def test_share_of_patches_lies_on_the_foreground(tmp_path, share):
     # The scan fills k = 8 and 9 alone, beside the foreground at k = 2 to 6: a
     # patch from anywhere in the scan misses it, one around it cannot.
     extent = np.array([[0, 6], [0, 8], [8, 10]])
-    samples = [replace(make_row("ann"), extent=extent)]
+    rows = [replace(make_row("ann"), extent=extent)]
     num_patches = 400
 
-    with Cube(write_cube(tmp_path / "cube.h5", samples)) as cube:
+    with Cube(write_cube(tmp_path / "cube.h5", rows)) as cube:
         _, labels = sampler(
             cube, (0,), (2, 2, 2), batch_size=num_patches, foreground_share=share
         ).batch(0)
@@ -102,7 +102,7 @@ def test_share_of_patches_lies_on_the_foreground(tmp_path, share):
 
 
 def test_row_without_foreground_is_sampled_anywhere_in_the_scan(tmp_path):
-    samples = [
+    rows = [
         replace(
             make_row("ann"),
             label=np.zeros(SHAPE, np.uint8),
@@ -111,7 +111,7 @@ def test_row_without_foreground_is_sampled_anywhere_in_the_scan(tmp_path):
         )
     ]
 
-    with Cube(write_cube(tmp_path / "cube.h5", samples)) as cube:
+    with Cube(write_cube(tmp_path / "cube.h5", rows)) as cube:
         images, _ = sampler(cube, (0,), batch_size=200, foreground_share=1.0).batch(0)
 
     # 5 x 5 x 6 voxels leave a patch of 2 x 3 x 4 the places 4 x 3 x 3.

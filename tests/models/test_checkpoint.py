@@ -12,11 +12,11 @@ from models.training_loop import ScheduleSettings, TrainingLoop, TrainingProgres
 from system.errors import DataError
 
 RATE = 0.01
-IDENTITY = {"traits": {"cube_checksum": "abc", "architecture": {"filters": 2}}}
+IDENTITY = {"metadata": {"cube_checksum": "abc", "architecture": {"filters": 2}}}
 
 
-class Drawn:
-    """Stands in for a sampler: a batch that its step alone decides."""
+class StepSampler:
+    """Stands in for a sampler; each batch depends on its step only."""
 
     def batch(self, step):
         rng = np.random.default_rng(step)
@@ -25,7 +25,7 @@ class Drawn:
 
 
 def small_model():
-    """A network with all that has a state: weights, norm averages, dropout."""
+    """A network with every kind of state: weights, norm averages, dropout."""
     keras.utils.set_random_seed(4)
     model = keras.Sequential(
         [
@@ -45,14 +45,14 @@ def small_model():
     return model
 
 
-def run_checkpointed(folder, *, resume=False, cut_after=None):
-    """Train four epochs of three steps, cut off after some, or resumed."""
+def run_checkpointed(folder, *, resume=False, interrupted_after=None):
+    """Train four epochs of three steps, interrupted after some, or resumed."""
     model = small_model()
     average = WeightAverage(model, 0.9)
     progress = load_checkpoint(folder, model, average) if resume else None
     found = TrainingLoop(
         model,
-        Drawn(),
+        StepSampler(),
         ScheduleSettings(4, None, 3, RATE),
         progress=progress,
         average=average,
@@ -61,19 +61,19 @@ def run_checkpointed(folder, *, resume=False, cut_after=None):
 
     def checkpoint():
         save_checkpoint(folder, model, average, found.progress, IDENTITY)
-        if found.progress.epoch == cut_after:
-            raise KeyboardInterrupt("cut")
+        if found.progress.epoch == interrupted_after:
+            raise KeyboardInterrupt("stop")
 
     found.run(lambda: next(scores), checkpoint, lambda _: None)
     return found
 
 
-def test_training_cut_and_resumed_ends_as_if_never_cut(tmp_path):
+def test_resumed_training_ends_like_an_uninterrupted_one(tmp_path):
     whole = run_checkpointed(tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt, match="cut"):
-        run_checkpointed(tmp_path / "cut", cut_after=2)
+    with pytest.raises(KeyboardInterrupt, match="stop"):
+        run_checkpointed(tmp_path / "interrupted", interrupted_after=2)
 
-    resumed = run_checkpointed(tmp_path / "cut", resume=True)
+    resumed = run_checkpointed(tmp_path / "interrupted", resume=True)
 
     for name, one, other in (
         ("weights", whole.model.get_weights(), resumed.model.get_weights()),
@@ -120,10 +120,10 @@ def checkpoint(tmp_path):
 )
 def test_changed_cube_or_architecture_is_refused_with_both(checkpoint, metadata, shown):
     with pytest.raises(DataError, match=shown):
-        check_identity(checkpoint[0], {"traits": metadata})
+        check_identity(checkpoint[0], {"metadata": metadata})
 
 
-def test_longer_training_is_no_other_and_is_said(checkpoint, capsys):
+def test_longer_training_may_resume_and_is_printed(checkpoint, capsys):
     check_identity(checkpoint[0], {**IDENTITY, "epochs": 9})
 
     assert capsys.readouterr().out == "epochs: 9, but the run was started with None\n"
@@ -144,7 +144,7 @@ def test_checkpoint_of_a_version_with_another_option_can_be_resumed(tmp_path):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
-def test_checkpoint_that_was_cut_off_is_refused(checkpoint, share):
+def test_truncated_checkpoint_is_refused(checkpoint, share):
     folder, model, average = checkpoint
     path = folder / "state.npz"
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])

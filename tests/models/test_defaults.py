@@ -15,7 +15,7 @@ THICK = (4.0, 0.7, 0.7)
 
 @pytest.fixture(autouse=True)
 def sizes(monkeypatch):
-    """Figures for sums, whatever the tuned ones are."""
+    """Limits that are easy to compute with, whatever the tuned ones are."""
     monkeypatch.setattr(defaults, "PATCH_VOXELS", {"unet2d": 60_000, "unet3d": 50_000})
     monkeypatch.setattr(defaults, "BATCH_VOXELS", {"unet2d": 90_000, "unet3d": 50_000})
 
@@ -47,7 +47,7 @@ def test_patch_is_shortened_where_it_is_longest_in_mm():
     assert choose_patch_size("unet3d", (18, 104, 200), THICK, 4) == (12, 64, 64)
 
 
-def test_patch_is_never_less_than_a_halving_needs(monkeypatch):
+def test_patch_is_never_smaller_than_its_divisors(monkeypatch):
     monkeypatch.setitem(defaults.PATCH_VOXELS, "unet3d", 10)
 
     assert choose_patch_size("unet3d", (18, 104, 200), THICK, 4) == (4, 16, 16)
@@ -59,7 +59,7 @@ def test_batch_holds_about_as_many_voxels_as_wanted():
     assert choose_batch_size("unet3d", (16, 100, 100)) == 1  # .3
 
 
-def test_patch_of_the_user_is_given_three_sides():
+def test_patch_size_of_the_user_gets_three_sides():
     assert check_patch_size("unet2d", (32, 48), THICK, 4) == (1, 32, 48)
     assert check_patch_size("unet3d", [8, 32, 48], THICK, 4) == (8, 32, 48)
 
@@ -76,6 +76,6 @@ def test_patch_of_the_user_is_given_three_sides():
         ("unet3d", (16,), r"takes 3 numbers.*\(16,\)"),
     ],
 )
-def test_patch_that_cannot_be_halved_is_refused(model, patch, shown):
+def test_patch_size_that_does_not_fit_is_refused(model, patch, shown):
     with pytest.raises(UsageError, match=shown):
         check_patch_size(model, patch, THICK, 4)

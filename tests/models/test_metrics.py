@@ -6,7 +6,7 @@ from models.metrics import DiceCoefficient
 
 
 def probabilities_of(classes, num_classes=3):
-    """Give each class .6 where it is predicted, the others the rest."""
+    """Return .6 for each predicted class, and the rest evenly for the others."""
     certain = np.eye(num_classes, dtype=np.float32)[np.array(classes)]
     return 0.4 / (num_classes - 1) * (1 - certain) + 0.6 * certain
 
@@ -47,7 +47,7 @@ def test_background_alone_counts_for_nothing():
 
 
 @pytest.mark.parametrize(("reference", "prediction"), [(0, 2), (2, 0), (1, 2)])
-def test_missed_and_invented_classes_score_zero(reference, prediction):
+def test_false_negative_and_false_positive_classes_score_zero(reference, prediction):
     metric = DiceCoefficient()
     shape = (1, 2, 3)
 

@@ -13,7 +13,7 @@ from models.model_file import METADATA_NAME, ModelMetadata, load_model, save_mod
 from models.unet import unet_3d
 from system.errors import DataError
 
-TRAITS = ModelMetadata(
+METADATA = ModelMetadata(
     model="unet3d",
     spacing=(2.0, 1.0, 0.5),
     patch_size=(4, 8, 16),
@@ -28,7 +28,7 @@ TRAITS = ModelMetadata(
 @pytest.fixture
 def network():
     keras.utils.set_random_seed(3)
-    return unet_3d(TRAITS.spacing, 4, **TRAITS.architecture)
+    return unet_3d(METADATA.spacing, 4, **METADATA.architecture)
 
 
 def test_loaded_network_gives_the_same_output(network, tmp_path):
@@ -37,18 +37,18 @@ def test_loaded_network_gives_the_same_output(network, tmp_path):
     network(image, training=True)
     expected = np.array(network(image))
 
-    save_model(tmp_path / "model.keras", network, TRAITS)
+    save_model(tmp_path / "model.keras", network, METADATA)
     loaded, metadata = load_model(tmp_path / "model.keras")
 
     np.testing.assert_allclose(loaded(image), expected, atol=1e-6)
     assert [layer.name for layer in loaded.layers] == [
         layer.name for layer in network.layers
     ]
-    assert metadata == TRAITS
+    assert metadata == METADATA
 
 
 def test_network_file_is_what_keras_itself_reads(network, tmp_path):
-    save_model(tmp_path / "model.keras", network, TRAITS)
+    save_model(tmp_path / "model.keras", network, METADATA)
 
     assert keras.saving.load_model(tmp_path / "model.keras").name == "unet_3d"
 
@@ -67,7 +67,7 @@ def test_file_that_is_no_archive_is_refused(content, tmp_path):
         load_model(path)
 
 
-def test_network_of_another_program_is_refused(network, tmp_path):
+def test_network_without_metadata_is_refused(network, tmp_path):
     network.save(tmp_path / "model.keras")
 
     with pytest.raises(DataError, match=r"must hold traits\.json.*spacing"):
@@ -79,12 +79,12 @@ def test_network_of_another_program_is_refused(network, tmp_path):
     [
         ("{", "cannot be loaded as a model"),
         ("{}", "must hold traits.json.*'spacing'"),
-        (json.dumps({**asdict(TRAITS), "colour": 1}), "cannot be loaded.*'colour'"),
-        (json.dumps(asdict(TRAITS)), "There is no item named 'config.json'|No such"),
+        (json.dumps({**asdict(METADATA), "colour": 1}), "cannot be loaded.*'colour'"),
+        (json.dumps(asdict(METADATA)), "There is no item named 'config.json'|No such"),
     ],
     ids=["no JSON", "empty", "unknown entry", "no network beside it"],
 )
-def test_archive_of_other_content_is_refused(metadata, shown, tmp_path):
+def test_archive_without_a_network_of_ours_is_refused(metadata, shown, tmp_path):
     path = tmp_path / "model.keras"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(METADATA_NAME, metadata)
@@ -94,7 +94,7 @@ def test_archive_of_other_content_is_refused(metadata, shown, tmp_path):
 
 
 class Doubled(keras.layers.Layer):
-    """A layer of somebody's own."""
+    """A custom layer."""
 
     def call(self, x):
         return 2 * x
@@ -105,7 +105,7 @@ def write_lambda(path, marker):
     marker = str(marker)
     inputs = keras.Input((4, 4, 4, 1))
     outputs = keras.layers.Lambda(lambda x: (open(marker, "w").close(), x)[1])(inputs)
-    save_model(path, keras.Model(inputs, outputs), TRAITS)
+    save_model(path, keras.Model(inputs, outputs), METADATA)
     Path(marker).unlink()  # building the model ran the layer once
 
 
@@ -118,10 +118,12 @@ def test_lambda_is_refused_and_not_run(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_layer_of_somebodys_own_is_refused_even_if_it_is_known_here(tmp_path):
+def test_custom_layer_is_refused_even_if_it_is_registered(tmp_path):
     keras.saving.register_keras_serializable()(Doubled)
     inputs = keras.Input((4, 4, 4, 1))
-    save_model(tmp_path / "model.keras", keras.Model(inputs, Doubled()(inputs)), TRAITS)
+    save_model(
+        tmp_path / "model.keras", keras.Model(inputs, Doubled()(inputs)), METADATA
+    )
 
     with pytest.raises(DataError, match=r"only layers .*Doubled"):
         load_model(tmp_path / "model.keras")
@@ -138,7 +140,7 @@ def change_archive(path, changes, packing=zipfile.ZIP_STORED):
 
 def test_function_named_inside_a_known_layer_is_refused(network, tmp_path):
     path = tmp_path / "model.keras"
-    save_model(path, network, TRAITS)
+    save_model(path, network, METADATA)
     with zipfile.ZipFile(path) as archive:
         config = json.loads(archive.read("config.json"))
     config["config"]["layers"][1]["config"]["kernel_initializer"] = {
@@ -153,11 +155,11 @@ def test_function_named_inside_a_known_layer_is_refused(network, tmp_path):
         load_model(path)
 
 
-def test_optimizer_left_by_a_training_is_no_harm(network, tmp_path):
+def test_file_with_an_optimizer_is_read(network, tmp_path):
     network.compile(optimizer="rmsprop", loss="mse")
-    save_model(tmp_path / "model.keras", network, TRAITS)
+    save_model(tmp_path / "model.keras", network, METADATA)
 
-    assert load_model(tmp_path / "model.keras")[1] == TRAITS
+    assert load_model(tmp_path / "model.keras")[1] == METADATA
 
 
 @pytest.mark.parametrize(
@@ -181,17 +183,17 @@ def test_optimizer_left_by_a_training_is_no_harm(network, tmp_path):
         ({"spacing": None}, "'NoneType'"),
     ],
 )
-def test_traits_that_cannot_be_are_refused(network, tmp_path, metadata, shown):
+def test_invalid_metadata_is_refused(network, tmp_path, metadata, shown):
     path = tmp_path / "model.keras"
-    save_model(path, network, TRAITS)
-    change_archive(path, {METADATA_NAME: json.dumps(asdict(TRAITS) | metadata)})
+    save_model(path, network, METADATA)
+    change_archive(path, {METADATA_NAME: json.dumps(asdict(METADATA) | metadata)})
 
     with pytest.raises(DataError, match=f"cannot be loaded as a model: .*{shown}"):
         load_model(path)
 
 
 def test_weights_of_another_network_are_refused_in_one_sentence(network, tmp_path):
-    wider = replace(TRAITS, architecture={**TRAITS.architecture, "filters": 4})
+    wider = replace(METADATA, architecture={**METADATA.architecture, "filters": 4})
     save_model(tmp_path / "model.keras", network, wider)
 
     with pytest.raises(DataError, match="cannot be loaded as a model") as caught:
@@ -233,7 +235,7 @@ def add_zeros(weights):
 )
 def test_weights_that_are_not_in_the_file_are_refused(network, tmp_path, change, shown):
     path = tmp_path / "model.keras"
-    save_model(path, network, TRAITS)
+    save_model(path, network, METADATA)
     change_archive(path, {"model.weights.h5": rewritten_weights(path, change)})
 
     with pytest.raises(DataError, match=shown):
@@ -249,7 +251,7 @@ def test_weights_that_are_not_in_the_file_are_refused(network, tmp_path, change,
 )
 def test_archive_that_unpacks_to_much_more_is_refused(network, tmp_path, name, shown):
     path = tmp_path / "model.keras"
-    save_model(path, network, TRAITS)
+    save_model(path, network, METADATA)
     change_archive(path, {name: bytes(2**25)}, zipfile.ZIP_DEFLATED)
 
     with pytest.raises(DataError, match=shown):
@@ -257,7 +259,7 @@ def test_archive_that_unpacks_to_much_more_is_refused(network, tmp_path, name, s
 
 
 def test_classes_of_one_value_keep_it():
-    segments = TRAITS.segments()
+    segments = METADATA.segments()
 
     assert [(each.value, each.name) for each in segments] == [
         (20, "L1"),
@@ -268,6 +270,6 @@ def test_classes_of_one_value_keep_it():
 
 
 def test_classes_are_numbered_where_one_was_merged():
-    merged = replace(TRAITS, label_values=((), (20,), (21, 22), (26,)))
+    merged = replace(METADATA, label_values=((), (20,), (21, 22), (26,)))
 
     assert [each.value for each in merged.segments()] == [1, 2, 3]

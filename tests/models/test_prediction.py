@@ -20,7 +20,7 @@ from volumes.geometry import Grid, affine_from
 from volumes.volume import Segment
 
 GRAY = (0.5, 0.5, 0.5)
-TRAITS = ModelMetadata(
+METADATA = ModelMetadata(
     model="unet3d",
     spacing=(3.0, 1.25, 0.5),
     patch_size=(4, 4, 4),
@@ -63,7 +63,7 @@ def noise(shape, seed=0):
         (0, 3, 8, 0.5, [-2]),
     ],
 )
-def test_tiles_start_where_the_sum_says(low, high, tile, overlap, starts):
+def test_tiles_start_at_even_distances(low, high, tile, overlap, starts):
     assert tile_starts(low, high, tile, overlap) == starts
 
 
@@ -101,7 +101,7 @@ def test_reassembled_patches_equal_the_volume(shape, tile):
 
 
 @pytest.mark.parametrize("tile", [(4, 4, 5), (1, 4, 5), (8, 16, 8)])
-def test_outside_of_the_scan_all_is_background(tile):
+def test_everything_outside_the_scan_is_background(tile):
     image = noise((9, 14, 11))
     box = (slice(2, 7), slice(5, 14), slice(0, 6))
 
@@ -127,7 +127,7 @@ def test_a_call_takes_no_more_tiles_than_fit(monkeypatch):
     assert copier.shapes == [(3, 4, 6, 5, 1)] * 22
 
 
-def test_likeliest_class_wins_and_ties_go_to_the_first():
+def test_most_probable_class_wins_and_ties_go_to_the_first():
     # Five voxels of two foreground classes; background .5, .3, .1, .5, .2.
     probabilities = np.array(
         [[0.25, 0.5, 0.125, 0.5, 0.4], [0.25, 0.2, 0.775, 0.0, 0.4]], np.float32
@@ -139,14 +139,14 @@ def test_likeliest_class_wins_and_ties_go_to_the_first():
     assert found.ravel().tolist() == [0, 1, 2, 0, 1]
 
 
-def test_what_is_no_number_is_background():
+def test_nan_is_background():
     nothing = np.full((1, 1, 1), np.nan, np.float32)
 
     assert classify([nothing]) == 0
     assert classify([nothing, nothing]) == 0
 
 
-def test_carrying_back_to_the_same_grid_changes_nothing(oblique_grid):
+def test_resampling_to_the_same_grid_changes_nothing(oblique_grid):
     classes = np.random.default_rng(1).integers(0, 3, oblique_grid.shape)
     probabilities = np.stack([classes == 1, classes == 2]).astype(np.float32)
 
@@ -190,7 +190,7 @@ def test_sphere_stays_a_sphere_on_a_finer_turned_grid():
     assert sure.mean() > 0.95
 
 
-def test_carrying_back_in_slabs_equals_the_whole(monkeypatch):
+def test_resampling_in_slabs_equals_the_whole(monkeypatch):
     source, target, from_source, _ = sphere_and_grids()
     probabilities = np.stack([from_source < 7, from_source > 9]).astype(np.float32)
     at_once = resample_to_scan(probabilities, source, target)
@@ -209,7 +209,7 @@ def test_scan_is_labelled_where_its_voxels_lie():
     image = np.zeros(grid.shape, np.int16)
     image[1, 2:5, 3] = 200
     image[4, 5, 6] = 120
-    found = predict_scan(Copier(), TRAITS, image, grid)
+    found = predict_scan(Copier(), METADATA, image, grid)
 
     # .75 x is more than 1 - x above 4 / 7: at both.
     np.testing.assert_array_equal(found, image > 0)
@@ -232,7 +232,7 @@ def test_largest_component_of_each_class_is_kept():
     np.testing.assert_array_equal(classes, before)
 
 
-def test_nothing_is_kept_of_nothing():
+def test_no_component_is_kept_of_an_empty_map():
     empty = np.zeros((2, 3, 4), np.uint8)
 
     np.testing.assert_array_equal(keep_largest(empty), empty)
@@ -254,11 +254,11 @@ def test_values_of_a_byte_are_stored_in_one():
     assert values.tolist() == [[255], [255]]
 
 
-def test_what_resampling_took_is_free_while_predicting(monkeypatch):
+def test_memory_of_resampling_is_freed_before_predicting(monkeypatch):
     monkeypatch.setattr(prediction, "VOXELS_PER_CALL", 8**3)
     grid = Grid((120, 120, 100), affine_from((0.5, 0.5, 0.5)))
     image = np.zeros(grid.shape, np.int16)
-    metadata = replace(TRAITS, spacing=(2.0, 2.0, 2.0), patch_size=(8, 8, 8))
+    metadata = replace(METADATA, spacing=(2.0, 2.0, 2.0), patch_size=(8, 8, 8))
     held = []
 
     class Watcher(Copier):

@@ -8,7 +8,7 @@ from support.places import ROOT
 from models.quiet import suppress_stderr
 
 
-def test_what_a_library_writes_is_held_back(capfd):
+def test_messages_of_a_library_are_hidden(capfd):
     with suppress_stderr():
         os.write(2, b"E0000 failed call to cuInit\n")
     os.write(2, b"afterwards\n")
@@ -16,7 +16,7 @@ def test_what_a_library_writes_is_held_back(capfd):
     assert capfd.readouterr().err == "afterwards\n"
 
 
-def test_what_was_written_shows_when_the_block_fails(capfd):
+def test_messages_are_shown_when_the_block_fails(capfd):
     def import_library():
         with suppress_stderr():
             os.write(2, b"E0000 cannot dlopen\n")
@@ -28,7 +28,7 @@ def test_what_was_written_shows_when_the_block_fails(capfd):
     assert capfd.readouterr().err == "E0000 cannot dlopen\n"
 
 
-def test_everything_shows_where_the_user_asks_for_it(capfd, monkeypatch):
+def test_everything_is_shown_on_request(capfd, monkeypatch):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
 
     with suppress_stderr():

@@ -24,8 +24,8 @@ from system.errors import DataError
 RATE = 0.01
 
 
-class Figure:
-    """Stands in for a model of one weight, which grows by one a step."""
+class CountingModel:
+    """Stands in for a model of one weight, which grows by one per step."""
 
     def __init__(self, weight=0.0, clock=None):
         self.weights, self.clock = [np.array([weight], np.float32)], clock
@@ -48,8 +48,8 @@ class Figure:
         return {"loss": float(self.weights[0][0]), "dice": 0.5}
 
 
-class Batches:
-    """Stands in for a sampler, with the same batch at every step."""
+class ConstantSampler:
+    """Stands in for a sampler; returns the same batch at every step."""
 
     def __init__(self, images=None, labels=None):
         self.pair = images, labels
@@ -59,13 +59,13 @@ class Batches:
 
 
 def train(model, settings, scores=None, **options):
-    """Train to the end; give the training and each epoch's verdict."""
-    verdicts = []
-    found = TrainingLoop(model, Batches(), settings, **options)
+    """Train to the end; return the loop and whether each epoch was the best."""
+    is_best = []
+    found = TrainingLoop(model, ConstantSampler(), settings, **options)
     scores = iter(scores) if scores else None
     validate = None if scores is None else lambda: next(scores)
-    found.run(validate, lambda: None, verdicts.append)
-    return found, verdicts
+    found.run(validate, lambda: None, is_best.append)
+    return found, is_best
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_learning_rate_follows_warm_up_and_cosine(share, part):
 
 
 def test_learning_rate_of_each_step_is_that_of_the_share_done():
-    model = Figure()
+    model = CountingModel()
 
     train(model, ScheduleSettings(2, None, 4, RATE))
 
@@ -92,44 +92,50 @@ def test_learning_rate_of_each_step_is_that_of_the_share_done():
     assert model.rates == pytest.approx(expected, rel=1e-9)
 
 
-def test_loss_that_is_no_number_ends_the_training():
+def test_loss_that_is_not_finite_ends_the_training():
     with pytest.raises(DataError, match=r"finite. Received: nan in epoch 1.*than 0.01"):
-        train(Figure(np.nan), ScheduleSettings(2, None, 3, RATE))
+        train(CountingModel(np.nan), ScheduleSettings(2, None, 3, RATE))
 
 
 def test_peak_memory_of_an_earlier_run_is_kept():
     before = TrainingProgress(peak_mib=1e9)
 
-    grown, _ = train(Figure(), ScheduleSettings(1, None, 1, RATE))
-    kept, _ = train(Figure(), ScheduleSettings(1, None, 1, RATE), progress=before)
+    grown, _ = train(CountingModel(), ScheduleSettings(1, None, 1, RATE))
+    kept, _ = train(
+        CountingModel(), ScheduleSettings(1, None, 1, RATE), progress=before
+    )
 
     assert 0 < grown.progress.peak_mib < 1e6
     assert kept.progress.peak_mib == 1e9
 
 
 def test_training_stops_when_patience_runs_out():
-    found, verdicts = train(
-        Figure(),
+    found, is_best = train(
+        CountingModel(),
         ScheduleSettings(9, None, 1, RATE, patience=2),
         [0.5, 0.6, 0.6, 0.55, 0.9],
     )
 
-    assert verdicts == [True, True, False, False]
+    assert is_best == [True, True, False, False]
     assert (found.progress.best, found.progress.best_epoch) == (0.6, 2)
     assert [row["val_dice"] for row in found.progress.history] == [0.5, 0.6, 0.6, 0.55]
 
 
 def test_first_epoch_is_best_even_with_a_dice_of_zero():
-    assert train(Figure(), ScheduleSettings(2, None, 1, RATE), [0.0, 0.0])[1] == [
+    assert train(CountingModel(), ScheduleSettings(2, None, 1, RATE), [0.0, 0.0])[
+        1
+    ] == [
         True,
         False,
     ]
 
 
 def test_without_validation_the_latest_weights_are_best_and_patience_waits():
-    found, verdicts = train(Figure(), ScheduleSettings(3, None, 1, RATE, patience=1))
+    found, is_best = train(
+        CountingModel(), ScheduleSettings(3, None, 1, RATE, patience=1)
+    )
 
-    assert verdicts == [True, True, True]
+    assert is_best == [True, True, True]
     assert all(math.isnan(row["val_dice"]) for row in found.progress.history)
 
 
@@ -139,7 +145,7 @@ def test_training_stops_within_an_epoch_when_the_minutes_are_up(monkeypatch):
     monkeypatch.setattr(training_loop, "time", clock)
 
     # A step takes 10 s: 4 in the first epoch, 2 more in the minute.
-    found, _ = train(Figure(clock=clock), ScheduleSettings(None, 1.0, 4, RATE))
+    found, _ = train(CountingModel(clock=clock), ScheduleSettings(None, 1.0, 4, RATE))
 
     assert [row["step"] for row in found.progress.history] == [4, 6]
     assert [row["minutes"] for row in found.progress.history] == [4 / 6, 1.0]
@@ -159,7 +165,9 @@ def test_resumed_training_counts_the_minutes_used_before(monkeypatch):
 
     # A step takes 10 s: 2 more in the minute.
     found, _ = train(
-        Figure(clock=clock), ScheduleSettings(None, 1.0, 4, RATE), progress=before
+        CountingModel(clock=clock),
+        ScheduleSettings(None, 1.0, 4, RATE),
+        progress=before,
     )
 
     assert (found.progress.step, found.progress.seconds) == (6, 60)
@@ -168,14 +176,15 @@ def test_resumed_training_counts_the_minutes_used_before(monkeypatch):
 
 
 @pytest.mark.parametrize(("best_epoch", "is_best"), [(2, True), (1, False)])
-def test_resumed_training_first_publishes_the_epoch_it_was_cut_after(
-    best_epoch, is_best
-):
+def test_resumed_training_first_publishes_its_last_epoch(best_epoch, is_best):
     events = []
     before = TrainingProgress(epoch=2, step=2, best=0.9, best_epoch=best_epoch)
 
     TrainingLoop(
-        Figure(), Batches(), ScheduleSettings(3, None, 1, RATE), progress=before
+        CountingModel(),
+        ConstantSampler(),
+        ScheduleSettings(3, None, 1, RATE),
+        progress=before,
     ).run(lambda: 0.5, lambda: events.append("checkpoint"), events.append)
 
     assert events == [is_best, "checkpoint", False]
@@ -196,24 +205,24 @@ def test_epochs_and_minutes_bound_the_training_together():
     )
 
 
-def test_validation_sees_the_average_and_the_checkpoint_the_weights():
-    model, seen = Figure(), []
+def test_validation_uses_the_average_and_the_checkpoint_the_weights():
+    model, weights = CountingModel(), []
 
-    def see():
-        seen.append(float(model.weights[0][0]))
+    def record():
+        weights.append(float(model.weights[0][0]))
         return 0.5
 
-    TrainingLoop(model, Batches(), ScheduleSettings(1, None, 2, RATE)).run(
-        see, see, lambda _: None
+    TrainingLoop(model, ConstantSampler(), ScheduleSettings(1, None, 2, RATE)).run(
+        record, record, lambda _: None
     )
 
     # Weights 1 and 2, kept shares 2 / 11 and 3 / 12 of the average:
     # 9 / 11, then .25 * 9 / 11 + .75 * 2.
-    assert seen == pytest.approx([0.25 * 9 / 11 + 1.5, 2.0], rel=1e-6)
+    assert weights == pytest.approx([0.25 * 9 / 11 + 1.5, 2.0], rel=1e-6)
 
 
 def test_history_has_its_columns_and_an_empty_cell_for_nan(tmp_path):
-    found, _ = train(Figure(), ScheduleSettings(2, None, 3, RATE))
+    found, _ = train(CountingModel(), ScheduleSettings(2, None, 3, RATE))
 
     write_history(tmp_path / "history.csv", found.progress.history)
 
@@ -250,7 +259,7 @@ def test_unet_of_two_filters_overfits_two_patches(spacing):
     )
     settings = ScheduleSettings(1, None, 80, 0.02)
 
-    TrainingLoop(model, Batches(images, labels), settings).run(
+    TrainingLoop(model, ConstantSampler(images, labels), settings).run(
         None, lambda: None, lambda _: None
     )
 
