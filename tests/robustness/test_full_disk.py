@@ -1,4 +1,4 @@
-"""What happens when the disk is full: one sentence, and nothing lost."""
+"""A full disk ends a script in one sentence, and no file is lost."""
 
 import gc
 from dataclasses import replace
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.disks import room_for
-from support.scans import GRID, beside_the_scans, build, write_scans
+from support.scans import FLAGS, GRID, beside_the_scans, build, write_scans
 from support.small_runs import TINY, write_scan
 
 import predict
@@ -29,7 +29,6 @@ from system.errors import OutputError
 from volumes.formats.files import write_image, write_label_map
 from volumes.volume import Volume
 
-FLAGS = ("--copies", 1, "--spacing", 3, 1.5, 1.5)
 PRECIOUS = b"precious"
 
 
@@ -103,7 +102,7 @@ def test_full_disk_leaves_the_file_that_was_there(tmp_path, name):
     assert str(caught.value) == f"{path}: could not be written: File too large"
     assert path.read_bytes() == PRECIOUS
     assert list(path.parent.iterdir()) == [path]
-    gc.collect()  # nor does anything complain later
+    gc.collect()  # nothing warns later
 
 
 @pytest.mark.parametrize("room", [0, 12_000, 40_000, 80_000])

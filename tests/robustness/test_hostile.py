@@ -1,7 +1,7 @@
-"""What somebody wrote on purpose gets one sentence, soon, and little memory.
+"""Crafted files are refused in one sentence, quickly and with little memory.
 
-Scripts are called for every file in a process of their own, one after the other, so
-that each can be measured: its exit code, what it says, what it computes, what it holds.
+Scripts are called for every file, one after the other in a process of their own, to
+measure exit code, message, CPU time and memory.
 """
 
 import re
@@ -15,12 +15,12 @@ from support.hostile_files import (
     changed_cube,
     cut_cube,
     nrrd,
-    promising,
     replaced,
     stored_elsewhere,
     virtual,
     with_lambda,
-    without_traits,
+    without_metadata,
+    without_voxels,
 )
 from support.hostile_scans import LABELS, LISTS, SCANS
 from support.measured_calls import measure
@@ -69,7 +69,7 @@ CUBES = {
         "must hold 'label' itself. Received: bytes in another file",
     ),
     "that promises more than a disk holds": (
-        changed_cube(promising),
+        changed_cube(without_voxels),
         "must hold `image` as 1 to .* Received: shape .4, 32768, 32768, 32768.",
     ),
     "of brackets without end": (
@@ -80,7 +80,7 @@ CUBES = {
 
 
 def check(measured, code, message, input_mib=0.0):
-    """See that a call ended as it should, in one line, soon, and in little memory."""
+    """Check the exit code, the message, the CPU time and the memory of a call."""
     print(f"{measured.seconds:.2f} s, {measured.growth_mib:.0f} MiB: {measured.error}")
     assert measured.code == code, measured.error
     line, *more = measured.error.splitlines()
@@ -93,7 +93,7 @@ def check(measured, code, message, input_mib=0.0):
 
 
 def cube_calls(folder, makers, role):
-    """Give a call of makeCube.py for each file, in the role of image or label."""
+    """Yield a call of makeCube.py for each file, as image, label map or pair list."""
     for number, (name, (maker, _)) in enumerate(makers.items()):
         own = folder / f"{role} {number}"
         own.mkdir()
@@ -156,14 +156,14 @@ def test_hostile_cube_is_refused(calls_on_cubes, name, script):
     check(calls_on_cubes[script, name], 1, CUBES[name][1])
 
 
-# The scans that predict.py gets too, and what only a network makes of them.
+# Scans that predict.py must refuse too, and one that only a network refuses.
 PREDICTED = {
     **{name: SCANS[name] for name in ("gzip bomb", "NIfTI bomb", "NaN in the image")},
     "data file that is a device": SCANS["data file that is a device"],
     "text that promises gigabytes": SCANS["text that promises gigabytes"],
     "voxels of a hundred metres": (
         nrrd(space_directions="(1e5,0,0) (0,1e5,0) (0,0,1e5)"),
-        "must take at most 2147483648 voxels of the network's",
+        "must have at most 2147483648 voxels at the network's",
     ),
 }
 MODELS = {
@@ -173,7 +173,7 @@ MODELS = {
         r"keras.layers.Lambda$",
     ),
     "that does not say what it was trained for": (
-        without_traits,
+        without_metadata,
         r"must hold traits.json, as models of train.py do",
     ),
 }

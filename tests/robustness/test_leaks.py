@@ -1,4 +1,4 @@
-"""That nothing of a validation or test case can be learned from in training."""
+"""Nothing of a validation or test case leaks into training."""
 
 from dataclasses import fields
 
@@ -38,7 +38,7 @@ def scans(tmp_path):
 
 
 def rows_of(path, splits):
-    """Everything in the rows of some splits, images as bits."""
+    """Return all columns of the rows of some splits, images as bits."""
     with Cube(path) as cube:
         rows = [row for split in splits for row in cube.rows(split)]
         columns = {

@@ -1,4 +1,4 @@
-"""Where files lie: odd names, folders that take no files, files for folders."""
+"""File locations: unusual names, read-only folders, files in the place of folders."""
 
 import os
 
@@ -14,7 +14,7 @@ import train
 from cube.reader import Cube
 from volumes.formats.files import read_label_map, write_image
 
-ODD_NAMES = (
+UNUSUAL_NAMES = (
     "with space",
     "Größe ß é",
     'it\'s "quoted"',
@@ -25,19 +25,19 @@ ODD_NAMES = (
 
 
 @pytest.fixture(scope="module")
-def closed_folder(tmp_path_factory):
-    """A folder that takes no files."""
+def read_only_folder(tmp_path_factory):
+    """A read-only folder."""
     folder = tmp_path_factory.mktemp("closed")
     folder.chmod(0o555)
-    if os.access(folder, os.W_OK):  # of root, who may write anywhere
+    if os.access(folder, os.W_OK):  # root may write anywhere
         folder.chmod(0o755)
         pytest.skip("this user may write anywhere")
     yield folder
     folder.chmod(0o755)
 
 
-def write_odd_scans(folder, name):
-    """Write two scans with an odd name in a folder of that name, and their list."""
+def write_unusual_scans(folder, name):
+    """Write two scans and their pair list, all with an unusual name."""
     folder = folder / name
     folder.mkdir()
     lines = []
@@ -53,9 +53,9 @@ def write_odd_scans(folder, name):
     return folder
 
 
-@pytest.mark.parametrize("name", ODD_NAMES)
-def test_odd_names_are_names_like_any_other(tmp_path, name):
-    folder = write_odd_scans(tmp_path, name)
+@pytest.mark.parametrize("name", UNUSUAL_NAMES)
+def test_cube_is_built_and_checked_under_unusual_names(tmp_path, name):
+    folder = write_unusual_scans(tmp_path, name)
     cube = folder / f"{name}.h5"
     flags = ["--copies", "1", "--validation", "0", "--workers", "1"]
 
@@ -70,7 +70,9 @@ def test_odd_names_are_names_like_any_other(tmp_path, name):
     assert (pictures / "overview.png").is_file()
 
 
-def test_odd_names_are_names_for_networks_too(small_cube, small_run, tmp_path, capfd):
+def test_network_is_trained_and_used_under_unusual_names(
+    small_cube, small_run, tmp_path, capfd
+):
     name = 'it\'s "ä" % {x}'
     folder = tmp_path / name
     folder.mkdir()
@@ -90,37 +92,35 @@ def test_odd_names_are_names_for_networks_too(small_cube, small_run, tmp_path, c
     assert (folder / "run" / "checkpoint" / "state.npz").is_file()
 
 
-def test_cube_in_a_folder_that_takes_no_files_is_refused_at_once(closed_folder, capsys):
-    words = ["no such list.txt", "--output", str(closed_folder / "new" / "cube.h5")]
+def test_cube_in_a_read_only_folder_is_refused_at_once(read_only_folder, capsys):
+    words = ["no such list.txt", "--output", str(read_only_folder / "new" / "cube.h5")]
 
     assert makeCube.main(words) == 2
 
     error = capsys.readouterr().err
-    assert f"no permission to write in {closed_folder}." in error
+    assert f"no permission to write in {read_only_folder}." in error
 
 
-def test_label_maps_in_a_folder_that_takes_no_files_are_refused_at_once(
-    closed_folder, capsys
-):
-    flags = ["--model", "no such model", "--output", str(closed_folder)]
+def test_label_maps_in_a_read_only_folder_are_refused_at_once(read_only_folder, capsys):
+    flags = ["--model", "no such model", "--output", str(read_only_folder)]
 
     assert predict.main(["scan.nrrd", *flags]) == 2
 
-    assert f"no permission to write in {closed_folder}." in capsys.readouterr().err
+    assert f"no permission to write in {read_only_folder}." in capsys.readouterr().err
 
 
-def test_run_in_a_folder_that_takes_no_files_is_refused_at_once(
-    small_cube, closed_folder, capsys
+def test_run_in_a_read_only_folder_is_refused_at_once(
+    small_cube, read_only_folder, capsys
 ):
-    code = train.main([str(small_cube), "--output", str(closed_folder / "run")])
+    code = train.main([str(small_cube), "--output", str(read_only_folder / "run")])
 
     assert code == 2
     error = capsys.readouterr().err
-    assert str(closed_folder / "run") in error
+    assert str(read_only_folder / "run") in error
     assert error.count("\n") == 1
 
 
-def test_file_where_a_folder_must_be_is_refused_at_once(tmp_path, capsys):
+def test_file_in_the_place_of_a_folder_is_refused_at_once(tmp_path, capsys):
     scans = write_scans(tmp_path)
     (scans / "file").touch()
 
@@ -133,7 +133,7 @@ def test_file_where_a_folder_must_be_is_refused_at_once(tmp_path, capsys):
     assert f"{scans / 'file'} is a file." in capsys.readouterr().err
 
 
-def test_file_where_the_finished_cases_must_lie_is_refused(tmp_path, capsys):
+def test_file_in_the_place_of_the_finished_cases_is_refused(tmp_path, capsys):
     scans = write_scans(tmp_path)
     (scans / "cube.h5.parts").write_text("mine")
 
@@ -143,7 +143,7 @@ def test_file_where_the_finished_cases_must_lie_is_refused(tmp_path, capsys):
     assert beside_the_scans(scans) == ["cube.h5.parts"]
 
 
-def test_folder_where_a_file_must_be_is_refused(tmp_path, capsys):
+def test_folder_in_the_place_of_a_file_is_refused(tmp_path, capsys):
     folder = str(tmp_path)
 
     assert makeCube.main([folder, "--output", str(tmp_path / "cube.h5")]) == 1

@@ -1,6 +1,6 @@
-"""Files that somebody wrote on purpose: to read elsewhere, to fill the memory.
+"""Crafted files that try to read other files or to exhaust the memory.
 
-Each maker writes into an empty folder and gives the path of the file.
+Each maker writes into an empty folder and returns the path of the file.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Maker = Callable[[Path], Path]
 
 
 def nrrd(data: bytes | None = None, *pairs: str, **changes: str | None) -> Maker:
-    """Give a maker of a file with other fields or data."""
+    """Return a maker of an NRRD file with other fields or data."""
     return lambda folder: write(folder, nrrd_bytes(data, pairs, **changes))
 
 
 def detached(name: str, prepare: Callable[[Path], object]) -> Maker:
-    """Give a maker of a header that points to `name`, once that is prepared."""
+    """Return a maker of a header that points to `name`, which `prepare` writes."""
 
     def make(folder: Path) -> Path:
         inside = folder / "inside"
@@ -45,18 +45,18 @@ def detached(name: str, prepare: Callable[[Path], object]) -> Maker:
 
 
 def secret(inside: Path) -> None:
-    """Put voxels where no header may reach: beside its folder."""
+    """Write voxels where no header may point to: beside its folder."""
     write(inside.parent, RAW, "secret.raw")
 
 
 def bomb(encoding: str) -> Maker:
-    """Give a maker of a file whose 48 promised bytes unpack to a gigabyte."""
+    """Return a maker of a file whose 48 declared bytes decompress to a gigabyte."""
     pack = {"gzip": _gzip_zeros, "bzip2": _bzip2_zeros}[encoding]
     return nrrd(pack(BOMB_BYTES), encoding=encoding)
 
 
 def _gzip_zeros(size: int) -> bytes:
-    """Pack zeros a piece at a time: a stream of many members is a stream."""
+    """Compress zeros piece by piece: several gzip members form one stream."""
     return gzip.compress(bytes(2**24)) * (size // 2**24)
 
 
@@ -65,7 +65,7 @@ def _bzip2_zeros(size: int) -> bytes:
 
 
 def long_header(line: bytes) -> Maker:
-    """Give a maker of a header of 100 MB, of one line over and over."""
+    """Return a maker of a header of 100 MB that repeats one line."""
 
     def make(folder: Path) -> Path:
         path = folder / "scan.nrrd"
@@ -82,12 +82,12 @@ def long_header(line: bytes) -> Maker:
 def nifti(
     *, data: bytes | None = None, suffix: str = ".nii", affine=None, **changes: object
 ) -> Maker:
-    """Give a maker of a NIfTI file with other header fields or data."""
+    """Return a maker of a NIfTI file with other header fields or data."""
 
     def make(folder: Path) -> Path:
         image = nib.Nifti1Image(VOXELS, np.eye(4) if affine is None else affine)
         image.header["vox_offset"] = 352
-        if affine is None:  # the grid hangs on pixdim
+        if affine is None:  # the grid depends on pixdim
             image.set_sform(None, code=0)
             image.set_qform(np.eye(4), code=1)
         for name, value in changes.items():
@@ -101,7 +101,7 @@ def nifti(
 
 
 def nifti_bomb(folder: Path) -> Path:
-    """Write a NIfTI whose 48 promised bytes unpack to a gigabyte."""
+    """Write a NIfTI file whose 48 declared bytes decompress to a gigabyte."""
     path = nifti(suffix=".nii.gz")(folder)
     with path.open("ab") as stream:
         stream.write(_gzip_zeros(BOMB_BYTES))
@@ -109,7 +109,7 @@ def nifti_bomb(folder: Path) -> Path:
 
 
 def changed_cube(change: Callable[[h5py.File, Path], object]) -> Maker:
-    """Give a maker of a good cube that was changed afterwards."""
+    """Return a maker of a valid cube that is changed afterwards."""
 
     def make(folder: Path) -> Path:
         path = write_cube(folder / "cube.h5", clean_rows())
@@ -147,8 +147,8 @@ def stored_elsewhere(file: h5py.File, other: Path) -> None:
     file.create_dataset("label", shape, np.uint8, external=storage)
 
 
-def promising(file: h5py.File, other: Path) -> None:
-    """Promise rows of 2^45 voxels, of which none is stored."""
+def without_voxels(file: h5py.File, other: Path) -> None:
+    """Declare rows of 2^45 voxels, of which none is stored."""
     for name, dtype in (("image", np.float16), ("label", np.uint8)):
         del file[name]
         size = (4, 2**15, 2**15, 2**15)
@@ -159,7 +159,7 @@ def attribute(name: str, value: object) -> Callable[[h5py.File, Path], None]:
     return lambda file, other: file.attrs.__setitem__(name, value)
 
 
-def without_traits(model: Path, folder: Path) -> Path:
+def without_metadata(model: Path, folder: Path) -> Path:
     """Copy a model, but for what it was trained for."""
     path = folder / "model.keras"
     with zipfile.ZipFile(model) as source, zipfile.ZipFile(path, "w") as archive:

@@ -1,6 +1,6 @@
-"""Scans, label maps and pair lists that somebody wrote on purpose.
+"""Crafted scans, label maps and pair lists.
 
-Each is a maker of the file, and what is said of it.
+Each has a maker of the file, and the message that it must cause.
 """
 
 import gzip
@@ -26,7 +26,6 @@ INF[1, 2, 3] = -np.inf
 LARGE = np.full(SHAPE, 2**31, "<u4")
 PLACE = r"field 'data file' must name a file in the header's own folder or below it"
 
-# A scan, and what is said of it.
 SCANS = {
     "data file at an absolute path": (
         detached("{folder}/secret.raw", secret),
@@ -62,7 +61,7 @@ SCANS = {
     ),
     "sizes of NIfTI": (
         nifti(dim=[3, 32767, 32767, 32767, 1, 1, 1, 1]),
-        "field 'dim' must be positive and at most 2147483648 voxels",
+        "field 'dim' must hold positive sizes and at most 2147483648 voxels",
     ),
     "text that promises gigabytes": (
         nrrd(b"1 2 3", encoding="ascii", sizes="1024 1024 2048"),

@@ -1,8 +1,8 @@
-"""Call scripts one after the other in one process, and tell what each call took.
+"""Call scripts one after the other in one process, and measure each call.
 
 Reads a JSON list of calls, each the name of a script and its arguments, from
-standard input; writes a JSON list of what came of them to standard output. The
-first call only warms up: it loads what the scripts import late.
+standard input; writes a JSON list of their results to standard output. The first
+call only loads what the scripts import late.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from pathlib import Path
 
 from support.places import ROOT
 
-# What hangs without computing; what computes is measured in its own seconds.
+# Limit for calls that hang without computing; computing is measured as CPU time.
 WALL_SECONDS = 300
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of a call.
+    """The result of a call.
 
     Args:
-        code: Its exit code, None where an exception came out.
+        code: Its exit code; None if it raised an exception.
         error: What it wrote to standard error, or the traceback.
-        seconds: Of computing, whatever else the machine did.
-        growth_mib: Of the process' peak memory since the first call, at its end.
+        seconds: CPU time.
+        growth_mib: Growth of the process' peak memory since the first call.
     """
 
     code: int | None
@@ -59,10 +59,10 @@ def measure(calls: list[list[str]]) -> list[Measured]:
 
 
 def peak_mib() -> float:
-    """Give the most memory that this process has held.
+    """Return the peak memory of this process.
 
-    On Linux the resource usage of a process begins with that of the one that
-    started it, here the whole of pytest; its status does not.
+    On Linux the resource usage of a process includes that of its parent at the start,
+    here all of pytest; its status does not.
     """
     status = Path("/proc/self/status")
     if status.exists():

@@ -1,7 +1,7 @@
-"""makeCube.py that stops at one case until it is killed, once.
+"""makeCube.py that waits in the case "dan" until it is killed; only the first time.
 
-The environment's STALL names a file that is not there yet: the process that has
-the case "dan" in work writes its number there, and waits.
+The environment variable STALL names a file that does not exist yet. The process that
+builds "dan" writes its process id there, and waits.
 """
 
 import os
@@ -16,14 +16,14 @@ make_row = build.make_row
 stall = Path(os.environ["STALL"])
 
 
-def stalling(scan, **about):
-    if about["case_id"] == "dan" and not stall.exists():
+def stalling(case, **options):
+    if options["case_id"] == "dan" and not stall.exists():
         stall.write_text(str(os.getpid()))
         time.sleep(600)
-    return make_row(scan, **about)
+    return make_row(case, **options)
 
 
-# Processes that a pool spawns run this line too.
+# At module level, so that the processes of a pool run it too.
 build.make_row = stalling
 
 if __name__ == "__main__":
