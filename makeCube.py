@@ -100,15 +100,17 @@ def add_grid_flags(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def add_count(
+    group: argparse._ArgumentGroup, flag: str, default: int | None, description: str
+) -> None:
+    """Add a flag that takes a whole number."""
+    text = f"{description} (default: {default})"
+    group.add_argument(flag, type=int, default=default, metavar="N", help=text)
+
+
 def add_augmentation_flags(group: argparse._ArgumentGroup) -> None:
     """Add --copies and one flag for each transform."""
-    group.add_argument(
-        "--copies",
-        type=int,
-        default=4,
-        metavar="N",
-        help="augmented copies of each training case (default: 4)",
-    )
+    add_count(group, "--copies", 4, "augmented copies of each training case")
     for name, flag in FLAGS.items():
         group.add_argument(
             f"--{name.replace('_', '-')}",
@@ -131,30 +133,16 @@ def add_split_flags(group: argparse._ArgumentGroup) -> None:
             help="share of the subjects, unless the list has splits (default: 0.2)",
         )
     group.add_argument(
-        "--allow-duplicates",
-        action="store_true",
-        help="accept the same scan under two case ids",
+        "--allow-duplicates", action="store_true", help="accept a scan listed twice"
     )
 
 
 def add_execution_flags(group: argparse._ArgumentGroup) -> None:
     """Add the flags that set how the cube is built."""
+    add_count(group, "--seed", 0, "random seed of splits and augmentation")
+    add_count(group, "--workers", os.cpu_count(), "number of processes")
+    add_count(group, "--max-voxels", MAX_VOXELS, "largest size of a scan to be read")
     add = group.add_argument
-    add("--seed", type=int, default=0, help="of splits and augmentation (default: 0)")
-    add(
-        "--workers",
-        type=int,
-        default=os.cpu_count(),
-        metavar="N",
-        help="number of processes (default: one per core)",
-    )
-    add(
-        "--max-voxels",
-        type=int,
-        default=MAX_VOXELS,
-        metavar="N",
-        help="refuse files whose header declares more (default: %(default)s)",
-    )
     add("--force", action="store_true", help="replace an existing cube")
     add("--resume", action="store_true", help="resume an interrupted build")
     add(

@@ -220,13 +220,6 @@ def draw_overview(scan: PreparedCase) -> Image.Image:
     return stack_vertically([stack_horizontally(line, align=1.0) for line in lines])
 
 
-def draw_named(scan: PreparedCase, name: str) -> Image.Image:
-    """Draw a picture by its name."""
-    if name == "overview":
-        return draw_overview(scan)
-    return draw_figure(scan, FIGURES[name])
-
-
 def write_picture(path: Path, picture: Image.Image) -> None:
     """Write a PNG with a palette of few greys and amber."""
     greys = np.linspace(0, 255, GREYS).round().astype(int).repeat(3)
@@ -267,7 +260,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     scan = prepare_phantom()
     for name in args.only:
         path = args.output / f"{name}.png"
-        write_picture(path, draw_named(scan, name))
+        shown = FIGURES.get(name)
+        picture = draw_figure(scan, shown) if shown else draw_overview(scan)
+        write_picture(path, picture)
         print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
     return 0
 
