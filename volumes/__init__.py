@@ -1,1 +1,1 @@
-"""Files, geometry, the pair list, the cube, splits, the phantom, drawing."""
+"""Scans in space: grids, resampling, filters, normalisation, classes, pictures."""

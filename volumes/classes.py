@@ -1,4 +1,4 @@
-"""Which values of a label map become which class of the networks."""
+"""Mapping the values of label maps to the networks' classes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy.typing as npt
 from system.errors import DataError, UsageError
 from system.limits import MAX_LABEL
 
-MAX_CLASSES = 256  # the cube keeps a class in a byte
-COUNTED_VOXELS = 4_000_000  # at a time: numpy counts in a copy of 8 bytes a voxel
+MAX_CLASSES = 256  # the cube stores uint8
+COUNTED_VOXELS = 4_000_000  # at a time: numpy counts in an int64 copy
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,15 @@ class Classes:
 
     Args:
         names: Name of each class; the first is "background".
-        values: Label values behind each class, ascending; none for the
-            background, which is every value not named.
+        values: Label values of each class, ascending; none for the background,
+            which is every other value.
     """
 
     names: tuple[str, ...]
     values: tuple[tuple[int, ...], ...]
 
     def lookup(self) -> npt.NDArray[np.uint8]:
-        """Give the class of each label value, shape (65536,)."""
+        """Return the class of each label value, shape (65536,)."""
         table = np.zeros(MAX_LABEL + 1, np.uint8)
         for index, values in enumerate(self.values):
             table[list(values)] = index
@@ -39,10 +39,10 @@ class Classes:
 def classify_labels(
     label: np.ndarray, table: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.uint8]:
-    """Give each voxel of a label map its class, so that merged values are one.
+    """Return the class of each voxel of a label map.
 
     Args:
-        label: Unsigned integers, in any memory order, which is kept.
+        label: Unsigned integers; the memory order is kept.
         table: Class of each label value, from `Classes.lookup`.
 
     Raises:
@@ -59,13 +59,13 @@ def count_labels(label: np.ndarray, at_least: int = 0) -> npt.NDArray[np.int64]:
     """Count the voxels of each value, a few planes at a time.
 
     Args:
-        label: Non-negative integers, at least one, shape (I, J, K), in any order.
-        at_least: How many values to count from 0 on, even where none is so large.
+        label: Non-negative integers, not empty, shape (I, J, K), any memory order.
+        at_least: Smallest length of the result.
 
     Returns:
-        Voxels of the values 0, 1, ..., up to the largest.
+        Number of voxels of the values 0, 1, ..., up to the largest.
     """
-    # Planes that lie together in memory.
+    # Each plane is contiguous in memory.
     planes = label if label.strides[0] >= label.strides[-1] else label.T
     counts = np.zeros(max(int(label.max()) + 1, at_least), np.int64)
     thickness = max(1, COUNTED_VOXELS // planes[0].size)
@@ -76,7 +76,7 @@ def count_labels(label: np.ndarray, at_least: int = 0) -> npt.NDArray[np.int64]:
 
 
 def _parse(word: str) -> tuple[str | None, tuple[int, ...]]:
-    """Read one word of --labels: `20`, `L1=20` or `vertebra=20,21,22`."""
+    """Parse one word of --labels: `20`, `L1=20` or `vertebra=20,21,22`."""
     name, equals, values = word.rpartition("=")
     try:
         numbers = tuple(sorted(int(value) for value in values.split(",")))
@@ -93,20 +93,20 @@ def _parse(word: str) -> tuple[str | None, tuple[int, ...]]:
 def choose_classes(
     words: Sequence[str], found: Iterable[int], segment_names: Mapping[int, str]
 ) -> Classes:
-    """Decide the classes from --labels and from what the label maps hold.
+    """Choose the classes from --labels and the values in the label maps.
 
     Args:
         words: `["binary"]`, `["keep"]`, or values with or without names.
         found: Every value above 0 that occurs in any label map.
-        segment_names: Names that the label maps themselves give to values.
+        segment_names: Names of values in the label maps.
 
     Returns:
         The classes: in ascending order of value for `keep`, else as given.
 
     Raises:
         DataError: If all label maps are empty.
-        UsageError: If a value asked for occurs in no label map, is named twice,
-            or there are more than 255 classes.
+        UsageError: If a requested value occurs in no label map or twice in
+            `words`, or there are more than 255 classes.
     """
     found = sorted(set(found))
     if not found:
@@ -115,24 +115,24 @@ def choose_classes(
         )
     if list(words) == ["binary"]:
         return Classes(("background", "spine"), ((), tuple(found)))
-    wanted = [(None, (value,)) for value in found]
+    classes = [(None, (value,)) for value in found]
     if list(words) != ["keep"]:
-        wanted = [_parse(word) for word in words]
-    asked = [value for _, values in wanted for value in values]
-    absent = sorted(set(asked) - set(found))
-    if absent or len(asked) != len(set(asked)):
+        classes = [_parse(word) for word in words]
+    requested = [value for _, values in classes for value in values]
+    absent = set(requested) - set(found)
+    if absent or len(requested) != len(set(requested)):
         raise UsageError(
-            "Each value of --labels must occur in the label maps, and be named once. "
-            f"Received: {asked}; the label maps hold {found}."
+            "Each value of --labels must occur in the label maps, and be given once. "
+            f"Received: {requested}; the label maps hold {found}."
         )
-    names = [
-        name or segment_names.get(values[0], f"label_{values[0]}")
-        for name, values in wanted
-    ]
-    names = ["background", *names]
+    names = ["background"]
+    for name, values in classes:
+        default = segment_names.get(values[0], f"label_{values[0]}")
+        names.append(name or default)
     if len(set(names)) < len(names) or len(names) > MAX_CLASSES:
         raise UsageError(
-            f"Classes must have different names and number at most {MAX_CLASSES - 1}. "
+            f"There must be at most {MAX_CLASSES - 1} classes, with distinct names other "
+            "than background. "
             f"Received: {names[1:]}"
         )
-    return Classes(tuple(names), ((), *(values for _, values in wanted)))
+    return Classes(tuple(names), ((), *(values for _, values in classes)))

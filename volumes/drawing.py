@@ -1,11 +1,10 @@
-"""Pictures of slices, with the label map as a coloured outline.
+"""Drawing slices with the label map as a coloured outline.
 
-Volumes lie on the cube's axes: 0 runs to the patient's right, 1 to the anterior,
-2 to the superior. Pictures follow the convention of the reading room: superior
-is up, in a sagittal slice anterior is on the left, in coronal and axial slices
-the patient's right is on the left, in an axial slice anterior is up. So every
-picture is its plane with both axes reversed. Pixels are square, whatever the
-voxels are.
+Volumes are on the cube's axes: 0 runs to the patient's right, 1 to the anterior,
+2 to the superior. Pictures follow the radiological convention: superior is up;
+anterior is left in a sagittal slice and up in an axial slice; the patient's right
+is left in coronal and axial slices. So every picture is its plane with both axes
+reversed. Pixels are square, whatever the voxels are.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ PANEL_HEIGHT = 320  # pixels, so that a scan and two copies fill a screen
 NOT_FINITE_COLOR = (255, 0, 255)
 BOTH_COLOR = (255, 225, 60)
 
-# Left, right, top and bottom edge of the sagittal, coronal and axial picture.
+# Left, right, top and bottom of the sagittal, coronal and axial picture.
 EDGES = ("APSI", "RLSI", "RLAP")
 
 
 def outline_color(label: int) -> Color:
-    """Give the colour of a label's outline, 0..255 each.
+    """Return the colour of a label's outline, 0..255 each.
 
-    The label's own colour, lightened where it is dark: a thin dark line would
-    drown in the grey.
+    It is the label's colour, lightened if dark: a thin dark line is hard to see on
+    grey.
     """
     color = np.array(label_color(label))
     luminance = color @ (0.2126, 0.7152, 0.0722)  # ITU-R BT.709
@@ -43,11 +42,11 @@ def outline_color(label: int) -> Color:
 
 
 def find_window(image: npt.NDArray) -> tuple[float, float]:
-    """Choose the intensities that a volume shows as black and as white.
+    """Choose the intensities of a volume that are drawn black and white.
 
-    The 1st and the 98.5th percentile of its finite voxels: in MR the fat under
-    the skin may saturate, so that vertebrae are not dark. At most 128 voxels
-    along an axis are looked at. Without a finite voxel: (0, 0).
+    They are the 1st and the 98.5th percentile of the finite voxels, at most 128
+    along an axis; (0, 0) if none is finite. In MR, subcutaneous fat may saturate,
+    so that vertebrae are not dark.
 
     Args:
         image: Intensities, shape (I, J, K), any unit.
@@ -62,9 +61,9 @@ def find_window(image: npt.NDArray) -> tuple[float, float]:
 
 
 def center_of_mass(label_map: npt.NDArray) -> npt.NDArray[np.float64]:
-    """Locate the middle of the foreground in voxels, shape (3,).
+    """Compute the foreground's centre of mass in voxels, shape (3,).
 
-    Without foreground: the middle of the volume.
+    Without foreground it is the centre of the volume.
 
     Args:
         label_map: Labels, shape (I, J, K), 0 is background.
@@ -79,18 +78,18 @@ def center_of_mass(label_map: npt.NDArray) -> npt.NDArray[np.float64]:
 def find_slices(
     label_map: npt.NDArray, near: Sequence[float] | None = None
 ) -> tuple[int, int, int]:
-    """Choose the sagittal, coronal and axial slice that show the label best.
+    """Choose the sagittal, coronal and axial slice that show the foreground best.
 
-    Along each axis: of the slices that hold at least half as many foreground
-    voxels as the fullest one, the one closest to `near`. The very centre of a
-    spine often lies in a disc or in the canal, where nothing is labelled.
+    Along each axis it is the slice closest to `near` among those with at least half
+    the foreground voxels of the fullest slice. The exact centre of a spine is often
+    in a disc or in the canal, where nothing is labelled.
 
     Args:
         label_map: Labels, shape (I, J, K), 0 is background.
         near: Voxel position. Defaults to the foreground's centre of mass.
 
     Returns:
-        A slice index per axis; without foreground the slices through `near`.
+        A slice index per axis; without foreground, the slices through `near`.
     """
     near = center_of_mass(label_map) if near is None else near
     chosen = []
@@ -103,7 +102,7 @@ def find_slices(
 def fit_scale(
     shape: Sequence[int], spacing: Sequence[float], height: int = PANEL_HEIGHT
 ) -> float:
-    """Give the mm a pixel at which the tallest of three slices fills `height`."""
+    """Return the mm per pixel at which the tallest of three slices fills `height`."""
     return max(shape[1] * spacing[1], shape[2] * spacing[2]) / height
 
 
@@ -118,8 +117,8 @@ def find_outline(labels: npt.NDArray) -> npt.NDArray[np.bool_]:
     """
     padded = np.pad(labels, 1)
     shifted = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
-    unlike = np.any([neighbor != labels for neighbor in shifted], axis=0)
-    return unlike & (labels > 0)
+    differs = np.any([neighbor != labels for neighbor in shifted], axis=0)
+    return differs & (labels > 0)
 
 
 def draw_slice(
@@ -132,20 +131,20 @@ def draw_slice(
     window: tuple[float, float],
     mm_per_pixel: float,
 ) -> Image.Image:
-    """Draw one slice in grey, its labels outlined, its sides lettered.
+    """Draw one slice in grey with outlined labels and lettered sides.
 
-    Pixels on the lines of two label maps are yellow. Voxels that are not finite
-    are magenta. An image whose window is empty (constant) is mid-grey.
+    Pixels on the outlines of two label maps are yellow. Voxels that are not finite
+    are magenta. An image with an empty window (constant) is mid-grey.
 
     Args:
         image: Intensities, shape (I, J, K).
-        outlines: Label maps of the same shape, 0 is background, each with the
-            colour of a label.
+        outlines: Label maps of the same shape, 0 is background, each with a
+            function that returns a label's colour.
         axis: 0 sagittal, 1 coronal, 2 axial.
-        index: Which slice along `axis`.
+        index: Index of the slice along `axis`.
         spacing: Voxel spacing in mm along I, J, K.
-        window: Intensities shown as black and as white.
-        mm_per_pixel: Side of a picture's pixel in mm.
+        window: Intensities drawn black and white.
+        mm_per_pixel: Side of a pixel in mm.
     """
     across, down = (other for other in range(3) if other != axis)
     columns = _source_pixels(image.shape[across], spacing[across], mm_per_pixel)
@@ -175,19 +174,26 @@ def draw_panel_row(
     window: tuple[float, float],
     mm_per_pixel: float,
 ) -> Image.Image:
-    """Draw a sagittal, a coronal and an axial slice side by side, to one scale.
+    """Draw a sagittal, a coronal and an axial slice side by side at one scale.
 
     Args:
         image: Intensities, shape (I, J, K).
         outlines: As for `draw_slice`.
         slices: Index of the sagittal, the coronal and the axial slice.
         spacing: Voxel spacing in mm along I, J, K.
-        window: Intensities shown as black and as white.
-        mm_per_pixel: Side of a picture's pixel in mm.
+        window: Intensities drawn black and white.
+        mm_per_pixel: Side of a pixel in mm.
     """
-    look = {"window": window, "mm_per_pixel": mm_per_pixel}
     panels = [
-        draw_slice(image, outlines, axis, index, spacing, **look)
+        draw_slice(
+            image,
+            outlines,
+            axis,
+            index,
+            spacing,
+            window=window,
+            mm_per_pixel=mm_per_pixel,
+        )
         for axis, index in enumerate(slices)
     ]
     return stack_horizontally(panels)
@@ -201,14 +207,14 @@ def _foreground_profiles(label_map: npt.NDArray) -> list[npt.NDArray[np.int64]]:
 
 
 def _upright(volume: npt.NDArray, axis: int, index: int) -> npt.NDArray:
-    """Cut a slice and turn it the way it is looked at, shape (rows, columns)."""
+    """Return a slice in display orientation, shape (rows, columns)."""
     return np.take(volume, index, axis=axis)[::-1, ::-1].T
 
 
 def _source_pixels(
     side: int, spacing: float, mm_per_pixel: float
 ) -> npt.NDArray[np.int64]:
-    """Give the voxel under the centre of each pixel of a picture's side."""
+    """Return the voxel under the centre of each pixel along a picture's side."""
     pixels = max(1, round(side * spacing / mm_per_pixel))
     return ((np.arange(pixels) + 0.5) * side / pixels).astype(np.int64)
 
@@ -225,7 +231,7 @@ def _shade(
 
 
 def _add_letters(picture: Image.Image, letters: str) -> Image.Image:
-    """Write where left, right, top and bottom of a picture lie in the patient."""
+    """Draw the letters of the left, right, top and bottom side."""
     width, height = picture.size
     places = (
         ((3, height / 2), "lm"),

@@ -1,4 +1,4 @@
-"""Gaussian blur along all axes in one sweep over the volume, on all threads."""
+"""Gaussian blur along all axes in one multi-threaded pass over the volume."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from system.compiled import compiled
 
-TRUNCATE = 3.0  # sigmas; beyond lies 0.3 % of the weight
+TRUNCATE = 3.0  # in sigmas; 0.3 % of the weight lies beyond
 
 
 @numba.njit(fastmath=True)
 def _blur_plane(source, along_j, along_k, line, lines, out):
-    """Blur a plane (J, K) along both of its axes; weights are from the middle out."""
+    """Blur a plane (J, K) along both axes; the weights start at the centre."""
     num_j, num_k = source.shape
     reach_j, reach_k = along_j.size - 1, along_k.size - 1
     for j in range(num_j):
@@ -43,7 +43,7 @@ def _blur_plane(source, along_j, along_k, line, lines, out):
 
 @compiled
 def _blur(source, along_i, along_j, along_k, parts, out):
-    """Blur along all axes, each thread keeping the planes that it still needs."""
+    """Blur along all axes; each thread keeps a ring of the planes still needed."""
     num_i, num_j, num_k = source.shape
     reach = along_i.size - 1
     for part in numba.prange(parts):
@@ -71,12 +71,12 @@ def _blur(source, along_i, along_j, along_k, parts, out):
 
 
 def _radius(sigma: float) -> int:
-    """Give how many neighbours to either side weigh something."""
+    """Return the number of neighbours to either side with a weight above 0."""
     return int(TRUNCATE * sigma + 0.5)
 
 
 def gaussian_weights(sigma: float) -> npt.NDArray[np.float32]:
-    """Give the weights of a Gaussian, in voxels, cut at three sigmas; sum 1."""
+    """Return the weights of a Gaussian truncated at three sigmas (voxels); sum 1."""
     if not _radius(sigma):
         return np.ones(1, np.float32)
     distance = np.arange(-_radius(sigma), _radius(sigma) + 1) / sigma
@@ -85,22 +85,25 @@ def gaussian_weights(sigma: float) -> npt.NDArray[np.float32]:
 
 
 def gaussian_blur(image: np.ndarray, sigmas: Sequence[float]) -> np.ndarray:
-    """Blur an image; beyond its border it goes on as at the border.
+    """Blur an image; its border voxels are repeated beyond the border.
 
     Args:
         image: Any real type, shape (I, J, K), in C or Fortran order.
-        sigmas: In voxels along each axis; below a sixth of a voxel an axis is
-            left as it is, since no neighbour then weighs anything.
+        sigmas: In voxels along each axis; an axis below a sixth of a voxel is not
+            blurred, since all neighbours' weights are 0.
 
     Returns:
-        A new float32 array in the order of `image`, or `image` itself where no
-        axis is blurred.
+        A new float32 array in the order of `image`, or `image` itself if no axis
+        is blurred.
     """
     if not any(_radius(sigma) for sigma in sigmas):
         return image
     if image.flags.f_contiguous and not image.flags.c_contiguous:
         return gaussian_blur(image.T, sigmas[::-1]).T
     out = np.empty(image.shape, np.float32)
-    along = [gaussian_weights(sigma)[_radius(sigma) :] for sigma in sigmas]
-    _blur(np.ascontiguousarray(image), *along, numba.get_num_threads(), out)
+    along_i, along_j, along_k = (
+        gaussian_weights(sigma)[_radius(sigma) :] for sigma in sigmas
+    )
+    source = np.ascontiguousarray(image)
+    _blur(source, along_i, along_j, along_k, numba.get_num_threads(), out)
     return out

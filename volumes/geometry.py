@@ -1,4 +1,4 @@
-"""Grids: how voxel indices and patient coordinates belong together.
+"""Grids: the mapping between voxel indices and patient coordinates.
 
 World coordinates are RAS+ in mm everywhere behind the readers: x to the
 patient's right, y to the anterior, z to the superior. Arrays are (I, J, K).
@@ -17,8 +17,8 @@ from nibabel.orientations import aff2axcodes, io_orientation
 
 from system.limits import MAX_LENGTH, SPACING_RANGE
 
-# Two grids are one if no corner of theirs is further apart than this share of a
-# voxel: rounded headers pass, real shifts do not.
+# Largest distance of two corners, as a fraction of a voxel, at which grids are the
+# same: rounded headers pass, real shifts do not.
 SHARED_GRID_TOLERANCE = 0.02
 
 
@@ -63,7 +63,7 @@ class Grid:
 
     Raises:
         ValueError: If a side is empty, the affine is not finite or singular, or a
-            length is none that a scan can have.
+            length is beyond `system.limits`.
     """
 
     shape: tuple[int, int, int]
@@ -79,7 +79,7 @@ class Grid:
                 "A grid needs three sides of at least one voxel. "
                 f"Received: shape={self.shape}"
             )
-        is_finite = (np.abs(affine) < MAX_LENGTH).all()  # False where not a number
+        is_finite = (np.abs(affine) < MAX_LENGTH).all()  # False for NaN
         lengths = np.linalg.norm(affine[:3, :3] if is_finite else np.eye(3), axis=0)
         low, high = SPACING_RANGE
         if not (is_finite and (lengths >= low).all() and (lengths <= high).all()):
@@ -115,7 +115,7 @@ class Grid:
 
     @cached_property
     def orientation(self) -> str:
-        """Axis codes such as "RAS": the way each array axis runs, nearest."""
+        """Axis codes such as "RAS": the nearest direction of each array axis."""
         return "".join(aff2axcodes(self.affine))
 
     @cached_property
@@ -150,10 +150,9 @@ class Grid:
 
 
 def largest_corner_distance(first: Grid, second: Grid) -> float:
-    """Measure how far apart two grids lie, in mm, at their worst corner.
+    """Compute the largest distance of two grids' corresponding corners in mm.
 
-    Grids of different shape are infinitely far apart: no voxel of one has its
-    partner in the other.
+    It is infinite for grids of different shape, whose voxels do not correspond.
     """
     if first.shape != second.shape:
         return float("inf")
@@ -161,7 +160,7 @@ def largest_corner_distance(first: Grid, second: Grid) -> float:
 
 
 def share_a_grid(first: Grid, second: Grid) -> bool:
-    """Tell whether every corner agrees within 2 % of a voxel along each axis."""
+    """Return whether all corners agree within 2 % of a voxel along each axis."""
     if first.shape != second.shape:
         return False
     apart = first.to_index(second.corners()) - first.to_index(first.corners())
@@ -169,11 +168,11 @@ def share_a_grid(first: Grid, second: Grid) -> bool:
 
 
 def canonical_axes(grid: Grid) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Find which array axis of `grid` runs nearest to right, anterior, superior.
+    """Return the array axes of `grid` nearest to right, anterior and superior.
 
     Returns:
-        The array axis for each canonical axis, shape (3,), and its sign, +1
-        where it runs the canonical way, -1 where it runs against it, shape (3,).
+        The array axis of each canonical axis, shape (3,), and its sign, shape (3,):
+        +1 if it runs in the canonical direction, -1 if in the opposite one.
     """
     orientation = io_orientation(grid.affine)  # row a: canonical axis, sign
     axes = np.argsort(orientation[:, 0])
@@ -181,7 +180,7 @@ def canonical_axes(grid: Grid) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.in
 
 
 def canonical_spacing(grid: Grid) -> tuple[float, float, float]:
-    """Give the spacing in mm along right, anterior and superior."""
+    """Return the spacing in mm along right, anterior and superior."""
     axes, _ = canonical_axes(grid)
     return tuple(float(grid.spacing[axis]) for axis in axes)
 
@@ -189,20 +188,20 @@ def canonical_spacing(grid: Grid) -> tuple[float, float, float]:
 def canonical_grid(
     grid: Grid, spacing: Sequence[float], shape: Sequence[int] | None = None
 ) -> Grid:
-    """Lay the cube's grid over a scan: same centre, axes to R, A, S, new spacing.
+    """Build a grid with a scan's centre, axes to R, A, S, and a new spacing.
 
     The axes follow the scan's own, so an oblique scan stays upright in its own
-    frame and sagittal slices stay sagittal; they are made orthonormal (nearest
-    in the least-squares sense) where a scan's axes are sheared.
+    frame and sagittal slices stay sagittal. Sheared axes are replaced by the nearest
+    orthonormal ones in the least-squares sense.
 
     Args:
         grid: The scan's grid.
         spacing: Distance in mm between voxel centres of the new grid.
-        shape: Number of voxels of the new grid. Defaults to the smallest that
-            covers the scan, voxel borders included.
+        shape: Number of voxels of the new grid. Defaults to the smallest shape that
+            covers the scan including its voxel borders.
 
     Returns:
-        A grid with orthonormal axes nearest to RAS, its centre on the scan's.
+        A grid with orthonormal axes nearest to RAS, centred on the scan.
     """
     axes, signs = canonical_axes(grid)
     left, _, right = np.linalg.svd(grid.direction[:, axes] * signs)
@@ -217,14 +216,14 @@ def canonical_grid(
 
 
 def canonical_view(array: np.ndarray, grid: Grid) -> np.ndarray:
-    """Turn an array so that its axes run to the right, anterior and superior.
+    """Return a view whose axes run to the right, anterior and superior.
 
     Args:
         array: Shape of `grid`.
-        grid: Where it lies.
+        grid: Position of the array.
 
     Returns:
-        A view: axes permuted and reversed, nothing copied or interpolated.
+        A view with permuted and reversed axes; nothing is copied or interpolated.
     """
     axes, signs = canonical_axes(grid)
     turned = array.transpose(axes)

@@ -1,4 +1,4 @@
-"""Normalising a scan's intensity from its own voxels, never from its label map."""
+"""Normalising a scan's intensity, from its voxels and never from its label map."""
 
 from __future__ import annotations
 
@@ -8,27 +8,25 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
-# Air in a CT lies near -1000 HU; no MR scanner writes values so low.
+# Air in CT is near -1000 HU; MR scanners do not write values so low.
 CT_BELOW = -500.0
-# Soft tissue to cortical bone.
+# In HU, from soft tissue to cortical bone.
 CT_WINDOW = (-200.0, 1000.0)
 PERCENTILES = (0.5, 99.5)
 SAMPLED_VOXELS = 1_000_000
-LEAST_SCALE = 1e-30  # its inverse is a float32
+LEAST_SCALE = 1e-30  # its inverse fits float32
 
 
 @dataclass(frozen=True)
 class Intensity:
-    """How one scan's intensity becomes the network's.
-
-    `(clip(x, low, high) - center) / scale`
+    """The normalisation of one scan: `(clip(x, low, high) - center) / scale`.
 
     Args:
         kind: "zscore" or "window".
         low: Lower clip, in the scan's unit.
         high: Upper clip, in the scan's unit.
-        center: What becomes 0.
-        scale: What becomes 1, positive.
+        center: Mapped to 0.
+        scale: Divisor, positive.
     """
 
     kind: str
@@ -39,36 +37,36 @@ class Intensity:
 
     @property
     def background(self) -> float:
-        """What lies outside the scan, in the scan's unit."""
+        """Intensity assumed outside the scan, in the scan's unit."""
         return self.low
 
     def normalise(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Clip and scale into a new array; a window goes from -1 to 1."""
+        """Return a clipped and scaled copy; a window becomes -1 to 1."""
         clipped = np.clip(image, self.low, self.high)
         clipped -= np.float32(self.center)
         clipped *= np.float32(1 / self.scale)
         return clipped
 
     def to_dict(self) -> dict[str, object]:
-        """Give the values as JSON keeps them."""
+        """Return the values as a JSON-safe dict."""
         return asdict(self)
 
 
 def measure_intensity(image: np.ndarray, mode: Sequence[str | float]) -> Intensity:
-    """Measure how a scan is to be normalised.
+    """Compute the normalisation of a scan.
 
     Args:
         image: The scan's voxels, any shape, finite.
-        mode: ("auto",), ("zscore",) or ("window", low, high). `auto` takes a
-            scan whose 0.5 percentile is below -500 for CT and gives it the
-            window -200 to 1000 HU; any other scan is taken for MR and gets
-            its 0.5 and 99.5 percentiles as clip and a z-score.
+        mode: ("auto",), ("zscore",) or ("window", low, high). `auto` treats a scan
+            whose 0.5 percentile is below -500 as CT, with the window -200 to
+            1000 HU, and any other as MR, with a z-score clipped to the 0.5 and 99.5
+            percentiles.
 
     Returns:
-        The normalisation. A constant scan gets scale 1.
+        The normalisation. The scale of a constant scan is 1.
     """
     flat = image.ravel(order="K")
-    # An odd step does not fall in with sides that are multiples of two.
+    # An odd step does not alias with sides that are multiples of two.
     flat = flat[:: max(1, flat.size // SAMPLED_VOXELS) | 1].astype(np.float32)
     low, high = (float(value) for value in np.percentile(flat, PERCENTILES))
     if mode[0] == "auto" and low < CT_BELOW:
@@ -77,7 +75,7 @@ def measure_intensity(image: np.ndarray, mode: Sequence[str | float]) -> Intensi
         low, high = float(mode[1]), float(mode[2])
         return Intensity("window", low, high, (low + high) / 2, (high - low) / 2)
     clipped = np.clip(flat, low, high)
-    # Rounding gives a constant scan a spread that is almost, not quite, 0.
+    # By rounding, the deviation of a constant scan is not exactly 0.
     scale = float(clipped.std(dtype=np.float64)) if low < high else 1.0
     if scale < LEAST_SCALE:
         scale = 1.0
@@ -85,7 +83,7 @@ def measure_intensity(image: np.ndarray, mode: Sequence[str | float]) -> Intensi
 
 
 def is_mode(mode: Sequence) -> bool:
-    """Tell whether a file names a mode that `measure_intensity` takes."""
+    """Return whether a mode read from a file is valid for `measure_intensity`."""
     if len(mode) == 1:
         return mode[0] in ("auto", "zscore")
     return (

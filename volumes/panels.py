@@ -1,4 +1,4 @@
-"""Sheets of pictures: stacks and grids with titles and legends, in plain Pillow."""
+"""Stacking pictures with titles, legends and lines of coloured text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cache
 from PIL import Image, ImageDraw, ImageFont
 
 Color = tuple[int, int, int]
-Piece = tuple[str, Color]  # a few words and their colour
+Piece = tuple[str, Color]  # a text and its colour
 
 GAP = 10  # pixels between pictures
 BACKGROUND_COLOR = (16, 16, 18)
@@ -23,13 +23,13 @@ def draw_sheet(
     title: str,
     legend: Iterable[Piece] = (),
 ) -> Image.Image:
-    """Stack pictures under one title, each below its own line of text.
+    """Draw pictures in a column under a title, each below its own line of text.
 
     Args:
         rows: Text and picture of each row, from top to bottom; the text may be
-            empty, and breaks after commas where the sheet is full.
+            empty and wraps after commas.
         title: First line of the sheet.
-        legend: Name and colour of each outline, written below the title.
+        legend: Name and colour of each outline, drawn below the title.
     """
     rows = list(rows)
     width = round(max([480, font(18).getlength(title), *(p.width for _, p in rows)]))
@@ -42,7 +42,7 @@ def draw_sheet(
 
 
 def stack_vertically(pictures: Sequence[Image.Image]) -> Image.Image:
-    """Put pictures below one another, left-aligned, with a gap all around."""
+    """Return pictures in a column, left-aligned, with a gap all around."""
     width = max(picture.width for picture in pictures) + 2 * GAP
     height = sum(picture.height + GAP for picture in pictures) + GAP
     sheet = Image.new("RGB", (width, height), BACKGROUND_COLOR)
@@ -56,11 +56,11 @@ def stack_vertically(pictures: Sequence[Image.Image]) -> Image.Image:
 def stack_horizontally(
     pictures: Sequence[Image.Image], *, align: float = 0.5
 ) -> Image.Image:
-    """Put pictures next to one another, with gaps between them.
+    """Return pictures in a row, with gaps between them.
 
     Args:
         pictures: From left to right.
-        align: Where the lower ones stand: 0 at the top, 1 at the bottom.
+        align: Vertical position of lower pictures: 0 at the top, 1 at the bottom.
     """
     height = max(picture.height for picture in pictures)
     width = sum(picture.width + GAP for picture in pictures) - GAP
@@ -75,7 +75,7 @@ def stack_horizontally(
 def draw_text(
     pieces: Iterable[Piece], width: int, size: int, *, between: str = " "
 ) -> Image.Image | None:
-    """Write coloured pieces of text, a new line where `width` pixels are full.
+    """Draw coloured pieces of text, wrapped at `width` pixels.
 
     Returns:
         A picture as wide as its longest line; None if there are no pieces.
@@ -101,5 +101,5 @@ def draw_text(
 
 @cache
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Give Pillow's own font, so that a sheet looks alike on every machine."""
+    """Return Pillow's own font, which looks the same on every machine."""
     return ImageFont.load_default(size=size)

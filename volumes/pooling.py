@@ -1,4 +1,4 @@
-"""Which axes a network halves: planning and networks must agree on it."""
+"""Pooling sizes, on which the cube's plan and the networks must agree."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 
 
 def pooling_sizes(spacing: Sequence[float], depth: int) -> list[tuple[int, int, int]]:
-    """Decide which axes each of `depth` poolings halves.
+    """Compute the pooling size of each of `depth` levels.
 
-    An axis is skipped while its spacing is more than twice the finest of the
-    others', so that thick slices are pooled once the voxels are near cubes.
+    An axis is not pooled while its spacing is more than twice the finest of the
+    other axes, so that thick slices are pooled only when voxels are nearly isotropic.
 
     Returns:
         For each level a factor, 1 or 2, along each axis.

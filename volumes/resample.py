@@ -1,7 +1,7 @@
-"""Carry a scan onto the cube's grid, and a prediction back, in one interpolation.
+"""Resampling a scan onto the cube's grid, and a prediction back, in one interpolation.
 
-Every spatial step is a coordinate map in mm about the volume's centre; the
-steps are composed, and the voxels are sampled once.
+Every spatial step is a coordinate map in mm about the volume's centre. The maps are
+composed, and the voxels are sampled once.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ FWHM = 2 * np.sqrt(2 * np.log(2))
 
 @dataclass(frozen=True)
 class CoordinateMap:
-    """Where each point of the output comes from, in mm about the centre.
+    """The input point of each output point, in mm about the centre.
 
-    A point p of the output, in the target grid's own axes, reads the input at
+    An output point p, along the target grid's axes, reads the input at
     `output_to_input @ (p + displacement(p), 1)`. The default is the identity.
 
     Args:
-        output_to_input: Shape (3, 4), or (3, 3) without a shift; not singular.
+        output_to_input: Shape (3, 4), or (3, 3) without translation; not singular.
         control: Displacement in mm on a control grid, or None.
     """
 
@@ -40,7 +40,7 @@ class CoordinateMap:
 
 
 def mapped_affine(target: Grid, output_to_input: npt.ArrayLike) -> np.ndarray:
-    """Give the affine from target index to the scan's world, through `output_to_input`.
+    """Compute the affine from target index to the scan's world by `output_to_input`.
 
     Args:
         target: The grid of the output.
@@ -62,7 +62,7 @@ def mapped_affine(target: Grid, output_to_input: npt.ArrayLike) -> np.ndarray:
 
 
 def index_map(source: Grid, target: Grid, output_to_input: npt.ArrayLike) -> np.ndarray:
-    """Compose output index -> mm about the centre -> world -> input index.
+    """Compute the map output index -> mm about the centre -> world -> input index.
 
     Returns:
         Matrix of shape (3, 4) from target index to source index.
@@ -71,13 +71,13 @@ def index_map(source: Grid, target: Grid, output_to_input: npt.ArrayLike) -> np.
 
 
 def antialias(image: np.ndarray, source: Grid, target: Grid) -> np.ndarray:
-    """Blur an image where the target grid is coarser, so that it does not alias.
+    """Blur an image along the axes on which the target grid is coarser.
 
-    The Gaussian turns a point spread of one source voxel into one of the target
-    voxel: `sigma = sqrt(target^2 - source^2) / FWHM` per axis, in mm.
+    The Gaussian widens a point spread of one source voxel to one target voxel:
+    `sigma = sqrt(target^2 - source^2) / FWHM` per axis, in mm.
 
     Returns:
-        The image itself where no axis gets coarser, else a float32 copy.
+        The image itself if no axis gets coarser, else a float32 copy.
 
     Reference:
         Cardoso et al., 2015, https://doi.org/10.1007/978-3-319-24571-3_81,
@@ -102,16 +102,15 @@ def resample(
     background: float = 0.0,
     through: CoordinateMap | None = None,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
-    """Sample a scan and its label map on another grid, once.
+    """Resample a scan and its label map onto another grid.
 
     Args:
-        image: Shape (I, J, K) of `source`; smoothed beforehand (`antialias`)
-            where the target is coarser.
+        image: Shape (I, J, K) of `source`, after `antialias`.
         label: Classes, unsigned integers up to 255, on the same grid; or None.
         source: The grid of `image` and `label`.
-        target: The grid wanted.
-        background: What the image is outside the scan.
-        through: Augmentation, about the target's centre. Defaults to none.
+        target: The grid of the result.
+        background: Intensity outside the scan.
+        through: Spatial augmentation. Defaults to none.
 
     Returns:
         The image, float32, and the label map, uint8, on `target`.
@@ -136,11 +135,11 @@ def resample(
 def filled_extent(
     source: Grid, target: Grid, output_to_input: npt.ArrayLike | None = None
 ) -> npt.NDArray[np.int64]:
-    """Find the box of the target grid that the scan really fills.
+    """Compute the box of the target grid that the scan fills.
 
     Returns:
         First and one-past-last index along each axis, shape (3, 2). The box
-        holds the scan's eight outer corners; a displacement is not followed.
+        encloses the scan's eight outer corners; a displacement is ignored.
     """
     matrix = index_map(
         source, target, np.eye(3) if output_to_input is None else output_to_input

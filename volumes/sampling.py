@@ -1,8 +1,8 @@
-"""The kernel of the one interpolation; `warp.py` says what it computes.
+"""The interpolation kernel of `volumes.warp`, which documents what it computes.
 
-The output is made in tiles of rows, so that what neighbouring rows read stays in
-the cache. Along a row the places are found first, on whole vectors; then the
-image is fetched, then the label map.
+The output is computed in tiles of rows, so that the input of neighbouring rows stays
+in the cache. For each row, all positions are computed first, in vectorised loops; then
+the image is interpolated, then the label map.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from numba.extending import intrinsic
 
 from system.compiled import compiled
 
-# Half a voxel beyond the outermost centres; rounding must not decide.
+# Half a voxel beyond the outermost centres, plus a margin for rounding.
 BORDER = 0.5 + 1e-6
-# What rounding may take from an index that is meant to be whole.
+# Rounding error of an index that should be an integer.
 ROUNDING = 1e-9
-AHEAD = 24  # voxels; what memory takes to answer
+AHEAD = 24  # voxels to prefetch ahead, about the latency of memory
 MARK = np.uint8(255)
-TILE = 16  # rows of the output to either side
+TILE = 16  # rows of the output along either axis
 
 
 @intrinsic
 def _prefetch(typing_context, array, index):
-    """Ask for the cache line of `array[index]`, and go on without waiting."""
+    """Prefetch the cache line of `array[index]`."""
 
     def codegen(context, builder, signature, arguments):
         data = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -34,7 +34,7 @@ def _prefetch(typing_context, array, index):
         flag = ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [address.type, flag, flag, flag])
         name = builder.module.declare_intrinsic("llvm.prefetch", [address.type], kind)
-        # To read; into every level of the cache; data.
+        # For reading, into all levels of the data cache.
         builder.call(name, [address, flag(0), flag(3), flag(1)])
         return context.get_dummy_value()
 
@@ -43,10 +43,10 @@ def _prefetch(typing_context, array, index):
 
 @compiled
 def mark_borders(label, out):
-    """Copy a label map; where a cell of eight voxels is not of one class, `MARK`.
+    """Copy a label map, with `MARK` where a cell of eight voxels has several classes.
 
-    Most cells are of one class, and one look then tells it. A cell of class `MARK`
-    itself is looked at again, for nothing.
+    Most cells have one class, which `sample` then reads with a single access. A cell
+    of the class `MARK` itself is handled as if it had several.
     """
     sides = label.shape
     for i in numba.prange(sides[0]):
@@ -74,7 +74,7 @@ def mark_borders(label, out):
 
 @numba.njit(inline="always")
 def _cubic(line, base):
-    """Write a cubic B-spline between two control points as a polynomial."""
+    """Return the polynomial coefficients of a B-spline between two control points."""
     a, b, c, d = line[base], line[base + 1], line[base + 2], line[base + 3]
     return (
         (a + 4 * b + c) / 6,
@@ -85,9 +85,9 @@ def _cubic(line, base):
 
 
 @numba.njit(fastmath=True)
-def _find(i, j, matrix, line, knots, place, x, y, z):
-    """Find the places in the input of a row of the output."""
-    index, between, bases = place
+def _compute_positions(i, j, matrix, line, knots, axis_spline, x, y, z):
+    """Compute the input positions of a row of the output."""
+    index, fraction, bases = axis_spline
     x0 = matrix[0, 0] * i + matrix[0, 1] * j + matrix[0, 3]
     y0 = matrix[1, 0] * i + matrix[1, 1] * j + matrix[1, 3]
     z0 = matrix[2, 0] * i + matrix[2, 1] * j + matrix[2, 3]
@@ -101,15 +101,15 @@ def _find(i, j, matrix, line, knots, place, x, y, z):
         ya, yb, yc, yd = _cubic(line[1], base)
         za, zb, zc, zd = _cubic(line[2], base)
         for k in range(knots[part], knots[part + 1]):
-            t = between[k]
+            t = fraction[k]
             x[k] += xa + t * (xb + t * (xc + t * xd))
             y[k] += ya + t * (yb + t * (yc + t * yd))
             z[k] += za + t * (zb + t * (zc + t * zd))
 
 
 @numba.njit(fastmath=True)
-def _locate(sides, x, y, z, corner, u, v, w, inside):
-    """Split places into the first of eight voxels and the way on from it, 0 to 1."""
+def _split_positions(sides, x, y, z, corner, u, v, w, inside):
+    """Split positions into the first of eight voxels and a fraction from 0 to 1."""
     for k in range(x.size):
         inside[k] = (
             (x[k] >= -BORDER)
@@ -119,7 +119,7 @@ def _locate(sides, x, y, z, corner, u, v, w, inside):
             & (y[k] <= sides[1] - 1 + BORDER)
             & (z[k] <= sides[2] - 1 + BORDER)
         )
-        # The last voxel is reached from the one before it, by a way of 1.
+        # The last voxel is the one before it with a fraction of 1.
         x1 = min(max(x[k], 0.0), sides[0] - 1.0)
         y1 = min(max(y[k], 0.0), sides[1] - 1.0)
         z1 = min(max(z[k], 0.0), sides[2] - 1.0)
@@ -130,10 +130,10 @@ def _locate(sides, x, y, z, corner, u, v, w, inside):
         corner[k] = np.uint64((x0 * sides[1] + y0) * sides[2] + z0)
 
 
-# Not reordered: a way of 1 gives the second voxel exactly.
+# Without reassociation, so that a fraction of 1 gives the second voxel exactly.
 @numba.njit(fastmath={"contract"})
-def _fetch(voxels, steps, corner, u, v, w, inside, background, out):
-    """Interpolate a row of the image."""
+def _interpolate_image(voxels, steps, corner, u, v, w, inside, background, out):
+    """Interpolate a row of the image trilinearly."""
     step_x, step_y, step_z = steps
     for k in range(out.size):
         ahead = corner[min(k + AHEAD, out.size - 1)]
@@ -158,16 +158,20 @@ def _fetch(voxels, steps, corner, u, v, w, inside, background, out):
 
 
 @numba.njit(inline="always")
-def _vote(labels, steps, a, u, v, w):
-    """Give the class with the largest trilinear weight; ties go to the first."""
+def _majority_class(labels, steps, a, u, v, w):
+    """Return the class with the largest trilinear weight; ties go to the first."""
     step_x, step_y, step_z = steps
     b = a + step_y
     c, d = a + step_x, b + step_x
     found = (
-        *(labels[a], labels[a + step_z]),
-        *(labels[b], labels[b + step_z]),
-        *(labels[c], labels[c + step_z]),
-        *(labels[d], labels[d + step_z]),
+        labels[a],
+        labels[a + step_z],
+        labels[b],
+        labels[b + step_z],
+        labels[c],
+        labels[c + step_z],
+        labels[d],
+        labels[d + step_z],
     )
     u, v, w = np.float64(u), np.float64(v), np.float64(w)
     shares = (
@@ -196,8 +200,8 @@ def _vote(labels, steps, a, u, v, w):
 
 
 @numba.njit
-def _classify(labels, marked, steps, corner, u, v, w, inside, out):
-    """Give each voxel of a row of the label map its class."""
+def _interpolate_labels(labels, marked, steps, corner, u, v, w, inside, out):
+    """Compute the class of each voxel of a row of the label map."""
     for k in range(out.size):
         _prefetch(marked, corner[min(k + AHEAD, out.size - 1)])
         label = marked[corner[k]]
@@ -206,12 +210,12 @@ def _classify(labels, marked, steps, corner, u, v, w, inside, out):
         elif label != MARK:
             out[k] = label
         else:
-            out[k] = _vote(labels, steps, corner[k], u[k], v[k], w[k])
+            out[k] = _majority_class(labels, steps, corner[k], u[k], v[k], w[k])
 
 
 @numba.njit(fastmath=True)
-def _narrow(values, base, weights, out):
-    """Sum four layers of control points along the second axis into `out`."""
+def _sum_layers(values, base, weights, out):
+    """Sum four weighted layers of control points along the second axis into `out`."""
     out[:] = 0.0
     for tap in range(4):
         for axis in range(3):
@@ -221,36 +225,38 @@ def _narrow(values, base, weights, out):
 
 
 @compiled
-def sample(image, label, marked, matrix, spline, rows, background, out, seg):
-    """Fill `out` and `seg`; an empty `label` stands for none.
+def sample(
+    image, label, marked, matrix, spline, rows, background, image_out, label_out
+):
+    """Fill `image_out` and `label_out`; an empty `label` stands for none.
 
     Args:
         image: Shape (I, J, K), C order.
         label: Classes, uint8, of the same shape and order, or of size 0.
-        marked: What `mark_borders` gave.
+        marked: `label` after `mark_borders`.
         matrix: Output index to input index, shape (3, 4).
         spline: Displacement of the control points in input voxels, shape
             (3, A, B, C), of size 0 for none; first control point of each output
             voxel along each axis; its four weights.
-        rows: Of the output's last axis: the index of each voxel; its place
+        rows: Along the output's last axis: the index of each voxel; its position
             between control points, 0 to 1; and where runs of voxels between the
             same control points begin and end, empty for no displacement.
-        background: What the image is outside.
-        out: The image to fill, float32.
-        seg: The label map to fill, uint8.
+        background: Intensity outside the image.
+        image_out: The image to fill, float32.
+        label_out: The label map to fill, uint8.
     """
     values, bases, weights = spline
-    index, between, knots = rows
-    elastic = values.size > 0
+    index, fraction, knots = rows
+    is_elastic = values.size > 0
     sides = image.shape
-    voxels, labels, looks = image.reshape(-1), label.reshape(-1), marked.reshape(-1)
-    # To the next voxel along each axis; along an axis of one voxel there is none.
+    voxels, labels, marks = image.reshape(-1), label.reshape(-1), marked.reshape(-1)
+    # Steps to the next voxel along each axis; 0 along an axis of one voxel.
     steps = (
         np.uint64(sides[1] * sides[2] if sides[0] > 1 else 0),
         np.uint64(sides[2] if sides[1] > 1 else 0),
         np.uint64(1 if sides[2] > 1 else 0),
     )
-    num_i, num_j, length = out.shape
+    num_i, num_j, length = image_out.shape
     across = (num_j + TILE - 1) // TILE
     for tile in numba.prange((num_i + TILE - 1) // TILE * across):
         sheet = np.zeros((3, values.shape[2], values.shape[3]))
@@ -262,15 +268,21 @@ def sample(image, label, marked, matrix, spline, rows, background, out, seg):
         inside = np.empty(length, np.bool_)
         first_i, first_j = tile // across * TILE, tile % across * TILE
         for i in range(first_i, min(first_i + TILE, num_i)):
-            if elastic:
-                _narrow(values, bases[0, i], weights[0, i], sheet)
+            if is_elastic:
+                _sum_layers(values, bases[0, i], weights[0, i], sheet)
             for j in range(first_j, min(first_j + TILE, num_j)):
-                if elastic:
+                if is_elastic:
                     layers = sheet.reshape(3, sheet.shape[1], 1, sheet.shape[2])
-                    _narrow(layers, bases[1, j], weights[1, j], line)
-                place = (index, between, bases[2])
-                _find(i, j, matrix, line[:, 0], knots, place, x, y, z)
-                _locate(sides, x, y, z, corner, u, v, w, inside)
-                _fetch(voxels, steps, corner, u, v, w, inside, background, out[i, j])
+                    _sum_layers(layers, bases[1, j], weights[1, j], line)
+                axis_spline = (index, fraction, bases[2])
+                _compute_positions(
+                    i, j, matrix, line[:, 0], knots, axis_spline, x, y, z
+                )
+                _split_positions(sides, x, y, z, corner, u, v, w, inside)
+                _interpolate_image(
+                    voxels, steps, corner, u, v, w, inside, background, image_out[i, j]
+                )
                 if labels.size > 0:
-                    _classify(labels, looks, steps, corner, u, v, w, inside, seg[i, j])
+                    _interpolate_labels(
+                        labels, marks, steps, corner, u, v, w, inside, label_out[i, j]
+                    )

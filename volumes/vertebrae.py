@@ -1,4 +1,4 @@
-"""Vertebra numbers of the VerSe data sets, and a colour for every label.
+"""Vertebra numbers of the VerSe data sets, and a default colour for every label.
 
 Reference:
     [Sekuboyina et al., 2021](https://doi.org/10.1016/j.media.2021.102166),
@@ -20,42 +20,41 @@ VERTEBRAE: dict[int, str] = {
 }
 
 _VALUES = {name: value for value, name in VERTEBRAE.items()}
-# "L1"; "vertebrae_L1", as TotalSegmentator has it; "L1 vertebra", as 3D Slicer.
+# "L1"; "vertebrae_L1" of TotalSegmentator; "L1 vertebra" of 3D Slicer.
 _LEVEL = re.compile(r"(?:vertebrae?[ _])?([CTL]\d+)(?:[ _]vertebra)?", re.IGNORECASE)
 _T13_PLACE = 19.5  # between T12 and L1
 
-# Turning the hue by the golden ratio keeps neighbouring labels far apart. Labels
-# 13 or 21 apart come back to nearly the same hue, hence five lightnesses in turn.
+# Hues a golden ratio apart make neighbouring labels distinct. Labels 13 or 21 apart
+# have nearly the same hue, hence the five lightnesses.
 _GOLDEN_RATIO = 0.618033988749895
 _LIGHTNESSES = (0.475, 0.59, 0.82, 0.36, 0.705)
 _SATURATION = 0.8
 
 
 def vertebra_name(value: int) -> str | None:
-    """Give the vertebra that VerSe numbers `value`, or None if there is none."""
+    """Return the name of the vertebra with a VerSe number, or None if unknown."""
     return VERTEBRAE.get(value)
 
 
 def vertebra_value(name: str) -> int | None:
-    """Give the VerSe number of a vertebra such as "L1", or None if unknown."""
+    """Return the VerSe number of a vertebra such as "L1", or None if unknown."""
     return _VALUES.get(name.strip().upper())
 
 
 def vertebra_classes(
     class_names: Sequence[str], label_values: Sequence[Sequence[int]]
 ) -> tuple[int, ...]:
-    """Find the classes that are one vertebra each, from the neck down.
+    """Return the classes that are a single vertebra each, from the neck down.
 
-    A class is one by its name, or where it has none by its label value, which is
-    then taken for a VerSe number; values that count vertebrae in another way
-    still give the order.
+    A class is identified by its name or, if unnamed, by its label value, which is
+    taken as a VerSe number; other numberings still give the right order.
 
     Args:
         class_names: Name of each class, the background first.
-        label_values: Label values behind each class.
+        label_values: Label values of each class.
 
     Returns:
-        Class numbers in the order of the spine; none unless there are two.
+        Class numbers in the order of the spine; empty if there are fewer than two.
     """
     places = {}
     for number, (name, values) in enumerate(
@@ -71,7 +70,7 @@ def vertebra_classes(
 
 
 def label_color(value: int) -> tuple[float, float, float]:
-    """Give the default colour of a label: the same in every run and file.
+    """Return the default colour of a label, the same in every run and file.
 
     Args:
         value: Label value or class index; 0 is black.

@@ -57,7 +57,7 @@ def test_largest_value_of_a_label_map_can_be_a_class():
 def test_255_classes_fit_into_a_byte_and_256_do_not():
     assert choose_classes(["keep"], range(1, 256), {}).lookup().max() == 255
 
-    with pytest.raises(UsageError, match="number at most 255"):
+    with pytest.raises(UsageError, match="at most 255 classes"):
         choose_classes(["keep"], range(1, 257), {})
 
 
@@ -79,7 +79,7 @@ def test_values_that_occur_nowhere_are_refused(words):
 
 @pytest.mark.parametrize("words", [["20", "20"], ["20", "low=20,21"], ["low=20,20"]])
 def test_values_named_twice_are_refused(words):
-    with pytest.raises(UsageError, match="and be named once"):
+    with pytest.raises(UsageError, match="and be given once"):
         choose_classes(words, FOUND, NAMES)
 
 
@@ -87,7 +87,7 @@ def test_values_named_twice_are_refused(words):
     "words", [["a=20", "a=21"], ["L1=21", "20"], ["background=20"]]
 )
 def test_names_given_twice_are_refused(words):
-    with pytest.raises(UsageError, match="must have different names"):
+    with pytest.raises(UsageError, match="with distinct names other than background"):
         choose_classes(words, FOUND, NAMES)
 
 
