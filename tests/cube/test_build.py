@@ -1,4 +1,4 @@
-"""Scans that cannot be used: what the others get, and what is left out."""
+"""Builds of a cube in which some cases fail: errors, and what is left out."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from system.errors import DataError
 
 
 def fail_at(case_id, monkeypatch, error):
-    """Let a scan that was fine in the survey fail when it is built."""
+    """Make a scan fail that was valid in the survey."""
     read = cube.build.read_finite_volume
 
     def failing(path, max_voxels):
@@ -31,7 +31,7 @@ def fail_at(case_id, monkeypatch, error):
 @pytest.mark.parametrize(
     "error", [DataError("cid.nrrd is gone"), MemoryError("Unable to allocate")]
 )
-def test_case_that_fails_when_it_is_made_costs_the_others_nothing(
+def test_case_that_cannot_be_built_does_not_stop_the_others(
     scans, monkeypatch, capsys, built, error
 ):
     with pytest.MonkeyPatch.context() as patch:
@@ -49,7 +49,7 @@ def test_case_that_fails_when_it_is_made_costs_the_others_nothing(
     assert built == ["cid"]
 
 
-def test_bad_scans_are_left_out_where_that_is_asked_for(scans, monkeypatch, capsys):
+def test_unusable_scans_are_left_out_with_on_error_skip(scans, monkeypatch, capsys):
     write_scan(scans, "ann", label=np.full((14, 11, 6), 0.5, np.float32))
     (scans / "ben.nrrd").unlink()
     write_scan(scans, "eve")
@@ -72,7 +72,7 @@ def test_bad_scans_are_left_out_where_that_is_asked_for(scans, monkeypatch, caps
         assert cube.left_out["cid"] == "cid.nrrd changed"
 
 
-def test_nothing_is_made_of_bad_scans_alone(scans, capsys):
+def test_list_without_a_usable_scan_gives_no_cube(scans, capsys):
     for name in NAMES:
         (scans / f"{name}.nrrd").unlink()
 
@@ -82,7 +82,7 @@ def test_nothing_is_made_of_bad_scans_alone(scans, capsys):
     assert beside_the_scans(scans) == []
 
 
-def test_whole_list_leaves_nobody_out(scans):
+def test_complete_list_leaves_no_case_out(scans):
     build(scans, *FLAGS)
 
     with Cube(scans / "cube.h5") as cube:

@@ -66,7 +66,7 @@ def test_constant_image_is_found_though_the_padding_differs(findings_of, rows):
     assert finding.message == "all 420 voxels of the scan have intensity 0.25"
 
 
-def test_image_without_a_finite_voxel_is_not_called_constant(findings_of, rows):
+def test_image_without_a_finite_voxel_is_not_constant(findings_of, rows):
     image = np.full_like(rows[2].image, np.nan)
     rows[2] = replace(rows[2], image=image)
 
@@ -150,7 +150,7 @@ def test_spacing_up_to_one_and_a_half_medians_is_no_finding(findings_of, rows):
     assert findings_of(rows) == []
 
 
-def test_orientation_unlike_the_majority_is_found_alone(findings_of, rows):
+def test_orientation_unlike_that_of_the_majority_is_found(findings_of, rows):
     # The same spacings along the patient's axes, stored in another order.
     rows[0] = with_source(rows[0], orientation="RAS", spacing=(4.0, 1.0, 0.5))
 
@@ -218,7 +218,7 @@ def test_augmented_copy_outside_training_is_found(findings_of):
         (40, [2.0, 1.0, 1.0], "0.50"),
     ],
 )
-def test_label_volume_unlike_the_rescaling_is_found(
+def test_label_volume_that_does_not_match_the_rescaling_is_found(
     findings_of, rows, kept, rescaling, ratio
 ):
     label = rows[1].label.copy()
@@ -240,7 +240,7 @@ def test_label_volume_unlike_the_rescaling_is_found(
         (27, {"rescaling": [0.9, 0.9, 0.9], "rotation": [3.0, 0.0, 1.0]}),
     ],
 )
-def test_label_volume_that_follows_the_rescaling_is_no_finding(
+def test_label_volume_that_matches_the_rescaling_is_no_finding(
     findings_of, rows, kept, drawn
 ):
     label = rows[1].label.copy()
@@ -250,14 +250,14 @@ def test_label_volume_that_follows_the_rescaling_is_no_finding(
     assert findings_of(rows) == []
 
 
-def test_copy_is_compared_with_its_scan_wherever_that_stands(findings_of):
+def test_copy_is_compared_with_its_scan_in_any_order_of_rows(findings_of):
     scan, copy, *others = clean_rows()
     copy = replace(copy, drawn={"rescaling": [2.0, 1.0, 1.0]})
 
     assert only(findings_of([copy, *others, scan])).kind == "label volume"
 
 
-def test_findings_stand_in_the_order_of_cases_then_copies(findings_of, rows):
+def test_findings_are_in_the_order_of_cases_then_copies(findings_of, rows):
     empty = np.zeros_like(make_label())
     rows = [replace(row, label=empty) for row in rows]
     rows[0] = with_source(rows[0], orientation="RAS", spacing=(4.0, 1.0, 0.5))

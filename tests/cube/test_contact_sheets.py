@@ -107,13 +107,13 @@ def test_overview_shows_every_case_once(count):
     ]
 
 
-def test_overview_of_no_case_says_so():
+def test_overview_without_cases_shows_a_text():
     colors = draw_overview([]).getcolors(maxcolors=2**24)
 
     assert len(colors) > 1  # words on the background
 
 
-def test_long_case_id_keeps_its_ends():
+def test_long_case_id_is_shortened_in_the_middle():
     text = shorten_to_width("sub-verse0123456789_dir-sag_L1", 120, 14)
 
     assert text.startswith("sub")
@@ -141,5 +141,5 @@ def test_long_case_id_keeps_its_ends():
         ),
     ],
 )
-def test_drawn_parameters_become_a_sentence(drawn, sentence):
+def test_drawn_parameters_are_described_in_one_line(drawn, sentence):
     assert describe_drawn(drawn) == sentence

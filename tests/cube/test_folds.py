@@ -89,7 +89,7 @@ def test_each_scan_is_tested_in_one_fold_and_validated_in_the_one_before(path, f
 
 
 @pytest.mark.parametrize("fold", range(3))
-def test_no_split_leads_to_a_copy_of_a_scan_that_is_held_out(path, fold):
+def test_no_split_has_a_copy_of_a_scan_that_is_held_out(path, fold):
     with FoldedCube(path, fold, 3) as cube:
         held_out = cases(cube, "validation") | cases(cube, "test") | {"eve"}
         rows = {
@@ -123,7 +123,7 @@ def test_too_many_folds_for_the_subjects_are_refused(path):
 
 
 @pytest.mark.parametrize(("fold", "folds"), [(-1, 3), (3, 3), (0, 2)])
-def test_a_fold_that_cannot_be_is_refused(path, fold, folds):
+def test_invalid_fold_is_refused(path, fold, folds):
     with pytest.raises(ValueError, match=f"Received: fold={fold}, folds={folds}"):
         FoldedCube(path, fold, folds)
 
@@ -143,7 +143,7 @@ def test_each_case_is_drawn_as_often_as_the_others(path):
     assert copyless == 2  # of 4 folds: the others test and validate him
 
 
-def test_without_folds_the_cube_s_own_splits_and_rows_stand(path):
+def test_without_folds_the_cube_s_own_splits_are_used(path):
     with open_cube(path, None, None) as cube:
         assert type(cube) is Cube
         assert cube.splits[-1] == "test"
@@ -155,7 +155,7 @@ def test_without_folds_the_cube_s_own_splits_and_rows_stand(path):
     assert record["cases"][-1] == eve
 
 
-def test_splits_are_recorded_and_told(path):
+def test_splits_are_recorded_and_described(path):
     with open_cube(path, 1, 3) as cube:
         record = record_splits(cube)
         tested = sorted(cases(cube, "test"))

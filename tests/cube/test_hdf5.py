@@ -85,14 +85,14 @@ def test_datasets_of_all_groups_are_listed(files):
     assert names == ["/a/b/first", "/last", "/scan/voxels"]
 
 
-def test_file_that_is_no_hdf5_is_refused(tmp_path):
+def test_file_that_is_not_hdf5_is_refused(tmp_path):
     (tmp_path / "cube.h5").write_bytes(b"scan,label\n" * 100)
 
     with pytest.raises(DataError, match="cannot be opened as HDF5"):
         Cube(tmp_path / "cube.h5")
 
 
-def test_cube_that_is_cut_off_is_refused(cube_path):
+def test_truncated_cube_is_refused(cube_path):
     cube_path.write_bytes(cube_path.read_bytes()[:-500])
 
     with pytest.raises(DataError, match="cannot be opened as HDF5"):
@@ -103,7 +103,7 @@ LOCKS = os.environ.get("HDF5_USE_FILE_LOCKING", "TRUE").upper() not in ("FALSE",
 
 
 @pytest.mark.skipif(not LOCKS, reason="HDF5 is told to use no locks")
-def test_lock_of_a_writing_program_is_told_in_words(cube_path):
+def test_lock_of_a_writing_program_is_explained(cube_path):
     with open(cube_path, "rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
 
@@ -111,7 +111,7 @@ def test_lock_of_a_writing_program_is_told_in_words(cube_path):
             Cube(cube_path)
 
 
-def test_disk_without_locks_is_told_in_words(cube_path, monkeypatch):
+def test_disk_without_locks_is_explained(cube_path, monkeypatch):
     def no_locks(*_):
         number = errno.ENOLCK
         raise OSError(number, f"Unable to open file (unable to lock file, {number})")

@@ -55,7 +55,7 @@ def test_a_line_gives_image_label_subject_and_split(folder):
         "a.nrrd,b.nrrd,,",
     ],
 )
-def test_a_name_is_found_however_it_is_dressed(folder, line):
+def test_name_is_found_with_spaces_parentheses_quotes_and_backslashes(folder, line):
     (pair,) = read_pairs(write(folder, line))
 
     assert pair.image.samefile(folder / "a.nrrd")
@@ -69,7 +69,7 @@ def test_names_with_commas_and_parentheses_are_found(folder):
     assert names(pairs) == [("one, two.nrrd", "(1).nrrd")]
 
 
-def test_home_folder_is_filled_in(folder, monkeypatch):
+def test_tilde_is_expanded_to_the_home_folder(folder, monkeypatch):
     monkeypatch.setenv("HOME", str(folder / "A1"))
 
     (pair,) = read_pairs(write(folder, "~/image.nrrd,~/label.seg.nrrd"))
@@ -77,7 +77,7 @@ def test_home_folder_is_filled_in(folder, monkeypatch):
     assert pair.image == folder / "A1" / "image.nrrd"
 
 
-def test_marks_line_ends_comments_and_empty_lines_are_passed_over(folder):
+def test_byte_order_mark_line_ends_comments_and_empty_lines_are_ignored(folder):
     text = b"\xef\xbb\xbf# a list\r\n\r\na.nrrd,b.nrrd\r\n   \r\n  # more\r\n"
 
     (pair,) = read_pairs(write(folder, text))
@@ -86,7 +86,7 @@ def test_marks_line_ends_comments_and_empty_lines_are_passed_over(folder):
     assert pair.line == 3
 
 
-def test_a_split_may_stand_without_a_subject(folder):
+def test_split_may_follow_without_a_subject(folder):
     text = "a.nrrd,b.nrrd,,test\nc.nii.gz,d.nii,Validation\n"
 
     first, second = read_pairs(write(folder, text))
@@ -107,7 +107,7 @@ def test_a_split_may_stand_without_a_subject(folder):
         ("x/one.nrrd x/one.nii", ["one", "one_2"]),
     ],
 )
-def test_case_ids_are_the_shortest_names_that_tell_apart(tmp_path, text, expected):
+def test_case_ids_are_the_shortest_unique_names(tmp_path, text, expected):
     lines = []
     for number, image in enumerate(text.split()):
         (tmp_path / image).parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def test_case_ids_are_the_shortest_names_that_tell_apart(tmp_path, text, expecte
         assert case_ids == expected
 
 
-def test_a_subject_typed_in_two_ways_is_one_or_a_fault(folder):
+def test_subject_spelled_in_two_ways_is_one_subject_or_a_fault(folder):
     composed, apart = "Zo\u00e9", "Zoe\u0301"  # alike on the screen
     lines = "a.nrrd,b.nrrd,{}\nc.nii.gz,d.nii,{}\n"
 
@@ -136,7 +136,7 @@ def test_a_subject_typed_in_two_ways_is_one_or_a_fault(folder):
         read_pairs(write(folder, lines.format("P1", "p1")))
 
 
-def test_every_fault_is_told_at_once_with_its_line(folder):
+def test_all_faults_are_listed_at_once_with_their_lines(folder):
     text = (
         "a.nrrd,b.nrrd,Ann,train\n"
         "missing.nrrd,A1/label.seg.nrrd\n"
@@ -182,7 +182,7 @@ def test_cases_without_subject_are_different_subjects_in_a_faulty_list_too(folde
         read_pairs(write(folder, text))
 
 
-def test_the_first_of_many_faults_are_told(folder):
+def test_only_the_first_of_many_faults_are_listed(folder):
     text = "".join(f"none{number}.nrrd,b.nrrd\n" for number in range(60))
 
     with pytest.raises(DataError, match="119 faults in the pair list") as caught:
@@ -202,12 +202,12 @@ def test_the_first_of_many_faults_are_told(folder):
     ],
     ids=["lines", "lines of Windows", "bytes"],
 )
-def test_a_list_longer_than_any_is_refused(folder, text, received):
+def test_list_that_is_too_long_is_refused(folder, text, received):
     with pytest.raises(DataError, match=f"at most 20000 lines .* Received: {received}"):
         read_pairs(write(folder, text))
 
 
-def test_a_line_longer_than_any_is_a_fault(folder):
+def test_line_that_is_too_long_is_a_fault(folder):
     with pytest.raises(DataError, match=r"line 1: a line must be .* 20000 char"):
         read_pairs(write(folder, "," * 20_001))
 
@@ -221,7 +221,7 @@ def test_a_file_used_as_image_and_label_or_through_a_link_is_a_fault(folder):
     assert "is also the image of line 1" in str(caught.value)
 
 
-def test_a_folder_is_no_file(folder):
+def test_folder_in_the_place_of_a_file_is_a_fault(folder):
     (folder / "folder.nrrd").mkdir()
 
     with pytest.raises(
@@ -236,7 +236,7 @@ def test_an_empty_list_is_refused(folder, text):
         read_pairs(write(folder, text))
 
 
-def test_a_list_that_is_missing_or_no_text_is_refused(folder):
+def test_list_that_is_missing_or_not_text_is_refused(folder):
     with pytest.raises(DataError, match="No such file"):
         read_pairs(folder / "none.txt")
     with pytest.raises(DataError, match="must be UTF-8 text"):

@@ -1,4 +1,4 @@
-"""A build of a cube that ends early: what it leaves, and how it goes on."""
+"""Interrupted builds of a cube: the files they leave, and how they are resumed."""
 
 import fcntl
 import os
@@ -20,20 +20,20 @@ from cube.reader import Cube
 
 
 def interrupt_at(case_id, monkeypatch):
-    """Let somebody press Ctrl-C while a case is in work."""
+    """Interrupt the build, as Ctrl-C does, while it works on a case."""
     make_row = cube.build.make_row
 
-    def pressed(scan, **about):
+    def interrupting(scan, **about):
         if about["case_id"] == case_id and about["copy"] == 0:
             raise KeyboardInterrupt
         return make_row(scan, **about)
 
-    monkeypatch.setattr(cube.build, "make_row", pressed)
+    monkeypatch.setattr(cube.build, "make_row", interrupting)
 
 
 @pytest.fixture
-def begun(scans):
-    """A build of which ann and ben are finished."""
+def interrupted(scans):
+    """An interrupted build with ann and ben finished."""
     with pytest.MonkeyPatch.context() as patch:
         interrupt_at("cid", patch)
         assert build(scans, *FLAGS) == 130
@@ -58,36 +58,40 @@ def test_interrupted_build_keeps_its_finished_cases(scans, monkeypatch, capsys):
     ]
 
 
-def test_resumed_build_makes_the_rest_and_gives_the_same_bytes(begun, built, capsys):
-    assert build(begun, *FLAGS, "--resume") == 0
+def test_resumed_build_builds_the_rest_and_gives_the_same_bytes(
+    interrupted, built, capsys
+):
+    assert build(interrupted, *FLAGS, "--resume") == 0
     assert built == ["cid", "dan"]
-    assert beside_the_scans(begun) == ["cube.h5"]
+    assert beside_the_scans(interrupted) == ["cube.h5"]
     printed = capsys.readouterr().out
     assert [line.split()[-1] for line in printed.splitlines()[-5:-3]] == ["before"] * 2
-    resumed = (begun / "cube.h5").read_bytes()
+    resumed = (interrupted / "cube.h5").read_bytes()
 
-    assert build(begun, *FLAGS, "--force") == 0
-    assert resumed == (begun / "cube.h5").read_bytes()
+    assert build(interrupted, *FLAGS, "--force") == 0
+    assert resumed == (interrupted / "cube.h5").read_bytes()
 
 
-def test_begun_build_needs_a_word_and_says_so_at_once(begun, capsys):
-    (begun / "pairs.txt").unlink()  # not even read
+def test_interrupted_build_is_neither_resumed_nor_replaced_without_a_flag(
+    interrupted, capsys
+):
+    (interrupted / "pairs.txt").unlink()  # not even read
     capsys.readouterr()
 
-    assert build(begun, *FLAGS) == 2
+    assert build(interrupted, *FLAGS) == 2
 
     assert (
         "2 finished cases of an interrupted build. --resume continues"
         in capsys.readouterr().err
     )
-    assert names_in(begun / "cube.h5.parts") == ["1.h5", "2.h5", "plan.json"]
+    assert names_in(interrupted / "cube.h5.parts") == ["1.h5", "2.h5", "plan.json"]
 
 
-def test_force_begins_anew(begun, built):
-    assert build(begun, *FLAGS, "--force") == 0
+def test_force_starts_over(interrupted, built):
+    assert build(interrupted, *FLAGS, "--force") == 0
 
     assert built == list(NAMES)
-    assert beside_the_scans(begun) == ["cube.h5"]
+    assert beside_the_scans(interrupted) == ["cube.h5"]
 
 
 def longer_list(scans):
@@ -138,65 +142,65 @@ def change_subject(scans):
         ((), change_subject, "same subject of case 'ann'. Received: anna, .* ann"),
     ],
 )
-def test_another_request_is_refused_with_both_values(
-    begun, capsys, flags, change, message
+def test_other_inputs_are_refused_with_both_values(
+    interrupted, capsys, flags, change, message
 ):
     if change is not None:
-        change(begun)
+        change(interrupted)
     capsys.readouterr()
 
-    assert build(begun, *FLAGS, *flags, "--resume") == 2
+    assert build(interrupted, *FLAGS, *flags, "--resume") == 2
 
     error = capsys.readouterr().err
     assert re.search(message, error)
     assert "--force without --resume starts over" in error
-    assert names_in(begun / "cube.h5.parts") == ["1.h5", "2.h5", "plan.json"]
+    assert names_in(interrupted / "cube.h5.parts") == ["1.h5", "2.h5", "plan.json"]
 
 
-def test_finished_case_that_was_damaged_is_made_again(begun, built):
-    part = begun / "cube.h5.parts" / "1.h5"
+def test_damaged_finished_case_is_built_again(interrupted, built):
+    part = interrupted / "cube.h5.parts" / "1.h5"
     part.write_bytes(part.read_bytes()[:-100])
 
-    assert build(begun, *FLAGS, "--resume") == 0
+    assert build(interrupted, *FLAGS, "--resume") == 0
 
     assert built == ["ann", "cid", "dan"]
 
 
-def test_what_a_killed_build_left_half_done_goes(begun):
-    (begun / "cube.h5.parts" / ".0123abcd-3.h5").write_bytes(b"half")
+def test_unfinished_files_of_a_killed_build_are_removed(interrupted):
+    (interrupted / "cube.h5.parts" / ".0123abcd-3.h5").write_bytes(b"half")
 
-    assert build(begun, *FLAGS, "--resume") == 0
+    assert build(interrupted, *FLAGS, "--resume") == 0
 
-    assert beside_the_scans(begun) == ["cube.h5"]
-
-
-def test_somebody_else_s_file_beside_the_finished_cases_stays(begun):
-    (begun / "cube.h5.parts" / "notes.doc").write_text("mine")
-
-    assert build(begun, *FLAGS, "--resume") == 0
-
-    assert names_in(begun / "cube.h5.parts") == ["notes.doc"]
+    assert beside_the_scans(interrupted) == ["cube.h5"]
 
 
-def test_two_builds_of_one_cube_do_not_mix(begun, capsys):
-    handle = os.open(begun / "cube.h5.parts", os.O_RDONLY)
-    fcntl.flock(handle, fcntl.LOCK_EX)  # as the other process would
+def test_unknown_file_beside_the_finished_cases_stays(interrupted):
+    (interrupted / "cube.h5.parts" / "notes.doc").write_text("mine")
 
-    code = build(begun, *FLAGS, "--resume")
+    assert build(interrupted, *FLAGS, "--resume") == 0
+
+    assert names_in(interrupted / "cube.h5.parts") == ["notes.doc"]
+
+
+def test_second_build_of_the_same_cube_is_refused(interrupted, capsys):
+    handle = os.open(interrupted / "cube.h5.parts", os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)  # as another process would
+
+    code = build(interrupted, *FLAGS, "--resume")
     os.close(handle)
 
     assert code == 2
     assert "another makeCube.py is building this cube" in capsys.readouterr().err
-    assert names_in(begun / "cube.h5.parts") == ["1.h5", "2.h5", "plan.json"]
+    assert names_in(interrupted / "cube.h5.parts") == ["1.h5", "2.h5", "plan.json"]
 
 
-def test_resuming_what_was_never_begun_is_a_build(scans):
+def test_resuming_without_an_interrupted_build_is_a_build(scans):
     assert build(scans, *FLAGS, "--resume") == 0
 
     assert beside_the_scans(scans) == ["cube.h5"]
 
 
-def test_resuming_what_is_complete_makes_nothing(scans, built, capsys):
+def test_resuming_a_complete_cube_builds_nothing(scans, built, capsys):
     build(scans, *FLAGS)
     written = (scans / "cube.h5").stat().st_mtime_ns
     built.clear()
@@ -210,18 +214,18 @@ def test_resuming_what_is_complete_makes_nothing(scans, built, capsys):
     assert capsys.readouterr().out.count("before") == 8
 
 
-def test_what_a_build_left_that_was_killed_with_its_cube_in_place_goes(begun, built):
-    parts = begun / "cube.h5.parts"
+def test_finished_cases_are_removed_if_the_cube_is_in_place(interrupted, built):
+    parts = interrupted / "cube.h5.parts"
     left = (parts / "1.h5").read_bytes()
-    assert build(begun, *FLAGS, "--resume") == 0
+    assert build(interrupted, *FLAGS, "--resume") == 0
     parts.mkdir()
     (parts / "1.h5").write_bytes(left)
     built.clear()
 
-    assert build(begun, *FLAGS, "--resume") == 0
+    assert build(interrupted, *FLAGS, "--resume") == 0
 
     assert built == []
-    assert beside_the_scans(begun) == ["cube.h5"]
+    assert beside_the_scans(interrupted) == ["cube.h5"]
 
 
 def test_resuming_over_another_cube_is_refused(scans, built, capsys):
@@ -237,7 +241,7 @@ def test_resuming_over_another_cube_is_refused(scans, built, capsys):
         assert cube.seed == 0
 
 
-def test_resumed_build_replaces_what_it_was_begun_to_replace(scans):
+def test_resumed_build_replaces_the_cube_that_it_was_started_to_replace(scans):
     (scans / "cube.h5").write_bytes(b"older")
     with pytest.MonkeyPatch.context() as patch:
         interrupt_at("cid", patch)

@@ -111,7 +111,7 @@ def test_grid_of_a_row_lies_in_the_world_of_its_scan(tmp_path):
         {"drawn": {"rotation": [1, 2, 3]}},
     ],
 )
-def test_checksum_changes_with_what_a_row_says(tmp_path, change):
+def test_checksum_changes_with_every_column_of_text(tmp_path, change):
     rows = clean_rows()
     with Cube(write_cube(tmp_path / "first.h5", rows)) as cube:
         before = cube.checksum
@@ -173,7 +173,7 @@ def test_cube_is_read_by_two_processes_at_once(cube_path):
         ("affine", np.full((4, 4), np.nan), "must hold a grid in `affine` of row 1"),
     ],
 )
-def test_row_that_cannot_be_is_refused_when_it_is_read(cube_path, name, value, message):
+def test_invalid_row_is_refused_when_it_is_read(cube_path, name, value, message):
     with h5py.File(cube_path, "r+") as file:
         file[name][1] = value
     readers = {

@@ -7,7 +7,7 @@ from system.errors import UsageError
 from volumes.geometry import Grid, affine_from
 
 
-def test_estimate_is_that_of_a_calculation_by_hand():
+def test_estimate_equals_a_calculation_by_hand():
     cases = [
         make_case(grid=Grid((4, 10, 10), affine_from((2, 1, 1)))),
         make_case(grid=Grid((5, 40, 8), affine_from((1, 1, 1)))),
@@ -53,7 +53,7 @@ def test_case_larger_than_the_memory_is_refused(monkeypatch, tmp_path):
         check_resources(ResourceEstimate(1, 25 * 10**8), tmp_path / "cube.h5", 4)
 
 
-def test_available_memory_heeds_a_limit_of_the_job(monkeypatch, tmp_path):
+def test_available_memory_respects_the_limit_of_a_job(monkeypatch, tmp_path):
     (tmp_path / "memory.max").write_text("3000\n")
     (tmp_path / "memory.current").write_text("1000\n")
     monkeypatch.setattr(resources, "CGROUP", tmp_path)

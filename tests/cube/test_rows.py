@@ -85,7 +85,7 @@ def test_copy_0_is_the_scan_without_augmentation():
     assert_same(row, row_of(prepare_case(bare), 3))
 
 
-def test_scan_on_its_own_spacing_is_normalised_and_turned_alone():
+def test_scan_at_its_own_spacing_is_only_normalised_and_reoriented():
     spec = make_spec(spacing=(3.0, 1.1, 0.9), shape=(6, 11, 14))
     case = prepare_case(spec)
 
@@ -105,7 +105,7 @@ def test_scan_on_its_own_spacing_is_normalised_and_turned_alone():
 @pytest.mark.parametrize(
     "change", [{"copy": 2}, {"case_id": "ben"}, {"seed": 1}], ids=str
 )
-def test_another_copy_case_or_seed_is_drawn_anew(change):
+def test_another_copy_case_or_seed_gives_other_draws(change):
     case = prepare_case(make_spec(seed=change.get("seed", 0)))
 
     first = row_of(prepare_case(), 1)
@@ -128,7 +128,7 @@ def test_label_map_does_not_enter_the_image():
 
 
 @pytest.mark.parametrize("copy", [0, 1, 2])
-def test_padding_is_the_background_throughout(copy):
+def test_padding_is_background_everywhere(copy):
     # Without bending, which the extent does not follow.
     case = prepare_case(
         make_spec(shape=(16, 32, 32), compose=compose_default(elastic=None))

@@ -76,7 +76,7 @@ def fewer_rows(file, other):
         (fewer_rows, r"must hold `copy` of shape and type .*4,.*Received: .*3,"),
     ],
 )
-def test_dataset_that_is_not_what_it_must_be_is_refused(cube_path, change, message):
+def test_dataset_of_wrong_kind_shape_or_type_is_refused(cube_path, change, message):
     other = write_cube(cube_path.with_name("other.h5"), clean_rows())
     with h5py.File(cube_path, "r+") as file:
         change(file, other)
@@ -103,7 +103,7 @@ def test_dataset_that_is_not_what_it_must_be_is_refused(cube_path, change, messa
         ("versions", "no JSON"),
     ],
 )
-def test_attribute_that_cannot_be_is_refused_by_its_name(cube_path, name, text):
+def test_invalid_attribute_is_refused_by_its_name(cube_path, name, text):
     with h5py.File(cube_path, "r+") as file:
         file.attrs[name] = text
 
@@ -127,7 +127,9 @@ def test_label_values_for_too_few_classes_are_refused(cube_path):
         ({}, r"`image` in chunks of .* Received: None"),
     ],
 )
-def test_voxels_that_are_only_promised_are_refused(cube_path, options, message):
+def test_voxels_that_are_declared_but_not_stored_are_refused(
+    cube_path, options, message
+):
     with h5py.File(cube_path, "r+") as file:
         shape = file["image"].shape
         del file["image"]

@@ -75,12 +75,12 @@ def test_seed_decides_and_every_subject_gets_its_turn():
         ("abc", (0.8, 0.8), "3 subjects, of which 2 for validation and 2"),
     ],
 )
-def test_nobody_left_to_train_on_is_refused(subjects, shares, received):
+def test_shares_that_leave_no_training_subject_are_refused(subjects, shares, received):
     with pytest.raises(UsageError, match=f"left to train on.*Received: {received}"):
         split_subjects(subjects, validation=shares[0], test=shares[1], seed=0)
 
 
-def test_all_subjects_may_be_for_testing_where_it_is_asked_for():
+def test_all_subjects_may_be_for_testing():
     splits = split_subjects("abb", validation=0, test=1, seed=0)
 
     assert splits == {"a": "test", "b": "test"}
@@ -88,14 +88,14 @@ def test_all_subjects_may_be_for_testing_where_it_is_asked_for():
 
 @pytest.mark.parametrize("number", [2, 3, 5])
 @pytest.mark.parametrize("shares", [(0.5, 0.5), (0.3, 0.7), (0.1, 0.9)])
-def test_shares_that_come_to_one_train_nobody(number, shares):
+def test_shares_that_sum_to_one_leave_no_training_subject(number, shares):
     names = [str(n) for n in range(number)]
     found = split_subjects(names, validation=shares[0], test=shares[1], seed=0)
 
     assert set(found.values()) == {"validation", "test"}
 
 
-def test_the_list_s_own_splits_stand_as_they_are():
+def test_splits_of_the_pair_list_are_kept():
     given = ["test", "train", "train", "validation"]
 
     splits = assign_splits("abbc", given, validation=0.5, test=0.4, seed=1)

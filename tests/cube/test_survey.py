@@ -32,7 +32,7 @@ def test_survey_lists_the_values_of_the_label_map(tmp_path):
     np.testing.assert_allclose(found.grid.spacing, (2, 1, 0.5))
 
 
-def test_segment_s_name_is_brought_to_one_line(tmp_path):
+def test_segment_name_is_put_on_one_line(tmp_path):
     plain = write_pair(tmp_path)
     pair = replace(plain, label=tmp_path / "b.seg.nrrd")
     volume = read_label_map(plain.label)

@@ -34,7 +34,7 @@ def test_equal_rows_give_equal_bytes(tmp_path):
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_cube_with_too_few_rows_counts_as_unfinished(tmp_path):
+def test_cube_with_too_few_rows_is_incomplete(tmp_path):
     attributes = {name: [] for name in ATTRIBUTES}
     with CubeWriter(
         tmp_path / "cube.h5", shape=SHAPE, num_rows=2, attributes=attributes
@@ -52,7 +52,7 @@ def write_until_the_disk_is_full(cube_path):
         raise OSError("no space left")
 
 
-def test_cube_whose_making_failed_counts_as_unfinished(tmp_path):
+def test_cube_that_failed_to_be_written_is_incomplete(tmp_path):
     with pytest.raises(OSError, match="no space left"):
         write_until_the_disk_is_full(tmp_path / "cube.h5")
 
@@ -60,7 +60,7 @@ def test_cube_whose_making_failed_counts_as_unfinished(tmp_path):
         Cube(tmp_path / "cube.h5")
 
 
-def test_rows_taken_over_as_they_are_packed_are_the_same(tmp_path, cube_path):
+def test_rows_copied_from_other_cubes_are_the_same(tmp_path, cube_path):
     rows = clean_rows()
     halves = [tmp_path / "first.h5", tmp_path / "second.h5"]
     write_cube(halves[0], rows[:1])
@@ -82,7 +82,7 @@ def test_rows_taken_over_as_they_are_packed_are_the_same(tmp_path, cube_path):
             np.testing.assert_array_equal(found.dataset(name), expected.dataset(name))
 
 
-def test_rows_that_are_stored_otherwise_are_not_taken_over(tmp_path, cube_path):
+def test_rows_that_are_stored_differently_are_not_copied(tmp_path, cube_path):
     with h5py.File(cube_path, "r+") as file:
         label = file["label"][:]
         del file["label"]
@@ -99,7 +99,7 @@ def test_rows_that_are_stored_otherwise_are_not_taken_over(tmp_path, cube_path):
         writer.add_rows(cube)
 
 
-def test_text_in_the_file_is_json_that_others_can_read(cube_path):
+def test_text_in_the_file_is_json(cube_path):
     with h5py.File(cube_path) as file:
         assert json.loads(file.attrs["class_names"]) == list(CLASS_NAMES)
         assert json.loads(file["source"].asstr()[0])["orientation"] == "SPL"

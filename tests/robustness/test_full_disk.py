@@ -141,7 +141,7 @@ def test_full_disk_ends_a_training_in_one_sentence(small_cube, tmp_path, capsys)
     assert not [path for path in run.rglob(".*") if path.is_file()]
 
 
-def test_full_disk_is_told_of_the_logs_too(tmp_path):
+def test_full_disk_is_reported_for_the_logs_too(tmp_path):
     def write():
         log = TensorBoardLog(tmp_path)
         for epoch in range(5):
@@ -175,7 +175,7 @@ def test_full_disk_ends_a_prediction_and_leaves_the_label_map_that_was_there(
     assert list(label.parent.iterdir()) == [label]
 
 
-def test_trained_network_is_whole_after_a_failed_write(small_run, tmp_path):
+def test_trained_network_is_intact_after_a_failed_write(small_run, tmp_path):
     path = tmp_path / "model.keras"
     path.write_bytes((small_run / "model.keras").read_bytes())
     network, metadata = load_model(path)

@@ -77,7 +77,7 @@ def test_no_subject_is_in_two_splits_and_no_copy_outside_training(tmp_path):
 
 
 @pytest.mark.parametrize("flags", [("--spacing", 3, 1.5, 1.5), ("--side", 12)])
-def test_validation_and_test_rows_do_not_know_the_training_cases(scans, flags):
+def test_validation_and_test_rows_do_not_depend_on_the_training_cases(scans, flags):
     outside = ("validation", "test")
     build(scans, *flags)
     expected = rows_of(scans / "cube.h5", outside)
@@ -94,7 +94,7 @@ def test_validation_and_test_rows_do_not_know_the_training_cases(scans, flags):
         np.testing.assert_array_equal(found[name], values, err_msg=name)
 
 
-def test_images_do_not_know_the_label_maps(scans):
+def test_images_do_not_depend_on_the_label_maps(scans):
     flags = ("--spacing", 3, 1.5, 1.5, "--copies", 2)
     build(scans, *flags)
     before = rows_of(scans / "cube.h5", ("train", "validation", "test"))
