@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -297,9 +298,10 @@ def train_both(args: argparse.Namespace) -> None:
     for model in NETWORKS:
         code = run_in_process(train_in_subfolder, arguments_of(args, model))
         if code < 0:
+            name = signal.Signals(-code).name
             raise DataError(
-                f"{TITLES[model]} was killed by signal {-code}; 9 (SIGKILL) usually "
-                "means out of memory."
+                f"{TITLES[model]} was killed by signal {-code} ({name}). SIGKILL "
+                "usually means out of memory."
             )
         if code:
             sys.exit(code)  # the process has printed the reason

@@ -17,12 +17,12 @@ from system.text import format_number, format_table
 SHIFT_GAIN = 0.1
 
 VERTEBRA_RULES = (
-    "Cases are the scans with the vertebra in the reference. By the rule of VerSe, it "
-    f"is found if its centroids are less\nthan {FOUND_WITHIN:.0f} mm apart and no "
-    "other vertebra of the reference is closer. False positives are vertebrae that\n"
-    "were predicted but are not in the reference. If the Dice of a case rises by more "
-    f"than {SHIFT_GAIN} when all labels are\nshifted by one level, its vertebrae were "
-    "segmented but labelled with the wrong levels."
+    "Cases: scans with the vertebra in the reference. Found, by the rule of VerSe: the "
+    "centroids of prediction and reference\nare less than "
+    f"{FOUND_WITHIN:.0f} mm apart, and no other vertebra of the reference is closer. "
+    "False positives: predicted, but not in the\nreference. If the Dice of a case "
+    f"rises by more than {SHIFT_GAIN} when all labels are shifted by one level, its "
+    "vertebrae were\nsegmented but given the wrong levels."
 )
 
 

@@ -1,5 +1,5 @@
 import pytest
-from support.small_runs import leave_run
+from support.small_runs import write_run
 
 from runs.comparing import compare_runs
 from runs.folder import read_json
@@ -15,7 +15,7 @@ def test_two_runs_are_compared_case_by_case(tmp_path):
         (runs[1], "unet3d", {"ben": 0.9, "ann": 0.8}, 3.0),
     ):
         costs = {"training_minutes": minutes}
-        leave_run(run, dice, model=model, costs=costs, history=True)
+        write_run(run, dice, model=model, costs=costs, history=True)
 
     table = compare_runs(runs, tmp_path)
 
@@ -37,7 +37,7 @@ def test_two_runs_are_compared_case_by_case(tmp_path):
 def test_runs_without_history_are_compared_without_curves(tmp_path):
     runs = [tmp_path / model for model in MODELS]
     for run in runs:
-        leave_run(run, {"ann": 0.5, "ben": 0.7}, model=run.name)
+        write_run(run, {"ann": 0.5, "ben": 0.7}, model=run.name)
 
     compare_runs(runs, tmp_path)
 
@@ -47,7 +47,7 @@ def test_runs_without_history_are_compared_without_curves(tmp_path):
 def test_runs_without_a_test_case_leave_nothing_to_compare(tmp_path):
     runs = [tmp_path / model for model in MODELS]
     for run in runs:
-        leave_run(run, {}, model=run.name, history=True)
+        write_run(run, {}, model=run.name, history=True)
 
     assert "nothing to compare" in compare_runs(runs, tmp_path)
     assert (tmp_path / "curves.png").exists()
@@ -55,8 +55,8 @@ def test_runs_without_a_test_case_leave_nothing_to_compare(tmp_path):
 
 def test_runs_over_other_cases_are_not_compared(tmp_path):
     runs = [tmp_path / model for model in MODELS]
-    leave_run(runs[0], {"ann": 0.5, "ben": 0.7}, model="unet2d")
-    leave_run(runs[1], {"ann": 0.5, "cid": 0.7}, model="unet3d")
+    write_run(runs[0], {"ann": 0.5, "ben": 0.7}, model="unet2d")
+    write_run(runs[1], {"ann": 0.5, "cid": 0.7}, model="unet3d")
 
     with pytest.raises(DataError, match="only in UNet-2D: ben; only in UNet-3D: cid"):
         compare_runs(runs, tmp_path)

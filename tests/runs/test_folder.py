@@ -2,7 +2,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.small_runs import leave_run
+from support.small_runs import write_run
 
 from runs.folder import open_run_folder, read_json, write_json
 from system.errors import DataError, OutputError, UsageError
@@ -58,7 +58,7 @@ def test_force_removes_nothing_where_no_run_is(tmp_path, config):
 
 def test_force_removes_a_run_of_both_and_what_lies_above_it(tmp_path):
     for model in MODELS:
-        leave_run(tmp_path / model, {"ann": 0.5}, model=model)
+        write_run(tmp_path / model, {"ann": 0.5}, model=model)
     for name in ("comparison.md", "scores.csv", "unet3d/notes.txt"):
         (tmp_path / name).touch()
 
@@ -72,7 +72,7 @@ def refuse(*args):
 
 
 def test_run_that_cannot_be_set_aside_is_told_and_stays_whole(tmp_path, monkeypatch):
-    leave_run(tmp_path / "run", {"ann": 0.5})
+    write_run(tmp_path / "run", {"ann": 0.5})
     before, move = names_below(tmp_path), Path.rename
     monkeypatch.setattr(
         Path,
@@ -87,7 +87,7 @@ def test_run_that_cannot_be_set_aside_is_told_and_stays_whole(tmp_path, monkeypa
 
 
 def test_earlier_run_that_cannot_be_removed_is_told(tmp_path, monkeypatch):
-    leave_run(tmp_path / "run", {"ann": 0.5})
+    write_run(tmp_path / "run", {"ann": 0.5})
     monkeypatch.setattr(shutil, "rmtree", refuse)
 
     with (
@@ -108,7 +108,7 @@ def end_run(run, error, note, **about):
 @pytest.mark.parametrize("error", [UsageError("wrong"), SystemExit(2)])
 def test_run_that_is_refused_leaves_the_earlier_one(tmp_path, names, error):
     for name in names:
-        leave_run(tmp_path / "run" / name, {"ann": 0.5})
+        write_run(tmp_path / "run" / name, {"ann": 0.5})
     (tmp_path / "run" / "comparison.md").touch()
     before = names_below(tmp_path)
     config = (tmp_path / "run" / names[0] / "config.json").read_bytes()
@@ -122,7 +122,7 @@ def test_run_that_is_refused_leaves_the_earlier_one(tmp_path, names, error):
 
 
 def test_run_that_had_begun_stays_in_the_place_of_the_earlier_one(tmp_path):
-    leave_run(tmp_path / "run", {"ann": 0.5})
+    write_run(tmp_path / "run", {"ann": 0.5})
 
     with pytest.raises(DataError, match="full"):
         end_run(tmp_path / "run", DataError("full"), "config.json", cube_checksum="1")

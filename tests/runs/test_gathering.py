@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from support.small_runs import leave_run
+from support.small_runs import write_run
 
 from runs.gathering import gather, read_runs
 from system.errors import DataError
@@ -16,7 +16,7 @@ def side_names(sides):
 def test_folds_of_both_networks_are_gathered_to_two_sides(tmp_path):
     for fold, names in enumerate((["ann", "ben"], ["cid"])):
         for model in ("unet3d", "unet2d"):
-            leave_run(
+            write_run(
                 tmp_path / f"fold{fold}" / model,
                 dict.fromkeys(names, 0.5),
                 model=model,
@@ -44,8 +44,8 @@ def test_folds_of_both_networks_are_gathered_to_two_sides(tmp_path):
 
 
 def test_cost_that_a_run_lacks_is_not_made_up(tmp_path):
-    leave_run(tmp_path / "a", {"ann": 0.5}, fold=0)
-    leave_run(tmp_path / "b", {"ben": 0.5}, fold=1, costs={"training_minutes": None})
+    write_run(tmp_path / "a", {"ann": 0.5}, fold=0)
+    write_run(tmp_path / "b", {"ben": 0.5}, fold=1, costs={"training_minutes": None})
 
     (side,) = gather([tmp_path / "a", tmp_path / "b"])
 
@@ -54,14 +54,14 @@ def test_cost_that_a_run_lacks_is_not_made_up(tmp_path):
 
 
 def test_runs_without_folds_miss_none(tmp_path):
-    leave_run(tmp_path / "a", DICE)
+    write_run(tmp_path / "a", DICE)
 
     assert gather([tmp_path / "a"])[0].missing_folds() == []
 
 
 def test_two_runs_of_one_network_are_set_against_each_other(tmp_path):
     for name, loss in (("plain", "dice"), ("both", "dice-ce")):
-        leave_run(tmp_path / name / "unet3d", DICE, model="unet3d", loss=loss)
+        write_run(tmp_path / name / "unet3d", DICE, model="unet3d", loss=loss)
 
     sides = gather([tmp_path / "plain"], against=[tmp_path / "both"])
 
@@ -70,16 +70,16 @@ def test_two_runs_of_one_network_are_set_against_each_other(tmp_path):
 
 def test_run_within_the_other_s_folder_keeps_its_whole_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    leave_run(Path("a"), DICE, loss="dice")
-    leave_run(Path("a/b"), DICE, loss="dice-ce")
+    write_run(Path("a"), DICE, loss="dice")
+    write_run(Path("a/b"), DICE, loss="dice-ce")
 
     assert side_names(gather([Path("a")], against=[Path("a/b")])) == ["a", "a/b"]
 
 
 def test_sides_may_be_named_from_here_and_from_the_root(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    leave_run(Path("a"), DICE, loss="dice")
-    leave_run(Path("b"), DICE, loss="dice-ce")
+    write_run(Path("a"), DICE, loss="dice")
+    write_run(Path("b"), DICE, loss="dice-ce")
 
     sides = gather([Path("a")], against=[tmp_path / "b"])
 
@@ -87,8 +87,8 @@ def test_sides_may_be_named_from_here_and_from_the_root(tmp_path, monkeypatch):
 
 
 def test_two_networks_against_each_other_are_called_by_their_kind(tmp_path):
-    leave_run(tmp_path / "a", DICE, model="unet3d")
-    leave_run(tmp_path / "b", DICE, model="unet2d")
+    write_run(tmp_path / "a", DICE, model="unet3d")
+    write_run(tmp_path / "b", DICE, model="unet2d")
 
     sides = gather([tmp_path / "a"], against=[tmp_path / "b"])
 
@@ -96,8 +96,8 @@ def test_two_networks_against_each_other_are_called_by_their_kind(tmp_path):
 
 
 def test_runs_of_different_cubes_are_refused(tmp_path):
-    leave_run(tmp_path / "a", DICE)
-    leave_run(tmp_path / "b", DICE, model="unet3d", cube_checksum="f" * 64)
+    write_run(tmp_path / "a", DICE)
+    write_run(tmp_path / "b", DICE, model="unet3d", cube_checksum="f" * 64)
 
     with pytest.raises(
         DataError, match=r"of one cube.*c\.h5 \(0000.*/a and c\.h5 \(ffff.*/b$"
@@ -106,16 +106,16 @@ def test_runs_of_different_cubes_are_refused(tmp_path):
 
 
 def test_case_that_one_side_tested_twice_is_refused(tmp_path):
-    leave_run(tmp_path / "a", DICE, fold=0)
-    leave_run(tmp_path / "b", {"ben": 0.5}, fold=1)
+    write_run(tmp_path / "a", DICE, fold=0)
+    write_run(tmp_path / "b", {"ben": 0.5}, fold=1)
 
     with pytest.raises(DataError, match=r"each case once. Received: 'ben' in .*/a and"):
         gather([tmp_path / "a", tmp_path / "b"])
 
 
 def test_runs_of_a_side_that_were_trained_unlike_are_refused(tmp_path):
-    leave_run(tmp_path / "a", {"ann": 0.5}, fold=0, filters=8)
-    leave_run(tmp_path / "b", {"ben": 0.5}, fold=1, filters=16, seed=7)
+    write_run(tmp_path / "a", {"ann": 0.5}, fold=0, filters=8)
+    write_run(tmp_path / "b", {"ben": 0.5}, fold=1, filters=16, seed=7)
 
     with pytest.raises(
         DataError,
@@ -125,8 +125,8 @@ def test_runs_of_a_side_that_were_trained_unlike_are_refused(tmp_path):
 
 
 def test_sides_of_different_folds_are_refused(tmp_path):
-    leave_run(tmp_path / "a", DICE, fold=0)
-    leave_run(tmp_path / "b", DICE, model="unet3d", fold=1)
+    write_run(tmp_path / "a", DICE, fold=0)
+    write_run(tmp_path / "b", DICE, model="unet3d", fold=1)
 
     with pytest.raises(
         DataError,
@@ -141,7 +141,7 @@ def test_folder_that_holds_no_run_is_refused(tmp_path):
 
 
 def test_run_that_was_not_finished_is_refused(tmp_path):
-    leave_run(tmp_path / "a", DICE)
+    write_run(tmp_path / "a", DICE)
     (tmp_path / "a" / "scores.csv").unlink()
 
     with pytest.raises(DataError, match=r"a/scores\.csv could not be read: No such"):
@@ -149,7 +149,7 @@ def test_run_that_was_not_finished_is_refused(tmp_path):
 
 
 def test_config_of_something_else_is_refused(tmp_path):
-    leave_run(tmp_path / "a", DICE)
+    write_run(tmp_path / "a", DICE)
     (tmp_path / "a" / "config.json").write_text('{"arguments": {}, "epochs": 3}')
 
     with pytest.raises(DataError, match=r"a run of train\.py.*cube_checksum.*model"):
@@ -158,7 +158,7 @@ def test_config_of_something_else_is_refused(tmp_path):
 
 def test_side_keeps_its_runs_apart_from_the_other_s(tmp_path):
     for name, loss in (("a", "dice"), ("b", "dice-ce")):
-        leave_run(tmp_path / name, {case: len(loss) / 10 for case in DICE}, loss=loss)
+        write_run(tmp_path / name, {case: len(loss) / 10 for case in DICE}, loss=loss)
 
     side, other = gather([tmp_path / "a"], against=[tmp_path / "b"])
 

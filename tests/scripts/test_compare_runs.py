@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.small_runs import leave_run
+from support.small_runs import write_run
 
 import compareRuns
 from evaluation.score_file import read_scores
@@ -18,7 +18,7 @@ FOLDS = [{"ann": 0.5, "ben": 0.625}, {"cid": 0.75, "dan": 0.5}, {"eve": 0.25, "f
 def folds(tmp_path):
     for fold, dice in enumerate(FOLDS):
         for model, more in (("unet2d", 0), ("unet3d", 0.25)):
-            leave_run(
+            write_run(
                 tmp_path / f"fold{fold}" / model,
                 {case_id: value + more for case_id, value in dice.items()},
                 model=model,
@@ -72,7 +72,7 @@ def test_one_network_s_folds_give_its_scores(folds, tmp_path, capsys):
 
 def test_settings_of_one_network_are_compared_by_against(tmp_path, capsys):
     for name, loss, dice in (("dice", "dice", 0.5), ("ce", "dice-ce", 0.75)):
-        leave_run(tmp_path / name, {"ann": dice, "ben": dice}, loss=loss, history=True)
+        write_run(tmp_path / name, {"ann": dice, "ben": dice}, loss=loss, history=True)
     first, second, page = (str(tmp_path / name) for name in ("dice", "ce", "page"))
 
     code = compareRuns.main([first, "--against", second, "--output", page])

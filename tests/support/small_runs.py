@@ -1,7 +1,8 @@
-"""Four small scans of a bright box, their cube, train.py on it; runs by hand."""
+"""Four small scans of bright boxes, their cube, train.py on it; handwritten runs."""
 
 from __future__ import annotations
 
+import csv
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def write_cube(folder: Path, cases: dict[str, str] = CASES) -> Path:
     return cube
 
 
-def leave_run(
+def write_run(
     folder: Path,
     dice: dict[str, float],
     *,
@@ -69,9 +70,9 @@ def leave_run(
     history: bool = False,
     **arguments,
 ) -> None:
-    """Write by hand what train.py leaves of one network: a Dice for each case."""
-    asked = {"cube": "c.h5", "model": model, "fold": fold, **arguments}
-    asked["folds"] = None if fold is None else 3
+    """Write the files of one network's run, with the given Dice for each case."""
+    arguments = {"cube": "c.h5", "model": model, "fold": fold, **arguments}
+    arguments["folds"] = None if fold is None else 3
     score = Score("", "", "spine", 0, 0.5, 2.0, 1.0, 0.5, 0.5, 1.0, 1.0, 0.0, "")
     scores = [
         replace(score, case_id=name, subject=f"subject {name}", dice=value)
@@ -80,7 +81,11 @@ def leave_run(
     folder.mkdir(parents=True)
     write_scores(folder / "scores.csv", scores)
     device = f"CPU {model}"
-    config = {"arguments": asked, "cube_checksum": cube_checksum, "device": device}
+    config = {
+        "arguments": arguments,
+        "cube_checksum": cube_checksum,
+        "device": device,
+    }
     write_json(folder / "config.json", config)
     costs = {"training_minutes": 1.0} if costs is None else costs
     write_json(folder / "summary.json", {"costs": costs})
@@ -102,6 +107,12 @@ def call(cube: Path, run: Path, *flags: str, model: str = "unet2d") -> int:
     return train.main([str(cube), "--output", str(run), "--model", model, *flags])
 
 
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Read a CSV file as a dict per row."""
+    with open(path, newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
 def names_in(folder: Path) -> list[str]:
-    """Give the names of what lies in a folder, sorted."""
+    """List the names of the files and folders in a folder, sorted."""
     return sorted(path.name for path in folder.iterdir())

@@ -1,0 +1,70 @@
+import json
+
+import pytest
+from support.small_runs import CASES, names_in, read_rows
+
+from models.training_loop import HISTORY_COLUMNS
+from volumes.formats.files import read_label_map
+
+TESTED = [name for name, split in CASES.items() if split == "test"]
+
+
+def test_run_folder_holds_what_it_should(small_run):
+    assert names_in(small_run) == [
+        "architecture.png",
+        "checkpoint",
+        "config.json",
+        "curves.png",
+        "history.csv",
+        "model.keras",
+        "overlays",
+        "predictions",
+        "scores.csv",
+        "splits.json",
+        "summary.json",
+        "tensorboard",
+    ]
+    assert names_in(small_run / "predictions") == [f"{n}.seg.nrrd" for n in TESTED]
+    assert names_in(small_run / "overlays") == [f"{name}.png" for name in TESTED]
+    assert names_in(small_run / "checkpoint") == ["state.npz"]
+    assert len(names_in(small_run / "tensorboard")) == 1
+
+
+def test_tables_have_a_row_per_epoch_and_per_case_and_class(small_run):
+    history = read_rows(small_run / "history.csv")
+    scores = read_rows(small_run / "scores.csv")
+
+    assert tuple(history[0]) == HISTORY_COLUMNS
+    assert [(row["epoch"], row["step"]) for row in history] == [("1", "2"), ("2", "4")]
+    assert [(row["case_id"], row["class_name"]) for row in scores] == [
+        (name, class_name) for name in TESTED for class_name in ("L1", "L2")
+    ]
+
+
+def test_config_and_summary_say_what_was_run(small_cube, small_run):
+    config = json.loads((small_run / "config.json").read_text())
+    summary = json.loads((small_run / "summary.json").read_text())
+
+    arguments = config["arguments"]
+    assert (arguments["cube"], arguments["epochs"]) == (str(small_cube), 2)
+    assert len(config["cube_checksum"]) == 64
+    assert config["versions"]["tensorflow"]
+    assert summary["scores"]["num_cases"] == 2
+    # 2D, depth 1, 2 filters, 3 classes, instance norm (2 figures a filter):
+    # (18 + 4) + (36 + 4); (72 + 8) + (144 + 8); 4 * 2 * 4 + 2; (72 + 4) + (36 + 4);
+    # 2 * 3 + 3.
+    assert summary["costs"]["parameters"] == 62 + 232 + 34 + 116 + 9
+    assert summary["costs"]["seconds_per_scan"] > 0
+
+
+def test_scores_are_those_of_the_files(small_cube, small_run):
+    rows = read_rows(small_run / "scores.csv")
+    for row in rows:
+        value = {"L1": 20, "L2": 21}[row["class_name"]]
+        reference = small_cube.parent / f"{row['case_id']}_reference.seg.nrrd"
+        prediction = small_run / "predictions" / f"{row['case_id']}.seg.nrrd"
+        a, b = (read_label_map(path).array == value for path in (reference, prediction))
+
+        assert float(row["dice"]) == pytest.approx(
+            2 * (a & b).sum() / (a.sum() + b.sum()), abs=1e-12
+        )
