@@ -32,7 +32,7 @@ class WeightAverage:
 
     @contextmanager
     def swapped_in(self) -> Iterator[None]:
-        """Put the average into the model while the block runs."""
+        """Swap the average into the model for the duration of the block."""
         own = self.model.get_weights()
         self.model.set_weights(self.values)
         try:

@@ -1,4 +1,4 @@
-"""The device that networks run on: its name, memory, compilation and seeds."""
+"""The device that networks run on: its name, its memory and how to compile for it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import keras
 import tensorflow as tf
 
 from models.quiet import suppress_stderr
@@ -57,8 +56,3 @@ def report_out_of_memory(activity: str) -> Iterator[None]:
 def jit_compile() -> bool | str:
     """Return how to compile with XLA: not on a CPU, where it is six times slower."""
     return "auto" if tf.config.list_physical_devices("GPU") else False
-
-
-def seed_everything(seed: int) -> None:
-    """Seed Keras' initialisers and dropout; the sampling has its own generators."""
-    keras.utils.set_random_seed(seed)

@@ -45,8 +45,7 @@ READ_ERRORS = (
     AttributeError,
     EOFError,
     OSError,
-    RecursionError,
-    RuntimeError,
+    RuntimeError,  # and RecursionError
     TypeError,
     UserWarning,
     ValueError,
@@ -148,11 +147,7 @@ def load_model(path: Path) -> tuple[keras.Model, ModelMetadata]:
 
 
 def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
-    """Read a small file of the archive.
-
-    Raises:
-        ValueError: If it unpacks to more than `MAX_MEMBER_BYTES`.
-    """
+    """Read a file of the archive that unpacks to at most `MAX_MEMBER_BYTES`."""
     size = archive.getinfo(name).file_size
     if size > MAX_MEMBER_BYTES:
         raise ValueError(f"{name} has {size} bytes, more than {MAX_MEMBER_BYTES}")
@@ -160,12 +155,7 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _check_weights(archive: zipfile.ZipFile, path: Path) -> None:
-    """Check that the weights are stored in the file, and not larger than it.
-
-    Raises:
-        ValueError: If they unpack to more bytes than the file has.
-        DataError: If they lie in another file.
-    """
+    """Check that the weights are stored in the file, and not larger than it."""
     size, file_size = archive.getinfo(WEIGHTS_NAME).file_size, path.stat().st_size
     if size > file_size:
         raise ValueError(f"{WEIGHTS_NAME} unpacks to {size} bytes from {file_size}")
@@ -176,11 +166,7 @@ def _check_weights(archive: zipfile.ZipFile, path: Path) -> None:
 
 
 def _check_types(config: dict, network: keras.Model, path: Path) -> None:
-    """Check that a configuration names no object type that the network has not.
-
-    Raises:
-        DataError: If it does.
-    """
+    """Raise DataError if a configuration names other object types than a network."""
     config.pop("compile_config", None)  # loss and optimizer, which are not read
     own = object_types(keras.saving.serialize_keras_object(network))
     unknown = object_types(config) - own

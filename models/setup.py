@@ -8,7 +8,6 @@ import keras
 
 from cube.reader import Cube
 from models.defaults import check_patch_size, choose_patch_size
-from models.device import seed_everything
 from models.model_file import (
     ModelMetadata,
     build_network,
@@ -59,7 +58,7 @@ def prepare_network(
     """
     if options.epochs != 0 and not cube.rows("train"):
         raise DataError(f"{cube.path} must have a training case. Received: none")
-    seed_everything(options.seed)
+    keras.utils.set_random_seed(options.seed)  # of initialisers and dropout
     if options.weights is None:
         metadata = build_metadata(options, cube)
         return build_network(metadata), metadata
@@ -67,20 +66,14 @@ def prepare_network(
     architecture = check_transfer(options, before, cube)
     check_unseen(options.weights, before, cube)
     if options.epochs == 0:
-        return trained, _with_patch_size(before, options.patch_size)
+        if options.patch_size is None:
+            return trained, before
+        sides = check_patch_size(
+            before.model, options.patch_size, before.spacing, architecture["depth"]
+        )
+        return trained, replace(before, patch_size=sides)
     metadata = build_metadata(replace(options, **architecture), cube)
     metadata = replace(metadata, seen=tuple(sorted({*before.seen, *metadata.seen})))
     network = build_network(metadata)
     copy_weights(trained, network, with_head=before.class_names == metadata.class_names)
     return network, metadata
-
-
-def _with_patch_size(
-    metadata: ModelMetadata, patch_size: tuple[int, ...] | None
-) -> ModelMetadata:
-    """Return metadata of a trained network that predicts in tiles of another size."""
-    if patch_size is None:
-        return metadata
-    depth = metadata.architecture["depth"]
-    sides = check_patch_size(metadata.model, patch_size, metadata.spacing, depth)
-    return replace(metadata, patch_size=sides)

@@ -91,48 +91,6 @@ class TrainingResult:
         return describe_blocks(self.network, self.metadata.patch_size)
 
 
-class RunWriter:
-    """Write a training's checkpoint, best model, history and logs to its run folder.
-
-    Args:
-        run: The run folder.
-        loop: The training.
-        network: The network that `loop` trains, without optimizer.
-        metadata: What it is trained for.
-        identity: See `save_checkpoint`.
-    """
-
-    def __init__(
-        self,
-        run: Path,
-        loop: TrainingLoop,
-        network: keras.Model,
-        metadata: ModelMetadata,
-        identity: dict,
-    ):
-        self.run, self.loop = run, loop
-        self.network, self.metadata, self.identity = network, metadata, identity
-        self._log = TensorBoardLog(run / "tensorboard")
-
-    def write_checkpoint(self) -> None:
-        """Write all that a resumed training needs."""
-        save_checkpoint(
-            self.run / CHECKPOINT_NAME,
-            self.loop.model,
-            self.loop.average,
-            self.loop.progress,
-            self.identity,
-        )
-
-    def publish(self, is_best: bool) -> None:
-        """Write the history, and the model if its present weights are the best."""
-        history = self.loop.progress.history
-        if is_best:
-            save_model(self.run / MODEL_NAME, self.network, self.metadata)
-        write_history(self.run / HISTORY_NAME, history)
-        self._log.write(history[-1])
-
-
 def fit(
     options: TrainingOptions,
     cube: Cube,
@@ -162,23 +120,40 @@ def fit(
     options = options.with_defaults(metadata.patch_size)
     model = compile_for_training(network, options)
     loop = _build_loop(options, cube, run, model, metadata.patch_size)
-    writer = RunWriter(run, loop, network, metadata, identity)
+    progress = loop.progress
     validate = None
-    validation = cube.rows("validation", copy=0)
-    if validation:
-        validate = partial(
-            validation_dice, model, cube, validation, metadata.patch_size
-        )
+    rows = cube.rows("validation", copy=0)
+    if rows:
+        validate = partial(validation_dice, model, cube, rows, metadata.patch_size)
+    folder = run / CHECKPOINT_NAME
+    checkpoint = partial(
+        save_checkpoint, folder, model, loop.average, progress, identity
+    )
+    log = TensorBoardLog(run / "tensorboard")
+    publish = partial(_publish, run, network, metadata, progress.history, log)
     sides = " x ".join(map(str, metadata.patch_size))
     with report_out_of_memory(
         f"training on batches of {options.batch_size} patches of {sides} voxels"
     ):
-        loop.run(validate, writer.write_checkpoint, writer.publish)
+        loop.run(validate, checkpoint, publish)
     best, _ = load_model(run / MODEL_NAME)
-    progress = loop.progress
-    return TrainingResult(
-        best, metadata, progress.history, progress.seconds / 60, progress.peak_mib
-    )
+    minutes = progress.seconds / 60
+    return TrainingResult(best, metadata, progress.history, minutes, progress.peak_mib)
+
+
+def _publish(
+    run: Path,
+    network: keras.Model,
+    metadata: ModelMetadata,
+    history: list[dict],
+    log: TensorBoardLog,
+    is_best: bool,
+) -> None:
+    """Write the history, and the model if its current weights are the best."""
+    if is_best:
+        save_model(run / MODEL_NAME, network, metadata)
+    write_history(run / HISTORY_NAME, history)
+    log.write(history[-1])
 
 
 def compile_for_training(network: keras.Model, options: TrainingOptions) -> keras.Model:

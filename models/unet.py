@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import keras
@@ -13,23 +12,12 @@ from models.layers import InstanceNormalization, Softmax
 from volumes.pooling import pooling_sizes
 
 NORMS = ("instance", "group", "batch", "none")
+# The layers of networks with two and three axes.
+CONVOLUTIONS = {2: layers.Conv2D, 3: layers.Conv3D}
+TRANSPOSES = {2: layers.Conv2DTranspose, 3: layers.Conv3DTranspose}
+POOLINGS = {2: layers.MaxPooling2D, 3: layers.MaxPooling3D}
 MAX_FILTERS = 320
 MAX_DEPTH = 7
-
-
-@dataclass(frozen=True)
-class _RankLayers:
-    """The Keras layers of networks of one rank."""
-
-    convolution: type[keras.Layer]
-    transpose: type[keras.Layer]
-    pooling: type[keras.Layer]
-
-
-_LAYERS = {
-    2: _RankLayers(layers.Conv2D, layers.Conv2DTranspose, layers.MaxPooling2D),
-    3: _RankLayers(layers.Conv3D, layers.Conv3DTranspose, layers.MaxPooling3D),
-}
 
 
 def _normalise(x, norm: str, dtype: str, name: str):
@@ -54,7 +42,7 @@ def _block(
     dtype: str,
 ):
     """Append two convolutions, each with norm and leaky ReLU, then dropout."""
-    convolution = _LAYERS[len(kernel)].convolution
+    convolution = CONVOLUTIONS[len(kernel)]
     for number in (1, 2):
         x = convolution(
             filters,
@@ -119,7 +107,6 @@ def build_unet(
     kernels = [tuple(3 if size == 2 else 1 for size in sizes) for sizes in pools]
     widths = [min(filters * 2**level, MAX_FILTERS) for level in range(depth + 1)]
     block = partial(_block, norm=norm, dropout=dropout, dtype=dtype)
-    rank_layers = _LAYERS[rank]
 
     inputs = keras.Input((*(None,) * rank, 1), name="image")
     x, skips = inputs, []
@@ -127,16 +114,16 @@ def build_unet(
         name = f"encoder_{level + 1}"
         x = block(x, widths[level], kernels[level], name)
         skips.append(x)
-        x = rank_layers.pooling(pools[level], name=f"{name}_pool", dtype=dtype)(x)
+        x = POOLINGS[rank](pools[level], name=f"{name}_pool", dtype=dtype)(x)
     x = block(x, widths[depth], (3,) * rank, "bottom")
     for level in reversed(range(depth)):
         name, size = f"decoder_{level + 1}", pools[level]
-        x = rank_layers.transpose(
+        x = TRANSPOSES[rank](
             widths[level], size, strides=size, name=f"{name}_up", dtype=dtype
         )(x)
         x = layers.Concatenate(name=f"{name}_skip", dtype=dtype)([skips[level], x])
         x = block(x, widths[level], kernels[level], name)
-    x = rank_layers.convolution(num_classes, 1, name="scores", dtype=dtype)(x)
+    x = CONVOLUTIONS[rank](num_classes, 1, name="scores", dtype=dtype)(x)
     outputs = Softmax(name="probabilities", dtype="float32")(x)
     return keras.Model(inputs, outputs, name=f"unet_{rank}d")
 
@@ -153,13 +140,7 @@ def unet_2d(spacing: Sequence[float], num_classes: int, **options) -> keras.Mode
 
 
 def unet_3d(spacing: Sequence[float], num_classes: int, **options) -> keras.Model:
-    """Build a UNet-3D for patches; see `build_unet`.
-
-    Args:
-        spacing: Of the volume in mm, right, anterior, superior.
-        num_classes: Output channels, background included.
-        **options: Passed to `build_unet`.
-    """
+    """Build a UNet-3D for patches, with the arguments of `unet_2d`."""
     return build_unet(spacing=spacing, num_classes=num_classes, **options)
 
 
