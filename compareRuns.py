@@ -1,8 +1,9 @@
-"""Compare two networks over one or several runs; gather a cross-validation.
+"""Compare two networks over one or several runs, or gather a cross-validation.
 
-Each network in the runs is one side. With --against, the runs before it are one
-side and those after it the other: two losses of one network, say. All runs must
-be of one cube, and each side must test the same cases, each case once.
+Each network is one side of the comparison. With --against, the runs before it are
+one side and the runs after it the other, for example two losses of one network.
+All runs must be of the same cube, and both sides must test the same cases, each
+case once.
 
 Example:
     python compareRuns.py cv/fold0 cv/fold1 cv/fold2 --output cv/comparison
@@ -50,16 +51,16 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--force",
         action="store_true",
-        help="replace an earlier page, once the runs are compared",
+        help="replace an earlier page",
     )
     return parser.parse_args(argv)
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    """Gather the runs, compare them, and write the page."""
+    """Read the runs, compare them, and write the page."""
     args = parse_args(argv)
-    # Late, so that --help and a wrong flag answer at once.
+    # Late, so that --help and wrong flags are answered at once.
     from runs.comparing import compare_runs
     from runs.folder import check_page_folder
 

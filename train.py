@@ -78,7 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("cube", type=Path, nargs="?", help="from makeCube.py; optional with --resume")
     add("--output", type=Path, required=True, help="run folder to write")
     add("--force", action="store_true", help="remove the earlier run in --output")
-    add("--resume", action="store_true", help="resume the run in --output, same flags")
+    add("--resume", action="store_true", help="resume the interrupted run in --output")
     add_fold_flags(parser.add_argument_group("cross-validation"))
     add_network_flags(parser.add_argument_group("network"))
     add_training_flags(parser.add_argument_group("training"))
@@ -108,16 +108,12 @@ def add_fold_flags(group: argparse._ArgumentGroup) -> None:
 def add_network_flags(group: argparse._ArgumentGroup) -> None:
     """Add the flags that choose the network and its initial weights."""
     add = group.add_argument
-    add("--model", choices=(*NETWORKS, "both"), help="(default both, in turn)")
-    add(
-        "--filters",
-        type=int,
-        metavar="N",
-        help="at full resolution, doubled per level (default 8)",
-    )
-    add("--depth", type=int, metavar="N", help="number of poolings (default 4)")
+    models = (*NETWORKS, "both")
+    add("--model", choices=models, help="network (default both, one after the other)")
+    add("--filters", type=int, metavar="N", help="of the first level (default 8)")
+    add("--depth", type=int, metavar="N", help="down-sampling steps (default 4)")
     norms = ("instance", "group", "batch", "none")
-    add("--norm", choices=norms, help="normalisation (default instance)")
+    add("--norm", choices=norms, help="normalisation layer (default instance)")
     add("--dropout", type=float, metavar="SHARE", help="after each block (default 0)")
     add(
         "--weights",
@@ -134,7 +130,7 @@ def add_training_flags(group: argparse._ArgumentGroup) -> None:
         "--epochs",
         type=int,
         metavar="N",
-        help="at most (default 100, or as many as fit in --minutes)",
+        help="maximum number (default 100, or as many as fit in --minutes)",
     )
     add(
         "--minutes",
@@ -158,8 +154,7 @@ def add_training_flags(group: argparse._ArgumentGroup) -> None:
         "--patience",
         type=int,
         metavar="EPOCHS",
-        help="stop after so many epochs without a better validation Dice "
-        "(default: never)",
+        help="stop after this many without a better validation Dice (default: never)",
     )
     add(
         "--augment",
@@ -167,12 +162,7 @@ def add_training_flags(group: argparse._ArgumentGroup) -> None:
         help="train on the cube's augmented copies, or augment each patch anew with "
         "the cube's transforms (default stored)",
     )
-    add(
-        "--seed",
-        type=int,
-        metavar="N",
-        help="of weights, sampling, dropout (default 0)",
-    )
+    add("--seed", type=int, metavar="N", help="seed of all random numbers (default 0)")
 
 
 def merge_arguments(given: dict, recorded: dict) -> dict:
@@ -214,7 +204,7 @@ def check_resumed(
 
 
 def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Exit with code 2 and a message that names the flag if no network fits."""
+    """Exit with code 2 and a message that names the flag if a flag is wrong."""
     if args.cube is None:
         parser.error("CUBE must be given, except with --resume")
     check_numbers(parser, args)
