@@ -1,1 +1,1 @@
-"""The synthetic spine: made-up scans with exact label maps."""
+"""Synthetic scans of the lumbar spine with label maps."""

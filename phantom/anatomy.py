@@ -1,8 +1,8 @@
-"""A made-up spine: where its vertebrae, discs and sacrum lie, and their shapes.
+"""A synthetic spine: position and shape of its vertebrae, discs and sacrum.
 
-Shapes are implicit functions: about the distance in mm to the surface, negative
-inside. A part's own frame is in mm with its origin at the middle of the body:
-u to the patient's right, v to the anterior, w up along the spine.
+Shapes are implicit functions: the approximate distance in mm to the surface, negative
+inside. A part's own frame is in mm with its origin at the centre of the body: u to
+the patient's right, v to the anterior, w up along the spine.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from scipy.interpolate import PchipInterpolator
 
 Field = npt.NDArray[np.float32]
 
-# VerSe: 20-24 are L1-L5 and 8-19 are T1-T12, so one step up is one value less.
+# VerSe: 20-24 are L1-L5 and 8-19 are T1-T12; the value decreases upwards.
 L5 = 24
 
-# From L5 upwards to T9, mm: body width, depth, height, disc below, and the
-# forward lean of the vertebra in degrees (a lordosis of about 40 from L1 to L5).
+# From L5 up to T9, in mm: width, depth and height of the body, height of the disc
+# below; and the forward tilt in degrees (a lordosis of about 40 from L1 to L5).
 WIDTH = (50, 48.5, 47, 45, 43, 40.5, 38, 35.5, 33.5)
 DEPTH = (35, 34.5, 34, 33, 32, 31, 30, 29, 28)
 HEIGHT = (27.5, 27.5, 27, 26.5, 25.5, 24.5, 23, 22, 21)
@@ -32,15 +32,15 @@ SACRUM = ((50, 31, 29, 38), (40, 21, 25, 50), (32, 15, 21, 62), (24, 11, 17, 70)
 
 @dataclass(frozen=True)
 class Part:
-    """A vertebra or sacral segment: its place and its size.
+    """Position and size of a vertebra, disc or sacral segment.
 
     Args:
-        value: Its label, or 0 where it has none.
+        value: Its label, or 0 for none.
         frame: Own frame to world mm, shape (4, 4), rigid.
         width: Of the body, left to right, mm.
-        depth: Of the body, back to front, mm.
+        depth: Of the body, posterior to anterior, mm.
         height: Of the body, mm.
-        thoracic: From 0, as L1 and below, to 1, as T9: the processes slant down.
+        thoracic: 0 for L1 and below, up to 1 for T9: the processes slant down.
     """
 
     value: int
@@ -50,18 +50,18 @@ class Part:
     height: float
     thoracic: float = 0.0
 
-    def at(self, *point: float) -> npt.NDArray[np.float64]:
-        """Give world mm of a point (u, v, w) of the part's own frame."""
+    def to_world(self, *point: float) -> npt.NDArray[np.float64]:
+        """Return world mm of a point (u, v, w) of the part's own frame."""
         return self.frame[:3, :3] @ point + self.frame[:3, 3]
 
     @property
     def canal(self) -> float:
-        """The v of the middle of the spinal canal."""
+        """Coordinate v of the centre of the spinal canal."""
         return -self.depth / 2 - 7.0
 
     @property
     def spinous_tip(self) -> tuple[float, float, float]:
-        """Where the spinous process ends."""
+        """End of the spinous process in the part's own frame."""
         size = self.depth / 34
         return 0.0, self.canal - 37 * size, -13 - 14 * self.thoracic
 
@@ -75,20 +75,22 @@ class Spine:
     sacrum: tuple[Part, ...]
 
     def curve(self, z: npt.NDArray, v: str) -> npt.NDArray[np.float64]:
-        """Give world x and y, shape (2, N), at heights `z`, shape (N,).
+        """Return world x and y, shape (2, N), at heights `z`, shape (N,).
 
         Args:
-            z: World mm; beyond the ends the curve goes straight up and down.
-            v: "body" for the middle of the bodies, "canal" for the canal's.
+            z: World mm; the curve is vertical beyond its ends.
+            v: "body" for the centre of the bodies, "canal" for that of the canal.
         """
         parts = (*self.sacrum[::-1], *self.vertebrae)
-        points = np.array([p.at(0, p.canal if v == "canal" else 0, 0) for p in parts])
+        points = np.array(
+            [p.to_world(0, p.canal if v == "canal" else 0, 0) for p in parts]
+        )
         line = PchipInterpolator(points[:, 2], points[:, :2])
         return line(np.clip(z, points[0, 2], points[-1, 2])).T
 
 
-def make_spine(num_vertebrae: int, rng: np.random.Generator) -> Spine:
-    """Lay a lordotic, slightly scoliotic spine, the middle of L5 near (0, 0, 0)."""
+def build_spine(num_vertebrae: int, rng: np.random.Generator) -> Spine:
+    """Build a lordotic, slightly scoliotic spine with L5 near the world's origin."""
     size = rng.uniform(0.93, 1.07)
     lordosis = rng.uniform(0.7, 1.1)
     bend, turn = rng.uniform(-3.0, 3.0), rng.uniform(0, 2 * np.pi)
@@ -98,38 +100,38 @@ def make_spine(num_vertebrae: int, rng: np.random.Generator) -> Spine:
         own = size * rng.uniform(0.97, 1.03)
         index = min(level, len(WIDTH) - 1)
         lean = lordosis * LEAN[index] + rng.uniform(-1.5, 1.5)
-        frame = upright(lean, bend * np.sin(level * 0.9 + turn))
+        frame = tilted_frame(lean, bend * np.sin(level * 0.9 + turn))
         width, depth, height = (own * s[index] for s in (WIDTH, DEPTH, HEIGHT))
         gap = size * DISC[index] * rng.uniform(0.8, 1.1)
-        below = upright(lordosis * 38) if not discs else vertebrae[-1].frame
+        below = tilted_frame(lordosis * 38) if not discs else vertebrae[-1].frame
         between = (frame[:3, 2] + below[:3, 2]) / 2
         place = place + between * gap / 2
         discs.append(
-            Part(0, moved(between_frames(frame, below), place), width, depth, gap)
+            Part(0, with_origin(mean_rotation(frame, below), place), width, depth, gap)
         )
         place = place + between * gap / 2 + frame[:3, 2] * height / 2
         thoracic = float(np.clip((level - 4) / 4, 0, 1))
-        middle = moved(frame, place)
+        middle = with_origin(frame, place)
         vertebrae.append(Part(L5 - level, middle, width, depth, height, thoracic))
         place = place + frame[:3, 2] * height / 2
-    sacrum = make_sacrum(size, lordosis)
+    sacrum = build_sacrum(size, lordosis)
     return Spine(tuple(vertebrae[:-1]), tuple(discs), sacrum)
 
 
-def make_sacrum(size: float, lordosis: float) -> tuple[Part, ...]:
-    """Lay S1 to S4 downwards from the lower face of the disc L5/S1."""
+def build_sacrum(size: float, lordosis: float) -> tuple[Part, ...]:
+    """Build S1 to S4 downwards from the lower face of the disc L5/S1."""
     place, sacrum = np.zeros(3), []
     for width, depth, height, lean in SACRUM:
-        frame = upright(lean * (lordosis if not sacrum else 0.5 + lordosis / 2))
+        frame = tilted_frame(lean * (lordosis if not sacrum else 0.5 + lordosis / 2))
         place = place - frame[:3, 2] * size * height / 2
-        frame = moved(frame, place)
+        frame = with_origin(frame, place)
         sacrum.append(Part(0, frame, size * width, size * depth, size * height))
         place = place - frame[:3, 2] * (size * height / 2 + 1.0)
     return tuple(sacrum)
 
 
-def upright(lean: float, roll: float = 0.0) -> npt.NDArray[np.float64]:
-    """Turn a frame: lean forwards, then roll to the right, degrees."""
+def tilted_frame(lean: float, roll: float = 0.0) -> npt.NDArray[np.float64]:
+    """Build a frame that leans forwards, then rolls to the right, in degrees."""
     lean, roll = np.deg2rad((lean, roll))
     frame = np.eye(4)
     frame[:3, :3] = [
@@ -146,16 +148,16 @@ def upright(lean: float, roll: float = 0.0) -> npt.NDArray[np.float64]:
     return frame
 
 
-def between_frames(first: npt.NDArray, second: npt.NDArray) -> npt.NDArray[np.float64]:
-    """Find the rotation halfway between two that differ by a small angle."""
+def mean_rotation(first: npt.NDArray, second: npt.NDArray) -> npt.NDArray[np.float64]:
+    """Compute the mean of two rotations that differ by a small angle."""
     left, _, right = np.linalg.svd(first[:3, :3] + second[:3, :3])
     frame = np.eye(4)
     frame[:3, :3] = left @ right
     return frame
 
 
-def moved(frame: npt.NDArray, place: npt.NDArray) -> npt.NDArray[np.float64]:
-    """Give the same rotation with its origin at `place`."""
+def with_origin(frame: npt.NDArray, place: npt.NDArray) -> npt.NDArray[np.float64]:
+    """Return a copy of a frame with its origin at `place`."""
     frame = frame.copy()
     frame[:3, 3] = place
     return frame
@@ -173,7 +175,7 @@ def intersection(first: Field, second: Field, blend: float) -> Field:
 
 
 def rod(u, v, w, start, end, radius: float, stretch: float = 1.0) -> Field:
-    """Shape a round-ended rod, `stretch` times as high (along w) as it is thick."""
+    """Shape a round-ended rod, stretched along w by a factor."""
     scale = np.array([1, 1, stretch], np.float32)
     start, end = (np.array(p, np.float32) / scale for p in (start, end))
     along = end - start
@@ -185,7 +187,7 @@ def rod(u, v, w, start, end, radius: float, stretch: float = 1.0) -> Field:
 
 
 def body_shape(part: Part, u: Field, v: Field, w: Field) -> Field:
-    """Shape a body: a rounded box with a waist and hollow end plates."""
+    """Shape a vertebral body: a rounded box with a waist and concave end plates."""
     half = part.height / 2
     radius = (
         np.abs(u / (part.width / 2)) ** 2.5 + np.abs(v / (part.depth / 2)) ** 2.5
@@ -219,7 +221,7 @@ def arch_shape(part: Part, u: Field, v: Field, w: Field) -> Field:
 
 
 def vertebra_shape(part: Part, u: Field, v: Field, w: Field) -> Field:
-    """Shape a whole vertebra: the body and its arch around the open canal."""
+    """Shape a whole vertebra: the body, and the arch around the canal."""
     size = part.depth / 34
     shape = union(body_shape(part, u, v, w), arch_shape(part, u, v, w), 3.0)
     canal = np.sqrt((u / (11.5 * size)) ** 2 + ((v - part.canal) / (8.0 * size)) ** 2)

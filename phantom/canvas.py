@@ -1,7 +1,7 @@
-"""A brush for made-up scans: tissue laid over tissue, with partial volume.
+"""Painting synthetic scans: tissue over tissue, with partial volume.
 
-Shapes are implicit functions, about mm to the surface, negative inside. The
-brush covers a voxel by the share of it that lies inside.
+Shapes are implicit functions as in `phantom.anatomy`. A voxel is covered by the
+fraction of it that lies inside.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from phantom.anatomy import Field
 from volumes.geometry import Grid
 
-# MR as in a T2-weighted spin echo, arbitrary units; CT in HU.
+# MR as in T2-weighted spin echo, arbitrary units; CT in HU.
 TISSUES = {
     "MR": {
         "air": 0, "skin": 330, "fat": 640, "muscle": 170, "marrow": 400,
@@ -28,19 +28,19 @@ TISSUES = {
     },
 }  # fmt: skip
 
-# How much a tissue's own grain changes it: one standard deviation.
+# Standard deviation of a tissue's texture.
 GRAIN = {"MR": 45.0, "CT": 30.0}
 
 Box = tuple[slice, slice, slice]
 
 
 class Canvas:
-    """An image being painted, with its label map.
+    """An image and its label map while they are painted.
 
     Args:
-        grid: Its axes run nearest to right, anterior, superior.
+        grid: With axes nearest to right, anterior, superior.
         modality: "MR" or "CT".
-        rng: Draws the tissues' values and grain.
+        rng: Draws the tissues' values and texture.
 
     Attributes:
         image: Intensities, shape (I, J, K), float32.
@@ -64,7 +64,7 @@ class Canvas:
         self.coarse = grain(grid, 9.0, rng)
 
     def box(self, frame: npt.NDArray, low, high) -> Box | None:
-        """Find the voxels that may lie within a box, mm, of a part's frame."""
+        """Return the voxels that may lie in a box, in mm of a part's frame."""
         bounds = np.array([low, high], float)
         corners = np.array(
             [[bounds[c >> a & 1, a] for a in range(3)] for c in range(8)]
@@ -77,7 +77,7 @@ class Canvas:
         return tuple(slice(a, b) for a, b in zip(first, last, strict=True))
 
     def coordinates(self, box: Box, frame: npt.NDArray) -> list[Field]:
-        """Give u, v and w, mm in a part's frame, of the voxels in a box."""
+        """Return u, v and w, in mm of a part's frame, of the voxels in a box."""
         to_part = np.linalg.inv(frame) @ self.grid.affine
         along = np.ogrid[box]
         return [
@@ -86,11 +86,11 @@ class Canvas:
         ]
 
     def paint(self, box: Box, shape: Field, tissue: str, texture: float = 0.0) -> None:
-        """Lay a tissue over the voxels in `box` as far as `shape` covers them."""
+        """Paint a tissue over the voxels in `box` that `shape` covers."""
         self.cover(box, coverage(shape, footprint(shape)), tissue, texture)
 
     def cover(self, box: Box, share: Field, tissue: str, texture: float = 0.0) -> None:
-        """Lay a tissue over the voxels in `box` by the share of each, [0, 1]."""
+        """Paint a tissue over the voxels in `box`, with opacity `share` in [0, 1]."""
         value = self.tissues[tissue]
         if texture:
             grains = self.fine[box] + 0.7 * self.coarse[box]
@@ -102,8 +102,8 @@ def grain(grid: Grid, scale: float, rng: np.random.Generator) -> Field:
     """Draw a smooth random field, shape (I, J, K), of about unit variance.
 
     Args:
-        grid: Where it is wanted.
-        scale: Distance in mm between its independent values.
+        grid: Grid of the field.
+        scale: Distance in mm of its independent values.
         rng: Draws them.
     """
     knots = [
@@ -117,30 +117,30 @@ def grain(grid: Grid, scale: float, rng: np.random.Generator) -> Field:
         share = (place - left).astype(np.float32)
         share = share.reshape([-1 if a == axis else 1 for a in range(3)])
         lower, upper = np.take(field, left, axis), np.take(field, left + 1, axis)
-        # Divided by the root of the weights' squares, the variance stays one.
+        # This keeps the variance at one.
         weight = np.sqrt(share * share + (1 - share) ** 2)
         field = (lower + share * (upper - lower)) / weight
     return field
 
 
 def footprint(shape: Field) -> Field:
-    """Measure how far, in the shape's own unit, one voxel reaches across it."""
+    """Estimate the change of a shape's value across one voxel."""
     reach = sum(np.abs(slope) for slope in np.gradient(shape))
     return np.maximum(reach, np.float32(0.5))
 
 
 def coverage(shape: Field, reach: Field) -> Field:
-    """Estimate the share, [0, 1], of each voxel that lies inside the shape."""
+    """Estimate the fraction, [0, 1], of each voxel inside the shape."""
     return np.clip(0.5 - shape / reach, 0, 1)
 
 
 def edge(shape: Field, width: float = 1.2) -> Field:
-    """Estimate the share inside for large shapes, over an edge `width` mm wide."""
+    """Estimate the fraction inside large shapes, with an edge `width` mm wide."""
     return np.clip(0.5 - shape / np.float32(width), 0, 1)
 
 
 def ellipse(first: Field, second: Field, half_first, half_second) -> Field:
-    """Shape an ellipse with the given half axes in mm, about a distance in mm."""
+    """Shape an ellipse with the given half axes in mm."""
     radius = np.sqrt((first / half_first) ** 2 + (second / half_second) ** 2)
-    # Two plain numbers would make a float64 of their own.
+    # The minimum of two Python floats would be a float64.
     return (radius - 1) * np.minimum(half_first, half_second, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""A made-up scan: image, label map and grid."""
+"""Generating synthetic scans and writing them as cases."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
-from phantom.anatomy import Spine, make_spine
+from phantom.anatomy import Spine, build_spine
 from phantom.canvas import Canvas
 from phantom.tissues import paint_scene
 from system.atomic import atomic_write
@@ -17,15 +17,18 @@ from volumes.formats.files import write_image
 from volumes.geometry import Grid, affine_from
 from volumes.vertebrae import vertebra_name
 
+UNSEEN = 0  # case number of the scan that is not in the pair list
+SPACES = ("left-posterior-superior", "right-anterior-superior")
+
 
 @dataclass(frozen=True)
 class Phantom:
-    """A made-up scan and its reference.
+    """A synthetic scan and its reference.
 
     Args:
         image: Intensities, shape (I, J, K), int16: HU for CT.
-        label_map: 0 and the VerSe numbers of the vertebrae, of the same shape,
-            uint8. Discs and sacrum are background.
+        label_map: VerSe numbers of the vertebrae, else 0, same shape, uint8. Discs
+            and sacrum are background.
         grid: The grid of both.
         modality: "MR" or "CT".
     """
@@ -37,7 +40,7 @@ class Phantom:
 
 
 def make_phantom(case: int, seed: int, *, modality: str | None = None) -> Phantom:
-    """Make up the scan with this number: the same arguments, the same voxels.
+    """Generate a scan; equal arguments give equal voxels.
 
     Args:
         case: Number of the case, 0 or more.
@@ -45,21 +48,21 @@ def make_phantom(case: int, seed: int, *, modality: str | None = None) -> Phanto
         modality: "MR" or "CT". By default CT for every fourth case.
 
     Returns:
-        Five to nine vertebrae, the lowest L5, wholly in view, on an oblique,
-        anisotropic grid with permuted and flipped axes.
+        Five to nine whole vertebrae, the lowest L5, on an oblique, anisotropic grid
+        with permuted and flipped axes.
 
     Raises:
-        ValueError: If the modality is another.
+        ValueError: If the modality is unknown.
     """
     if modality not in (None, "MR", "CT"):
         raise ValueError(f"Modality must be MR or CT. Received: modality={modality!r}")
     modality = modality or ("CT" if case % 4 == 3 else "MR")
     rng = np.random.default_rng(np.random.SeedSequence((seed, case)))
-    spine = make_spine(int(rng.integers(5, 9, endpoint=True)), rng)
-    grid = lay_grid(spine, rng)
+    spine = build_spine(int(rng.integers(5, 9, endpoint=True)), rng)
+    grid = build_grid(spine, rng)
     canvas = Canvas(grid, modality, rng)
-    # The skin lies behind the hindmost spinous process by the fat's thickness.
-    tips = np.array([part.at(*part.spinous_tip) for part in spine.vertebrae])
+    # The skin is behind the rearmost spinous process by the thickness of the fat.
+    tips = np.array([part.to_world(*part.spinous_tip) for part in spine.vertebrae])
     curve = spine.curve(tips[:, 2], "canal")[1]
     back = float((tips[:, 1] - 0.2 * curve).min()) - rng.uniform(9, 18)
     paint_scene(canvas, spine, back, back + rng.uniform(195, 235))
@@ -67,35 +70,40 @@ def make_phantom(case: int, seed: int, *, modality: str | None = None) -> Phanto
     image = np.round(acquire(canvas.image, rng)).astype(np.int16)
     order, flips = rng.permutation(3), rng.random(3) < 0.5
     label_map = canvas.label_map
-    image, label_map = (store(a, order, flips) for a in (image, label_map))
-    return Phantom(image, label_map, stored_grid(grid, order, flips), modality)
+    image, label_map = (reorient(a, order, flips) for a in (image, label_map))
+    return Phantom(image, label_map, reorient_grid(grid, order, flips), modality)
 
 
-def lay_grid(spine: Spine, rng: np.random.Generator) -> Grid:
-    """Lay thick sagittal slices, a few degrees askew, over a spine."""
+def build_grid(spine: Spine, rng: np.random.Generator) -> Grid:
+    """Build a grid of thick, slightly oblique sagittal slices over a spine."""
     turn = Rotation.from_euler("xyz", rng.uniform(-5, 5, 3), degrees=True).as_matrix()
     spacing = rng.uniform((3.7, 0.66, 0.66), (4.4, 0.8, 0.8))
     spacing[2] = spacing[1]
     points = []
     for part in spine.vertebrae:
         half, front, up = part.width / 2, part.depth / 2, part.height / 2
-        points += [part.at(a * half, b * front, up) for a in (-1, 1) for b in (-1, 1)]
-        points += [part.at(0, part.canal - 4, 21), part.at(*part.spinous_tip)]
+        points += [
+            part.to_world(a * half, b * front, up) for a in (-1, 1) for b in (-1, 1)
+        ]
+        points += [
+            part.to_world(0, part.canal - 4, 21),
+            part.to_world(*part.spinous_tip),
+        ]
     points = np.array(points) @ turn  # in the grid's own frame
     first, last = points.min(0), points.max(0)
-    sacrum = spine.sacrum[-1].at(0, 0, 0) @ turn
+    sacrum = spine.sacrum[-1].to_world(0, 0, 0) @ turn
     low = np.array(
         [0.0, first[1] - rng.uniform(28, 38), sacrum[2] - rng.uniform(8, 20)]
     )
     high = np.array([0.0, low[1] + rng.uniform(222, 255), last[2] + 3])
     shape = np.ceil((high - low) / spacing).astype(int)
-    shape[0] = rng.integers(25, 29)  # the transverse processes are wholly in view
+    shape[0] = rng.integers(25, 29)  # wide enough for the transverse processes
     low[0] = (first[0] + last[0] - (shape[0] - 1) * spacing[0]) / 2
     return Grid(tuple(shape), affine_from(spacing, turn @ low, turn))
 
 
 def acquire_mr(image: npt.NDArray, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Shade an image as a coil at the back does, and add Rician noise."""
+    """Add the bias field of a coil at the back, and Rician noise."""
     i, j, k = (np.linspace(-1, 1, n, dtype=np.float32) for n in image.shape)
     slope = rng.uniform((-0.12, -0.5, -0.2, -0.2), (0.12, -0.2, 0.2, 0.05))
     bias = np.exp(
@@ -111,19 +119,19 @@ def acquire_mr(image: npt.NDArray, rng: np.random.Generator) -> npt.NDArray[np.f
 
 
 def acquire_ct(image: npt.NDArray, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Add Gaussian noise, in HU, and cut at -1024 HU as scanners do."""
+    """Add Gaussian noise, in HU, and clip at -1024 HU as scanners do."""
     noise = rng.standard_normal(image.shape, dtype=np.float32)
     return np.maximum(image + np.float32(rng.uniform(15, 25)) * noise, -1024)
 
 
-def store(array: npt.NDArray, order: npt.NDArray, flips: npt.NDArray) -> npt.NDArray:
-    """Permute the axes of an array, then reverse those that `flips` names."""
+def reorient(array: npt.NDArray, order: npt.NDArray, flips: npt.NDArray) -> npt.NDArray:
+    """Permute the axes of an array, then reverse those selected by `flips`."""
     axes = tuple(np.flatnonzero(flips))
     return np.ascontiguousarray(np.flip(array.transpose(order), axes))
 
 
-def stored_grid(grid: Grid, order: npt.NDArray, flips: npt.NDArray) -> Grid:
-    """Give the grid that an array has once it is stored with these axes."""
+def reorient_grid(grid: Grid, order: npt.NDArray, flips: npt.NDArray) -> Grid:
+    """Return the grid of an array after `reorient`."""
     shape = np.array(grid.shape)[order]
     affine = grid.affine.copy()
     affine[:3, :3] = grid.affine[:3, order]
@@ -132,26 +140,20 @@ def stored_grid(grid: Grid, order: npt.NDArray, flips: npt.NDArray) -> Grid:
     return Grid(tuple(shape), affine)
 
 
-UNSEEN = 0  # its case number, whatever the number of cases
-
-
-SPACES = ("left-posterior-superior", "right-anterior-superior")
-
-
 def case_name(case: int) -> str:
-    """Name the folder of a case."""
+    """Return the name of a case's folder."""
     return "unseen" if case == UNSEEN else f"phantom_{case:02d}"
 
 
 def write_case(output: Path, seed: int, case: int) -> str:
-    """Write one case into a folder of its own, and tell in a line what it is."""
+    """Write one case into its folder; return a line that describes it."""
     folder = output / case_name(case)
     phantom = make_phantom(case, seed)
     space = SPACES[case % 2]
     write_image(folder / "image.nrrd", phantom.image, phantom.grid, space=space)
     write_image(folder / "label.nrrd", phantom.label_map, phantom.grid, space=space)
-    lowest, *_, highest = np.unique(phantom.label_map)[1:].tolist()[::-1]
-    names = f"{vertebra_name(highest)}-{vertebra_name(lowest)}"
+    values = np.unique(phantom.label_map)[1:].tolist()
+    names = f"{vertebra_name(values[0])}-{vertebra_name(values[-1])}"
     shape = " x ".join(str(side) for side in phantom.grid.shape)
     spacing = " x ".join(f"{side:.2f}" for side in phantom.grid.spacing)
     return (
@@ -161,9 +163,9 @@ def write_case(output: Path, seed: int, case: int) -> str:
 
 
 def write_pairs(output: Path, cases: int, seed: int) -> None:
-    """List the cases, a line each, with paths relative to the list."""
+    """Write the pair list, with paths relative to it."""
     names = [case_name(case) for case in range(1, cases + 1)]
     lines = [f"{name}/image.nrrd,{name}/label.nrrd" for name in names]
-    header = f"# image,label; made up with --cases {cases} --seed {seed}"
+    header = f"# image,label; generated with --cases {cases} --seed {seed}"
     with atomic_write(output / "pairs.txt") as path:
         path.write_text("\n".join([header, *lines, ""]), encoding="utf-8")

@@ -1,7 +1,7 @@
-"""What is painted into a made-up scan, in the order in which it is laid.
+"""The tissues of a synthetic scan, in the order in which they are painted.
 
-Later tissues cover earlier ones: skin and fat, muscles, vessels, the canal,
-gut, discs, the sacrum, and the vertebrae, which alone enter the label map.
+Later tissues cover earlier ones: skin and fat, muscles, vessels, the canal, gut,
+discs, the sacrum, and the vertebrae, which alone are in the label map.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from phantom.canvas import Canvas, coverage, edge, ellipse, footprint
 
 
 def paint_scene(canvas: Canvas, spine: Spine, back: float, front: float) -> None:
-    """Paint everything.
+    """Paint all tissues.
 
     Args:
-        canvas: What is painted on.
-        spine: Its vertebrae, discs and sacrum.
+        canvas: Receives them.
+        spine: Vertebrae, discs and sacrum.
         back: World y of the skin of the back at midline, mm.
-        front: World y of the skin of the belly, mm.
+        front: World y of the skin of the abdomen, mm.
     """
-    # One slice at a time stays in the processor's cache: twice as fast.
+    # Slice by slice, as a slice fits the CPU cache: twice as fast.
     for i in range(canvas.grid.shape[0]):
         surroundings = Surroundings(canvas, spine, i)
         surroundings.paint_wall(back, front)
@@ -47,12 +47,12 @@ def paint_scene(canvas: Canvas, spine: Spine, back: float, front: float) -> None
 
 
 class Surroundings:
-    """Tissues that run along the whole spine, and so follow its curve.
+    """One sagittal slice of the tissues that follow the curve of the spine.
 
     Args:
-        canvas: What is painted on.
-        spine: What is followed.
-        i: Index of the sagittal slice to paint.
+        canvas: Receives them.
+        spine: The spine.
+        i: Index of the slice.
     """
 
     def __init__(self, canvas: Canvas, spine: Spine, i: int):
@@ -62,23 +62,22 @@ class Surroundings:
         self.box = slice(i, i + 1), slice(0, rows), slice(0, columns)
         self.coarse = canvas.coarse[self.box]
         self.x, self.y, self.z = canvas.coordinates(self.box, np.eye(4))
-        # The curve is looked up in half-millimetre steps: 20 times as fast as
-        # interpolating it at every voxel.
+        # A table in steps of 0.5 mm is 20 times as fast as interpolation per voxel.
         heights = np.arange(self.z.min(), self.z.max() + 1, 0.5)
         row = ((self.z - np.float32(heights[0])) * 2).astype(np.int32)
         x_body, y_body = spine.curve(heights, "body").astype(np.float32)
         x_canal, y_canal = spine.curve(heights, "canal").astype(np.float32)
         self.body = self.x - x_body[row], self.y - y_body[row]
         self.canal = self.x - x_canal[row], self.y - y_canal[row]
-        # The back's skin follows the spine by a fifth of its curve.
+        # The skin of the back follows a fifth of the spine's curve.
         self.y_flat = self.y - 0.2 * y_canal[row]
 
     def cover(self, shape: Field, tissue: str, texture: float = 0.0) -> None:
-        """Lay a tissue inside a shape given for every voxel of the slice."""
+        """Paint a tissue inside a shape given for every voxel of the slice."""
         self.canvas.cover(self.box, edge(shape), tissue, texture)
 
     def paint_wall(self, back: float, front: float) -> None:
-        """Paint skin, fat, and the muscle of the belly's wall."""
+        """Paint skin, fat, and the muscle of the abdominal wall."""
         bow = self.x * self.x / 400
         outline = np.maximum(back + bow - self.y_flat, self.y + bow - front)
         self.cover(outline, "skin")
@@ -96,15 +95,15 @@ class Surroundings:
         psoas = ellipse(side - 38, y - 18, 9 + 9 * caudal, 12 + 9 * caudal)
         for shape in (deep, outer, psoas):
             self.cover(shape + self.coarse, "muscle", 1.0)
-        # Between the spinous processes lies fat, crossed by fibres.
-        end = float(self.spine.vertebrae[0].at(0, 0, -30)[2])
+        # Ligament fibres in the fat between the spinous processes.
+        end = float(self.spine.vertebrae[0].to_world(0, 0, -30)[2])
         fibres = np.maximum(ellipse(x, y + 31, 2.5, 17), end - self.z)
         self.cover(fibres + 0.5 * self.coarse, "fibre", 1.5)
 
     def paint_vessels(self) -> None:
-        """Paint aorta and vena cava, which part below the fourth lumbar vertebra."""
+        """Paint aorta and vena cava, which divide below the fourth lumbar vertebra."""
         x, y = self.body
-        parting = float(self.spine.vertebrae[1].at(0, 0, -10)[2])
+        parting = float(self.spine.vertebrae[1].to_world(0, 0, -10)[2])
         apart = 0.45 * np.clip(parting - self.z, 0, 60)
         sway = 2.0 * np.sin(self.z / 45)
         aorta = ellipse(x + 9 + apart + sway, y - 31 + 0.2 * apart, 8.5, 8.5)
@@ -121,7 +120,7 @@ class Surroundings:
         x, y = self.canal
         front = self.body[1] - 18.3
         band = np.maximum(np.abs(front) - 1.4, np.abs(self.body[0]) - 14)
-        end = float(self.spine.sacrum[1].at(0, 0, 0)[2])
+        end = float(self.spine.sacrum[1].to_world(0, 0, 0)[2])
         self.cover(np.maximum(band, end - self.z), "ligament")
         self.cover(ellipse(x, y, 24, 10), "fat", 0.8)
         share = np.clip((self.z - end) / 40 + 0.35, 0.05, 1)
@@ -131,7 +130,7 @@ class Surroundings:
         self.cover(sac, "fluid", 0.4)
         top = self.spine.vertebrae[-1]
         first_lumbar = next((v for v in self.spine.vertebrae if v.value == 20), top)
-        conus = float(first_lumbar.at(0, 0, -first_lumbar.height / 2)[2])
+        conus = float(first_lumbar.to_world(0, 0, -first_lumbar.height / 2)[2])
         share = np.clip((self.z - conus) / 22, 0.01, 1)
         self.cover(ellipse(x, y - 0.2, 5.2 * share, 3.9 * share), "cord", 0.3)
         strands = np.sin(2.1 * x + 1.3 * y + self.z / 25) * np.sin(
@@ -142,10 +141,10 @@ class Surroundings:
 
 
 def paint_gut(canvas: Canvas, spine: Spine, front: float) -> None:
-    """Paint hollow bowels and thin vessels in the fat in front of the spine."""
+    """Paint bowel loops and thin vessels in the fat in front of the spine."""
     rng = canvas.rng
-    top = spine.vertebrae[-1].at(0, 0, 0)[2]
-    ahead = spine.vertebrae[2].at(0, 58, 0)[1]
+    top = spine.vertebrae[-1].to_world(0, 0, 0)[2]
+    ahead = spine.vertebrae[2].to_world(0, 58, 0)[1]
     for number in range(int(top / 4) + 25):
         frame = np.eye(4)
         frame[:3, :3] = np.linalg.qr(rng.standard_normal((3, 3)))[0]
@@ -168,7 +167,7 @@ def paint_gut(canvas: Canvas, spine: Spine, front: float) -> None:
 
 
 def paint_disc(canvas: Canvas, disc: Part) -> None:
-    """Paint a disc: a dark ring around a nucleus, bright unless it has dried."""
+    """Paint a disc: a dark ring around a nucleus, bright unless degenerated."""
     reach = np.array([disc.width, disc.depth, disc.height + 14]) / 2
     box = canvas.box(disc.frame, -reach - 3, reach + 3)
     bulge, moisture = canvas.rng.uniform((0.0, 0.0), (1.5, 1.0)).tolist()
@@ -204,7 +203,7 @@ def paint_sacrum(canvas: Canvas, sacrum: tuple[Part, ...]) -> None:
         own = union(union(own, root, 3.0), roof, 4.0)
         own = np.maximum(own, -ellipse(u, v - part.canal, 10.0, 5.5))
         shape = own if shape is None else union(shape, own, 4.0)
-    paint_bone(canvas, box, shape, "fatty marrow")  # the sacrum's is, in adults
+    paint_bone(canvas, box, shape, "fatty marrow")  # as in adults
     for part in sacrum[1:]:
         u, v, w = canvas.coordinates(box, part.frame)
         trace = ellipse(u, v, 0.4 * part.width, 0.42 * part.depth)
@@ -213,7 +212,7 @@ def paint_sacrum(canvas: Canvas, sacrum: tuple[Part, ...]) -> None:
 
 
 def paint_roots(canvas: Canvas, vertebra: Part) -> None:
-    """Paint the pair of nerve roots that leaves below a vertebra's pedicles."""
+    """Paint the pair of nerve roots below a vertebra's pedicles."""
     low, high = (-36, -32, -26), (36, 8, 0)
     box = canvas.box(vertebra.frame, low, high)
     if box is None:
@@ -226,14 +225,14 @@ def paint_roots(canvas: Canvas, vertebra: Part) -> None:
 def paint_bone(
     canvas: Canvas, box, shape: Field, marrow: str = "marrow", rim: float = 1.2
 ) -> None:
-    """Paint compact bone on the outside, `rim` mm thick, and marrow within."""
+    """Paint a cortex `rim` mm thick and marrow inside it."""
     reach = footprint(shape)
     canvas.cover(box, coverage(shape, reach), "cortex", 0.5)
     canvas.cover(box, coverage(shape + np.float32(rim), reach), marrow, 1.0)
 
 
 def paint_vertebra(canvas: Canvas, vertebra: Part) -> None:
-    """Paint a vertebra, and enter all of it, arch included, in the label map."""
+    """Paint a vertebra, and label all of it including the arch."""
     _, tip_v, tip_w = vertebra.spinous_tip
     half = vertebra.width / 2
     low = (-half - 22, tip_v - 8, min(tip_w, -20) - 14)
