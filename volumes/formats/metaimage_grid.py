@@ -106,18 +106,22 @@ def _origin(header: MetaImageHeader, notes: list[str]) -> npt.NDArray[np.float64
     if name is None:
         notes.append("The header gives no Offset: taken as (0, 0, 0).")
         return np.zeros(3)
-    origin = np.array(header.numbers(name, header.num_dimensions)[:3])
-    if not (np.abs(origin) < MAX_LENGTH).all():
+    return _point(header, name)
+
+
+def _point(header: MetaImageHeader, name: str) -> npt.NDArray[np.float64]:
+    """Parse a field that holds a point in LPS."""
+    point = np.array(header.numbers(name, header.num_dimensions)[:3])
+    if not (np.abs(point) < MAX_LENGTH).all():
         raise header.fault(name, "must hold finite numbers, in mm")
-    return origin
+    return point
 
 
 def _ignored_notes(header: MetaImageHeader, grid: Grid) -> list[str]:
     """Return a note for each geometry field that is ignored, here as in ITK."""
     notes = []
-    if "CenterOfRotation" in header.text and any(
-        header.numbers("CenterOfRotation", header.num_dimensions)
-    ):
+    name = "CenterOfRotation"
+    if name in header.text and _point(header, name).any():
         notes.append("CenterOfRotation is not zero: ignored, as ITK ignores it.")
     orientation = header.text.get("AnatomicalOrientation", "")
     if _contradicts(orientation, grid):

@@ -17,7 +17,7 @@ COMPRESSED = {"CompressedData": "True"}
 def test_fields_stand_in_any_order_with_comments_between(tmp_path, mark, end):
     names = [*[*reversed(FIELDS)][1:], "ElementDataFile"]
     lines = [f"{name}{mark}{FIELDS[name]}  " for name in names]
-    lines[1:1] = ["", "# by hand: x = 2", "Comment = by hand", "Comment = again", "\t"]
+    lines[1:1] = ["", "# by hand", "Comment = by hand", "Comment = again", "\t"]
     content = end.join([*lines, ""]).encode() + RAW
 
     volume = read_metaimage(write(tmp_path, content, "scan.mha"))
@@ -118,6 +118,7 @@ def test_as_many_voxels_are_read_as_allowed(tmp_path):
             {"Rotation": "0 1 0 0 0 1 1 0 0"},
             "'TransformMatrix' must agree with 'Rotatio",
         ),
+        ({"CenterOfRotation": "0 0 1e999"}, "'CenterOfRotation' must hold finite"),
         ({"CenterOfRotation": "x 0 0"}, "field 'CenterOfRotation' must hold exactly 3"),
         (
             {"ElementToIntensityFunctionSlope": "nan"},
