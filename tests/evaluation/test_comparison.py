@@ -116,7 +116,7 @@ def test_scans_of_one_subject_alone_claim_nothing():
     assert "Over 2 cases of 1 subject, the same" in format_comparison(comparison)
 
 
-def test_verdict_says_when_the_test_does_not_follow_the_interval():
+def test_verdict_mentions_a_test_that_contradicts_the_interval():
     # Zeros carry nothing in the test: 4 positive differences give 2 / 16, while
     # a resample of 8 without any of them has a chance of 1/256 = 0.4 %.
     first = scores_of(*[0.5] * 8)

@@ -34,7 +34,7 @@ def test_comparison_shows_every_vertebra_and_the_shift_of_each_network():
     assert "Dice, L1" not in table
 
 
-def test_page_has_a_row_per_case_the_hardest_first():
+def test_page_has_a_row_per_case_the_lowest_dice_first():
     first, second = scores_of(0.9, 0.5), scores_of(0.8, 0.75)
 
     page = format_comparison(compare(first, second, NAMES), markdown=True)
@@ -46,7 +46,7 @@ def test_page_has_a_row_per_case_the_hardest_first():
     ]
 
 
-def test_comparison_table_shows_costs_or_says_that_none_was_recorded():
+def test_comparison_table_shows_costs_if_they_were_recorded():
     costs = {
         "UNet-2D": {"parameters": 1_234_567, "training_minutes": 12.34},
         "UNet-3D": None,

@@ -35,7 +35,7 @@ def test_summary_counts_empty_masks_and_keeps_them():
     assert disc["metrics"]["hd95_mm"]["num_values"] == 2
 
 
-def test_summary_tells_the_bias_of_the_volume_from_its_size():
+def test_summary_has_both_signed_and_absolute_volume_error():
     metrics = summarise(MIXED)["classes"]["vertebra"]["metrics"]
 
     # +3, -1, -1 ml.

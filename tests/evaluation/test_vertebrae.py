@@ -15,7 +15,7 @@ from evaluation.vertebrae import check_shift, summarise_vertebrae
         ((2, 3, 4), (0, 0, 1), {"ann": "up"}),
     ],
 )
-def test_shift_check_tells_labels_that_are_one_level_off(predicted, means, better):
+def test_shift_check_finds_labels_that_are_one_level_off(predicted, means, better):
     reference = {(1, 2, 3): (1, 2, 3), (0, 1, 2): (0, 2, 3), (2, 3, 4): (1, 2, 3)}
 
     shift = check_shift(

@@ -1,4 +1,4 @@
-"""Real kills: a run cut by SIGKILL and resumed ends as one that was never cut."""
+"""A run that is killed and resumed ends like one that was never interrupted."""
 
 import csv
 import random
@@ -17,26 +17,26 @@ from runs.folder import read_json
 
 FLAGS = ["--epochs", "4", "--dropout", "0.3", *TINY]
 TIMED = ("minutes", "seconds_per_step", "waiting_share")
-# Kills itself at the n-th call of a function: before it, or when the file that it
-# writes is half there.
+# Kills itself at the n-th call of a function: before it, or when half of the file
+# that it writes is written.
 KILLER = """
 import importlib, os, pathlib, signal, sys
 import train
 where, calls, half = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "half"
 module, _, name = where.rpartition(".")
 module = importlib.import_module(module)
-real = getattr(module, name)
+original = getattr(module, name)
 
 def dying(*args, **options):
     global calls
     calls -= 1
     if calls == 0:
         if half:
-            real(*args, **options)
+            original(*args, **options)
             path = next(each for each in args if isinstance(each, pathlib.Path))
             os.truncate(path, path.stat().st_size // 2)
         os.kill(os.getpid(), signal.SIGKILL)
-    return real(*args, **options)
+    return original(*args, **options)
 
 setattr(module, name, dying)
 sys.exit(train.main(sys.argv[4:]))
@@ -47,10 +47,10 @@ def call(cube, run, *flags, model="unet2d"):
     return [str(cube), "--output", str(run), "--model", model, *FLAGS, *flags]
 
 
-def start(*words):
-    """Start Python beside this process, in the repository's folder."""
+def start(*arguments):
+    """Start Python in a process of its own, in the repository's folder."""
     return subprocess.Popen(
-        [sys.executable, *words],
+        [sys.executable, *arguments],
         cwd=Path(train.__file__).parent,
         stdout=subprocess.DEVNULL,
     )
@@ -58,7 +58,7 @@ def start(*words):
 
 @pytest.fixture(scope="module")
 def whole_run(small_cube, tmp_path_factory):
-    """A run that was never cut; to be read only."""
+    """A run that was never interrupted; to be read only."""
     run = tmp_path_factory.mktemp("whole") / "run"
     assert train.main(call(small_cube, run)) == 0
     return run
@@ -76,7 +76,7 @@ def history_of(run):
 
 
 def files_of(run):
-    """What a run leaves, but for the logs, of which each start adds one."""
+    """List the files of a run without its logs, of which each start adds one."""
     files = [path.relative_to(run) for path in run.rglob("*") if path.is_file()]
     return sorted(path for path in files if "tensorboard" not in path.parts)
 
@@ -112,7 +112,7 @@ def assert_equal_runs(run, whole):
         ("runs.train_and_test.write_scores", 1, "before"),
     ],
 )
-def test_killed_run_ends_as_one_never_cut(
+def test_killed_run_ends_like_one_never_interrupted(
     small_cube, whole_run, tmp_path, where, calls, moment
 ):
     run = tmp_path / "run"
@@ -126,23 +126,24 @@ def test_killed_run_ends_as_one_never_cut(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
-def test_run_killed_at_random_moments_ends_as_one_never_cut(
+def test_run_killed_at_random_moments_ends_like_one_never_interrupted(
     small_cube, whole_run, tmp_path, seed
 ):
-    draw, run = random.Random(seed), tmp_path / "run"
-    again = ["--resume", "--output", str(run)]
-    began = time.perf_counter()
+    rng, run = random.Random(seed), tmp_path / "run"
+    resume = ["--resume", "--output", str(run)]
+    started = time.perf_counter()
     assert start(train.__file__, *call(small_cube, tmp_path / "timed")).wait() == 0
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - started
 
     for _ in range(5):
-        # Until the command line is noted there is nothing to resume.
-        begun = (run / "config.json").is_file()
-        process = start(train.__file__, *(again if begun else call(small_cube, run)))
-        time.sleep(draw.uniform(0, seconds))
+        # Until the command line is recorded there is nothing to resume.
+        is_recorded = (run / "config.json").is_file()
+        arguments = resume if is_recorded else call(small_cube, run)
+        process = start(train.__file__, *arguments)
+        time.sleep(rng.uniform(0, seconds))
         process.kill()
         process.wait()
-    assert start(train.__file__, *again).wait() == 0
+    assert start(train.__file__, *resume).wait() == 0
 
     assert_equal_runs(run, whole_run)
 
@@ -155,20 +156,18 @@ def is_alive(pid):
 
 
 @pytest.mark.slow
-def test_both_networks_killed_end_as_never_cut_and_none_is_left_behind(
+def test_both_networks_killed_end_as_if_not_and_no_process_is_left(
     small_cube, tmp_path
 ):
     whole, run = tmp_path / "whole", tmp_path / "run"
     flags = ("--augment", "online")
-    begin = call(small_cube, whole, *flags, model="both")
-    assert start(train.__file__, *begin).wait() == 0
+    arguments = call(small_cube, whole, *flags, model="both")
+    assert start(train.__file__, *arguments).wait() == 0
     for model in ("unet2d", "unet3d"):
-        words = (
-            ["--resume", "--output", str(run)]
-            if run.exists()
-            else call(small_cube, run, *flags, model="both")
-        )
-        parent = start(train.__file__, *words)
+        arguments = call(small_cube, run, *flags, model="both")
+        if run.exists():
+            arguments = ["--resume", "--output", str(run)]
+        parent = start(train.__file__, *arguments)
         while not (run / model / "checkpoint" / "state.npz").exists():
             assert parent.poll() is None
             time.sleep(0.01)

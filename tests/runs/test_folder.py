@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 from support.small_runs import write_run
 
-from runs.folder import open_run_folder, read_json, write_json
+from runs.folder import open_run_folder, read_arguments, read_json, write_json
 from system.errors import DataError, OutputError, UsageError
 
 MODELS = ("unet2d", "unet3d")
 
 
-def test_run_folder_is_made_with_its_parents(tmp_path):
+def test_run_folder_is_created_with_its_parents(tmp_path):
     with open_run_folder(tmp_path / "a" / "b", force=False, resume=False):
         assert (tmp_path / "a" / "b").is_dir()
 
@@ -27,13 +27,13 @@ def test_run_folder_that_holds_files_is_refused_unless_allowed(tmp_path):
         assert (tmp_path / "history.csv").exists()
 
     with open_run_folder(tmp_path, force=True, resume=False):
-        # What a run leaves is removed; what somebody else put there is not.
+        # The files of a run are removed; others are not.
         assert names_below(tmp_path) == ["notes.txt"]
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def names_below(folder):
-    """Names of all in a folder, but for what is set aside until the run ends."""
+    """List the paths in a folder, without the hidden backup of an earlier run."""
     paths = [path.relative_to(folder) for path in folder.rglob("*")]
     return sorted(str(path) for path in paths if path.parts[0][0] != ".")
 
@@ -42,7 +42,7 @@ def names_below(folder):
     "config",
     [None, "{", "[]", '{"model_type": "bert"}', '{"arguments": {"model": "bert"}}'],
 )
-def test_force_removes_nothing_where_no_run_is(tmp_path, config):
+def test_force_removes_nothing_without_a_run(tmp_path, config):
     (tmp_path / "predictions").mkdir()
     (tmp_path / "predictions" / "mine.nrrd").touch()
     (tmp_path / "scores.csv").touch()
@@ -56,14 +56,14 @@ def test_force_removes_nothing_where_no_run_is(tmp_path, config):
     assert names_below(tmp_path) == before
 
 
-def test_force_removes_a_run_of_both_and_what_lies_above_it(tmp_path):
+def test_force_removes_a_run_of_both_and_its_comparison(tmp_path):
     for model in MODELS:
         write_run(tmp_path / model, {"ann": 0.5}, model=model)
     for name in ("comparison.md", "scores.csv", "unet3d/notes.txt"):
         (tmp_path / name).touch()
 
     with open_run_folder(tmp_path, force=True, resume=False):
-        # A run of both leaves no scores.csv of its own: it is somebody else's.
+        # A run of both networks writes no scores.csv above theirs, so it stays.
         assert names_below(tmp_path) == ["scores.csv", "unet3d", "unet3d/notes.txt"]
 
 
@@ -71,7 +71,7 @@ def refuse(*args):
     raise PermissionError(13, "Permission denied")
 
 
-def test_run_that_cannot_be_set_aside_is_told_and_stays_whole(tmp_path, monkeypatch):
+def test_run_that_cannot_be_moved_to_the_backup_stays_whole(tmp_path, monkeypatch):
     write_run(tmp_path / "run", {"ann": 0.5})
     before, move = names_below(tmp_path), Path.rename
     monkeypatch.setattr(
@@ -86,7 +86,7 @@ def test_run_that_cannot_be_set_aside_is_told_and_stays_whole(tmp_path, monkeypa
     assert names_below(tmp_path) == before
 
 
-def test_earlier_run_that_cannot_be_removed_is_told(tmp_path, monkeypatch):
+def test_earlier_run_that_cannot_be_removed_is_reported(tmp_path, monkeypatch):
     write_run(tmp_path / "run", {"ann": 0.5})
     monkeypatch.setattr(shutil, "rmtree", refuse)
 
@@ -97,44 +97,62 @@ def test_earlier_run_that_cannot_be_removed_is_told(tmp_path, monkeypatch):
         pass
 
 
-def end_run(run, error, note, **about):
-    """Take the place of an earlier run, note the new one, and end by an error."""
+def replace_run(run, error, config_name, **config):
+    """Replace an earlier run, record the new one, and end with an error."""
     with open_run_folder(run, force=True, resume=False):
-        write_json(run / note, {"arguments": {"model": "unet2d"}, **about})
+        write_json(run / config_name, {"arguments": {"model": "unet2d"}, **config})
         raise error
 
 
 @pytest.mark.parametrize("names", [["."], MODELS])
 @pytest.mark.parametrize("error", [UsageError("wrong"), SystemExit(2)])
-def test_run_that_is_refused_leaves_the_earlier_one(tmp_path, names, error):
+def test_refused_run_leaves_the_earlier_one(tmp_path, names, error):
     for name in names:
         write_run(tmp_path / "run" / name, {"ann": 0.5})
     (tmp_path / "run" / "comparison.md").touch()
     before = names_below(tmp_path)
     config = (tmp_path / "run" / names[0] / "config.json").read_bytes()
 
-    for note in ("config.json", "unet2d/config.json"):
+    for config_name in ("config.json", "unet2d/config.json"):
         with pytest.raises(type(error), match=str(error)):
-            end_run(tmp_path / "run", error, note)
+            replace_run(tmp_path / "run", error, config_name)
 
         assert names_below(tmp_path) == before
     assert (tmp_path / "run" / names[0] / "config.json").read_bytes() == config
 
 
-def test_run_that_had_begun_stays_in_the_place_of_the_earlier_one(tmp_path):
+def test_backup_is_kept_if_the_earlier_run_cannot_be_restored(tmp_path, monkeypatch):
+    write_run(tmp_path / "run", {"ann": 0.5})
+    move = Path.rename
+    monkeypatch.setattr(
+        Path,
+        "rename",
+        lambda path, to: (refuse if "-earlier" in str(path) else move)(path, to),
+    )
+
+    with pytest.raises(OutputError, match="could not be removed: Permission denied"):
+        replace_run(tmp_path / "run", UsageError("wrong"), "config.json")
+
+    (kept,) = (tmp_path / "run").glob(".*-earlier/scores.csv")
+    assert kept.is_file()
+
+
+def test_failed_run_that_had_started_replaces_the_earlier_one(tmp_path):
     write_run(tmp_path / "run", {"ann": 0.5})
 
     with pytest.raises(DataError, match="full"):
-        end_run(tmp_path / "run", DataError("full"), "config.json", cube_checksum="1")
+        replace_run(
+            tmp_path / "run", DataError("full"), "config.json", cube_checksum="1"
+        )
 
     assert names_below(tmp_path) == ["run", "run/config.json"]
 
 
-def test_what_killed_writes_left_in_a_run_folder_is_nothing_and_goes(tmp_path):
+def test_files_that_killed_processes_left_are_removed(tmp_path):
     (tmp_path / "checkpoint").mkdir()
     left = (".0123abcd-config.json", "checkpoint/.0123abcd-state.npz")
-    (tmp_path / left[0]).touch()
-    (tmp_path / left[1]).touch()
+    for name in left:
+        (tmp_path / name).touch()
     (tmp_path / ".notes").touch()
 
     with open_run_folder(tmp_path, force=False, resume=True):
@@ -149,14 +167,14 @@ def test_what_killed_writes_left_in_a_run_folder_is_nothing_and_goes(tmp_path):
         assert list(tmp_path.iterdir()) == []
 
 
-def test_run_folder_that_cannot_be_made_is_refused(tmp_path):
+def test_run_folder_that_cannot_be_created_is_refused(tmp_path):
     (tmp_path / "file").touch()
 
     with pytest.raises(UsageError, match=r"file.run cannot be created"):
         open_run_folder(tmp_path / "file" / "run", force=True, resume=False).__enter__()
 
 
-def test_run_folder_is_held_by_one_process_at_a_time(tmp_path):
+def test_run_folder_is_used_by_one_process_at_a_time(tmp_path):
     again = open_run_folder(tmp_path, force=True, resume=False)
 
     with open_run_folder(tmp_path, force=False, resume=False):
@@ -167,6 +185,20 @@ def test_run_folder_is_held_by_one_process_at_a_time(tmp_path):
 
     with open_run_folder(tmp_path, force=False, resume=True):
         pass
+
+
+@pytest.mark.parametrize(("folder", "model"), [(".", "unet2d"), ("unet2d", "both")])
+def test_arguments_are_read_from_a_run_or_the_first_of_both(tmp_path, folder, model):
+    arguments = {"cube": "c.h5", "weights": None, "model": "unet2d", "steps": 3}
+    arguments |= {"output": "old", "force": True, "resume": False}
+    write_json(tmp_path / folder / "config.json", {"arguments": arguments})
+
+    assert read_arguments(tmp_path) == {
+        "cube": Path("c.h5"),
+        "weights": None,
+        "model": model,
+        "steps": 3,
+    }
 
 
 def test_json_is_read_as_it_was_written(tmp_path):

@@ -23,7 +23,7 @@ def test_label_maps_are_named_after_their_scans(tmp_path, kind, names):
     }
 
 
-def test_scans_of_one_name_are_told_apart_by_their_folders(tmp_path):
+def test_scans_of_one_name_are_distinguished_by_their_folders(tmp_path):
     scans = [Path("ann/ct.nrrd"), Path("ben/ct.nrrd"), Path("ben/mr.nrrd")]
 
     labels = plan_label_maps(scans, tmp_path, "seg.nrrd", force=False)
@@ -44,7 +44,7 @@ def test_scans_of_one_name_are_told_apart_by_their_folders(tmp_path):
     ],
     ids=["one scan", "one stem", "one folder's name"],
 )
-def test_scans_that_cannot_be_told_apart_are_refused(tmp_path, scans, shown):
+def test_scans_that_cannot_be_distinguished_are_refused(tmp_path, scans, shown):
     with pytest.raises(UsageError, match=shown):
         plan_label_maps(
             [Path(scan) for scan in scans], tmp_path, "seg.nrrd", force=False

@@ -41,7 +41,7 @@ def test_tables_have_a_row_per_epoch_and_per_case_and_class(small_run):
     ]
 
 
-def test_config_and_summary_say_what_was_run(small_cube, small_run):
+def test_config_and_summary_describe_the_run(small_cube, small_run):
     config = json.loads((small_run / "config.json").read_text())
     summary = json.loads((small_run / "summary.json").read_text())
 

@@ -116,7 +116,7 @@ def test_refused_call_leaves_the_earlier_page_whole(folds, tmp_path, capsys):
     assert capsys.readouterr().err.count("\n") == 4
 
 
-def test_earlier_page_that_cannot_be_removed_is_told(folds, tmp_path, capsys):
+def test_earlier_page_that_cannot_be_removed_is_reported(folds, tmp_path, capsys):
     (tmp_path / "page" / "summary.md").mkdir(parents=True)
 
     code = compareRuns.main([*folds, "--output", str(tmp_path / "page"), "--force"])
