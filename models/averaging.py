@@ -18,7 +18,7 @@ class WeightAverage:
             `(1 + n) / (10 + n)`, so that the initial weights are soon forgotten.
     """
 
-    def __init__(self, model: keras.Model, decay: float):
+    def __init__(self, model: keras.Model, decay: float = 0.99):
         self.model, self.decay = model, decay
         self.values = [np.array(value) for value in model.get_weights()]
         self.num_updates = 0

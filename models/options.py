@@ -10,30 +10,9 @@ from models.defaults import DEFAULT_ARCHITECTURE, LEARNING_RATE, choose_batch_si
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """How to train one network; None means the network's default.
+    """How to train one network: flags of train.py, described in its help.
 
-    Args:
-        model: "unet2d" or "unet3d".
-        epochs: Number of epochs; 0 trains nothing.
-        minutes: Budget of wall time.
-        steps: Batches per epoch.
-        batch_size: Patches per batch.
-        patch_size: Two or three sides in voxels.
-        filters: Filters of the first level.
-        depth: Number of down-sampling steps.
-        norm: See `build_unet`.
-        dropout: See `build_unet`.
-        loss: A key of `LOSSES`.
-        learning_rate: Highest learning rate.
-        patience: Epochs without improvement before training stops.
-        seed: Seed of the weights and of the sampling.
-        augment: "stored" trains on the cube's augmented copies, "online" on
-            patches that are augmented each time they are drawn.
-        mixed_precision: Whether to compute in float16.
-        weights: Trained model to start from.
-        resume: Whether to resume from the run folder's checkpoint.
-        fold: Fold to test; None for the cube's own splits.
-        folds: Number of folds.
+    None means the network's default. With `epochs` 0 nothing is trained.
     """
 
     model: str

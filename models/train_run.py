@@ -26,12 +26,10 @@ from models.metrics import DiceCoefficient
 from models.model_file import ModelMetadata, load_model, save_model
 from models.options import TrainingOptions
 from models.training_loop import (
-    ScheduleSettings,
     TrainingLoop,
     validation_dice,
     write_history,
 )
-from models.unet import describe_blocks
 from volumes.formats.files import checksum
 
 MODEL_NAME = "model.keras"
@@ -73,22 +71,15 @@ class TrainingResult:
 
     Args:
         network: With its best weights, ready to predict.
-        metadata: What it was trained for.
         history: A row per epoch; empty where nothing was trained.
         minutes: Of training and validation.
         peak_mib: Peak memory of the training, including interrupted runs of it.
     """
 
     network: keras.Model
-    metadata: ModelMetadata
     history: list[dict]
     minutes: float
     peak_mib: float
-
-    @property
-    def layout(self) -> list[tuple[str, int, tuple[int, ...]]]:
-        """Name, filters and output sides of every block, in order."""
-        return describe_blocks(self.network, self.metadata.patch_size)
 
 
 def fit(
@@ -115,7 +106,7 @@ def fit(
     """
     if options.epochs == 0:
         save_model(run / MODEL_NAME, network, metadata)
-        return TrainingResult(network, metadata, [], 0.0, 0.0)
+        return TrainingResult(network, [], 0.0, 0.0)
     identity = training_identity(options, metadata)
     options = options.with_defaults(metadata.patch_size)
     model = compile_for_training(network, options)
@@ -138,7 +129,7 @@ def fit(
         loop.run(validate, checkpoint, publish)
     best, _ = load_model(run / MODEL_NAME)
     minutes = progress.seconds / 60
-    return TrainingResult(best, metadata, progress.history, minutes, progress.peak_mib)
+    return TrainingResult(best, progress.history, minutes, progress.peak_mib)
 
 
 def _publish(
@@ -193,16 +184,9 @@ def _build_loop(
         batch_size=options.batch_size,
         seed=options.seed,
     )
-    settings = ScheduleSettings(
-        epochs=options.epochs,
-        minutes=options.minutes,
-        steps=options.steps,
-        learning_rate=options.learning_rate,
-        patience=options.patience,
-    )
-    average = WeightAverage(model, settings.average_decay)
+    average = WeightAverage(model)
     progress = None
     if options.resume and has_checkpoint(run / CHECKPOINT_NAME):
         progress = load_checkpoint(run / CHECKPOINT_NAME, model, average)
         print(f"Resuming after epoch {progress.epoch}, step {progress.step}.")
-    return TrainingLoop(model, sampler, settings, progress=progress, average=average)
+    return TrainingLoop(model, sampler, options, progress=progress, average=average)

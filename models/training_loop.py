@@ -17,6 +17,7 @@ from cube.reader import Cube
 from models.averaging import WeightAverage
 from models.batches import PatchSampler, prefetch
 from models.device import peak_memory_mib
+from models.options import TrainingOptions
 from models.prediction import classify, predict_image
 from system.atomic import atomic_write
 from system.errors import DataError
@@ -33,27 +34,6 @@ HISTORY_COLUMNS = (
     "seconds_per_step",
     "waiting_share",
 )
-
-
-@dataclass(frozen=True)
-class ScheduleSettings:
-    """How long to train, and how fast to learn.
-
-    Args:
-        epochs: Largest number of epochs, or None for as many as fit in `minutes`.
-        minutes: Wall time of training and validation, or None.
-        steps: Batches per epoch.
-        learning_rate: Highest learning rate; see `learning_rate_at`.
-        patience: Epochs without a better validation Dice before stopping.
-        average_decay: Decay of the weight average; see `WeightAverage`.
-    """
-
-    epochs: int | None
-    minutes: float | None
-    steps: int
-    learning_rate: float
-    patience: int | None = None
-    average_decay: float = 0.99
 
 
 @dataclass
@@ -78,13 +58,13 @@ class TrainingProgress:
     peak_mib: float = 0.0
     history: list[dict] = field(default_factory=list)
 
-    def share(self, settings: ScheduleSettings) -> float:
+    def share(self, options: TrainingOptions) -> float:
         """Return the share of the training that is done, in [0, 1]."""
         shares = [0.0]
-        if settings.epochs is not None:
-            shares.append(self.step / max(1, settings.epochs * settings.steps))
-        if settings.minutes is not None:
-            shares.append(self.seconds / (60 * settings.minutes))
+        if options.epochs is not None:
+            shares.append(self.step / max(1, options.epochs * options.steps))
+        if options.minutes is not None:
+            shares.append(self.seconds / (60 * options.minutes))
         return min(1.0, max(shares))
 
 
@@ -135,7 +115,7 @@ class TrainingLoop:
     Args:
         model: Compiled, with a Dice metric named "dice".
         sampler: Source of the batches.
-        settings: How long to train, and how fast to learn.
+        options: How long to train, and the highest learning rate.
         progress: Progress of the run that is resumed; by default a new one.
         average: Weight average of the run that is resumed; by default a new one.
     """
@@ -144,24 +124,24 @@ class TrainingLoop:
         self,
         model: keras.Model,
         sampler: PatchSampler,
-        settings: ScheduleSettings,
+        options: TrainingOptions,
         *,
         progress: TrainingProgress | None = None,
         average: WeightAverage | None = None,
     ):
-        self.model, self.sampler, self.settings = model, sampler, settings
+        self.model, self.sampler, self.options = model, sampler, options
         self.progress = progress or TrainingProgress()
-        self.average = average or WeightAverage(model, settings.average_decay)
+        self.average = average or WeightAverage(model)
         self._start = time.perf_counter() - self.progress.seconds
 
     @property
     def is_over(self) -> bool:
         """Whether the epochs, the minutes or the patience are used up."""
-        progress, settings = self.progress, self.settings
+        progress, options = self.progress, self.options
         num_without_gain = progress.epoch - progress.best_epoch
-        if settings.patience is not None and num_without_gain >= settings.patience:
+        if options.patience is not None and num_without_gain >= options.patience:
             return True
-        return progress.share(settings) >= 1
+        return progress.share(options) >= 1
 
     def run(
         self,
@@ -221,25 +201,25 @@ class TrainingLoop:
 
     def _run_epoch(self, batches: Iterator[tuple]) -> dict[str, float]:
         """Train for one epoch, cut short if the time is up; return its history row."""
-        progress, settings = self.progress, self.settings
+        progress, options = self.progress, self.options
         progress.epoch += 1
-        total = f"/{settings.epochs}" if settings.epochs else ""
+        total = f"/{options.epochs}" if options.epochs else ""
         print(f"Epoch {progress.epoch}{total}")
         bar = keras.utils.Progbar(
-            settings.steps,
+            options.steps,
             verbose=1 if sys.stdout.isatty() else 2,
             stateful_metrics=("loss", "dice", "waiting"),
         )
         start = time.perf_counter()
         loss, dice, waited = 0.0, 0.0, 0.0
-        for num_steps in range(1, settings.steps + 1):
-            rate = learning_rate_at(progress.share(settings), settings.learning_rate)
+        for num_steps in range(1, options.steps + 1):
+            rate = learning_rate_at(progress.share(options), options.learning_rate)
             logs, step_wait = self._train_step(batches, rate)
             loss, dice = loss + float(logs["loss"]), dice + float(logs["dice"])
             waited += step_wait
             waiting = waited / (time.perf_counter() - start)
             means = [("loss", loss / num_steps), ("dice", dice / num_steps)]
-            is_last = num_steps == settings.steps or progress.share(settings) >= 1
+            is_last = num_steps == options.steps or progress.share(options) >= 1
             bar.update(num_steps, [*means, ("waiting", waiting)], is_last)
             if is_last:
                 break
@@ -248,7 +228,7 @@ class TrainingLoop:
             raise DataError(
                 f"The loss must stay finite. Received: {loss} in epoch "
                 f"{progress.epoch}. Try a lower --learning-rate than "
-                f"{settings.learning_rate:g}."
+                f"{options.learning_rate:g}."
             )
         return {
             "epoch": progress.epoch,

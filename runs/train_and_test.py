@@ -14,6 +14,7 @@ from models.device import find_device, peak_memory_mib
 from models.options import TrainingOptions
 from models.setup import prepare_network
 from models.train_run import TrainingResult, check_resumable, fit
+from models.unet import describe_blocks
 from runs.folder import RUN_CONFIG_NAME, TITLES, write_json
 from runs.testing import EvaluationResult, check_sources, predict_test_cases
 
@@ -58,10 +59,11 @@ def run_network(
         write_json(run / RUN_CONFIG_NAME, config)
         write_json(run / "splits.json", splits)
         training = fit(options, cube, run, network, metadata)
-        draw_architecture(training.layout, title, run / "architecture.png")
+        blocks = describe_blocks(training.network, metadata.patch_size)
+        draw_architecture(blocks, title, run / "architecture.png")
         if training.history:
             draw_curves({title: training.history}, run / "curves.png")
-        test = predict_test_cases(training.network, training.metadata, cube, run)
+        test = predict_test_cases(training.network, metadata, cube, run)
     _write_results(run, title, training, test)
 
 

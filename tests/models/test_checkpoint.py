@@ -3,12 +3,13 @@ import itertools
 import keras
 import numpy as np
 import pytest
+from support.small_runs import training_options
 
 from models.averaging import WeightAverage
 from models.checkpoint import check_identity, load_checkpoint, save_checkpoint
 from models.losses import DiceLoss
 from models.metrics import DiceCoefficient
-from models.training_loop import ScheduleSettings, TrainingLoop, TrainingProgress
+from models.training_loop import TrainingLoop, TrainingProgress
 from system.errors import DataError
 
 RATE = 0.01
@@ -53,7 +54,7 @@ def run_checkpointed(folder, *, resume=False, interrupted_after=None):
     found = TrainingLoop(
         model,
         StepSampler(),
-        ScheduleSettings(4, None, 3, RATE),
+        training_options(epochs=4, steps=3, learning_rate=RATE),
         progress=progress,
         average=average,
     )

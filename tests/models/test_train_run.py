@@ -36,14 +36,14 @@ def read_epochs(run):
 
 @pytest.fixture(scope="module")
 def fitted(small_cube, tmp_path_factory):
-    """The folder and the result of one epoch; to be read only."""
+    """The folder, result and metadata of one epoch; to be read only."""
     run = tmp_path_factory.mktemp("fitted")
     with Cube(small_cube) as cube:
-        return run, fit_small(cube, run)[0]
+        return run, *fit_small(cube, run)
 
 
 def test_run_folder_gets_model_history_checkpoint_and_logs(fitted):
-    run, result = fitted
+    run, result, metadata = fitted
 
     assert sorted(path.name for path in run.iterdir()) == [
         "checkpoint",
@@ -56,15 +56,8 @@ def test_run_folder_gets_model_history_checkpoint_and_logs(fitted):
     assert result.minutes == result.history[-1]["minutes"]
     assert result.minutes > 0
     assert result.peak_mib > 0
-    assert [name for name, *_ in result.layout] == [
-        "input",
-        "encoder_1",
-        "bottom",
-        "decoder_1",
-        "probabilities",
-    ]
-    saved, metadata = load_model(run / "model.keras")
-    assert metadata == result.metadata
+    saved, stored = load_model(run / "model.keras")
+    assert stored == metadata
     for one, other in zip(
         saved.get_weights(), result.network.get_weights(), strict=True
     ):
@@ -134,7 +127,7 @@ def test_out_of_memory_names_the_batch(small_cube, tmp_path, monkeypatch):
 
 
 def test_identity_has_the_defaults_and_the_cube(fitted):
-    metadata = fitted[1].metadata
+    metadata = fitted[2]
     identity = training_identity(replace(OPTIONS, batch_size=None), metadata)
 
     assert identity["cube_checksum"] == metadata.cube_checksum
@@ -145,7 +138,7 @@ def test_identity_has_the_defaults_and_the_cube(fitted):
 
 
 def test_identity_knows_the_weights_by_their_content(fitted, tmp_path):
-    metadata, identities = fitted[1].metadata, []
+    metadata, identities = fitted[2], []
     for name, content in (("a", b"one"), ("b", b"one"), ("c", b"two")):
         (tmp_path / name).write_bytes(content)
         options = replace(OPTIONS, weights=tmp_path / name)
@@ -156,20 +149,20 @@ def test_identity_knows_the_weights_by_their_content(fitted, tmp_path):
 
 
 def test_resumed_run_with_another_option_is_refused(fitted):
-    run, result = fitted
+    run, _, metadata = fitted
     same = replace(OPTIONS, resume=True)
     other = replace(same, seed=7)
 
-    check_resumable(same, result.metadata, run)
+    check_resumable(same, metadata, run)
     with pytest.raises(DataError, match=r"same seed. Received: 7, .* started with 0"):
-        check_resumable(other, result.metadata, run)
+        check_resumable(other, metadata, run)
     # A new run and one that only tests are not resumed.
-    check_resumable(replace(other, resume=False), result.metadata, run)
-    check_resumable(replace(other, epochs=0), result.metadata, run)
+    check_resumable(replace(other, resume=False), metadata, run)
+    check_resumable(replace(other, epochs=0), metadata, run)
 
 
 def test_run_without_a_checkpoint_starts_from_the_beginning(fitted, tmp_path, capsys):
-    check_resumable(replace(OPTIONS, resume=True), fitted[1].metadata, tmp_path)
+    check_resumable(replace(OPTIONS, resume=True), fitted[2], tmp_path)
 
     shown = "no checkpoint yet: training starts from the beginning"
     assert shown in capsys.readouterr().out

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from support.small_runs import training_options
 
 from evaluation.curves import read_history
 from models import training_loop
@@ -12,7 +13,6 @@ from models.losses import DiceLoss
 from models.metrics import DiceCoefficient
 from models.training_loop import (
     HISTORY_COLUMNS,
-    ScheduleSettings,
     TrainingLoop,
     TrainingProgress,
     learning_rate_at,
@@ -58,10 +58,20 @@ class ConstantSampler:
         return self.pair
 
 
-def train(model, settings, scores=None, **options):
+def schedule(epochs, minutes, steps, *, rate=RATE, patience=None):
+    return training_options(
+        epochs=epochs,
+        minutes=minutes,
+        steps=steps,
+        learning_rate=rate,
+        patience=patience,
+    )
+
+
+def train(model, options, scores=None, **resumed):
     """Train to the end; return the loop and whether each epoch was the best."""
     is_best = []
-    found = TrainingLoop(model, ConstantSampler(), settings, **options)
+    found = TrainingLoop(model, ConstantSampler(), options, **resumed)
     scores = iter(scores) if scores else None
     validate = None if scores is None else lambda: next(scores)
     found.run(validate, lambda: None, is_best.append)
@@ -86,7 +96,7 @@ def test_learning_rate_follows_warm_up_and_cosine(share, part):
 def test_learning_rate_of_each_step_is_that_of_the_share_done():
     model = CountingModel()
 
-    train(model, ScheduleSettings(2, None, 4, RATE))
+    train(model, schedule(2, None, 4))
 
     expected = [learning_rate_at(step / 8, RATE) for step in range(8)]
     assert model.rates == pytest.approx(expected, rel=1e-9)
@@ -94,16 +104,14 @@ def test_learning_rate_of_each_step_is_that_of_the_share_done():
 
 def test_loss_that_is_not_finite_ends_the_training():
     with pytest.raises(DataError, match=r"finite. Received: nan in epoch 1.*than 0.01"):
-        train(CountingModel(np.nan), ScheduleSettings(2, None, 3, RATE))
+        train(CountingModel(np.nan), schedule(2, None, 3))
 
 
 def test_peak_memory_of_an_earlier_run_is_kept():
     before = TrainingProgress(peak_mib=1e9)
 
-    grown, _ = train(CountingModel(), ScheduleSettings(1, None, 1, RATE))
-    kept, _ = train(
-        CountingModel(), ScheduleSettings(1, None, 1, RATE), progress=before
-    )
+    grown, _ = train(CountingModel(), schedule(1, None, 1))
+    kept, _ = train(CountingModel(), schedule(1, None, 1), progress=before)
 
     assert 0 < grown.progress.peak_mib < 1e6
     assert kept.progress.peak_mib == 1e9
@@ -112,7 +120,7 @@ def test_peak_memory_of_an_earlier_run_is_kept():
 def test_training_stops_when_patience_runs_out():
     found, is_best = train(
         CountingModel(),
-        ScheduleSettings(9, None, 1, RATE, patience=2),
+        schedule(9, None, 1, patience=2),
         [0.5, 0.6, 0.6, 0.55, 0.9],
     )
 
@@ -122,18 +130,14 @@ def test_training_stops_when_patience_runs_out():
 
 
 def test_first_epoch_is_best_even_with_a_dice_of_zero():
-    assert train(CountingModel(), ScheduleSettings(2, None, 1, RATE), [0.0, 0.0])[
-        1
-    ] == [
+    assert train(CountingModel(), schedule(2, None, 1), [0.0, 0.0])[1] == [
         True,
         False,
     ]
 
 
 def test_without_validation_the_latest_weights_are_best_and_patience_waits():
-    found, is_best = train(
-        CountingModel(), ScheduleSettings(3, None, 1, RATE, patience=1)
-    )
+    found, is_best = train(CountingModel(), schedule(3, None, 1, patience=1))
 
     assert is_best == [True, True, True]
     assert all(math.isnan(row["val_dice"]) for row in found.progress.history)
@@ -145,7 +149,7 @@ def test_training_stops_within_an_epoch_when_the_minutes_are_up(monkeypatch):
     monkeypatch.setattr(training_loop, "time", clock)
 
     # A step takes 10 s: 4 in the first epoch, 2 more in the minute.
-    found, _ = train(CountingModel(clock=clock), ScheduleSettings(None, 1.0, 4, RATE))
+    found, _ = train(CountingModel(clock=clock), schedule(None, 1.0, 4))
 
     assert [row["step"] for row in found.progress.history] == [4, 6]
     assert [row["minutes"] for row in found.progress.history] == [4 / 6, 1.0]
@@ -166,7 +170,7 @@ def test_resumed_training_counts_the_minutes_used_before(monkeypatch):
     # A step takes 10 s: 2 more in the minute.
     found, _ = train(
         CountingModel(clock=clock),
-        ScheduleSettings(None, 1.0, 4, RATE),
+        schedule(None, 1.0, 4),
         progress=before,
     )
 
@@ -183,7 +187,7 @@ def test_resumed_training_first_publishes_its_last_epoch(best_epoch, is_best):
     TrainingLoop(
         CountingModel(),
         ConstantSampler(),
-        ScheduleSettings(3, None, 1, RATE),
+        schedule(3, None, 1),
         progress=before,
     ).run(lambda: 0.5, lambda: events.append("checkpoint"), events.append)
 
@@ -191,18 +195,9 @@ def test_resumed_training_first_publishes_its_last_epoch(best_epoch, is_best):
 
 
 def test_epochs_and_minutes_bound_the_training_together():
-    assert (
-        TrainingProgress(step=6, seconds=30).share(ScheduleSettings(3, 2.0, 4, RATE))
-        == 0.5
-    )
-    assert (
-        TrainingProgress(step=1, seconds=90).share(ScheduleSettings(3, 2.0, 4, RATE))
-        == 0.75
-    )
-    assert (
-        TrainingProgress(step=99, seconds=0).share(ScheduleSettings(3, 2.0, 4, RATE))
-        == 1.0
-    )
+    assert TrainingProgress(step=6, seconds=30).share(schedule(3, 2.0, 4)) == 0.5
+    assert TrainingProgress(step=1, seconds=90).share(schedule(3, 2.0, 4)) == 0.75
+    assert TrainingProgress(step=99, seconds=0).share(schedule(3, 2.0, 4)) == 1.0
 
 
 def test_validation_uses_the_average_and_the_checkpoint_the_weights():
@@ -212,7 +207,7 @@ def test_validation_uses_the_average_and_the_checkpoint_the_weights():
         weights.append(float(model.weights[0][0]))
         return 0.5
 
-    TrainingLoop(model, ConstantSampler(), ScheduleSettings(1, None, 2, RATE)).run(
+    TrainingLoop(model, ConstantSampler(), schedule(1, None, 2)).run(
         record, record, lambda _: None
     )
 
@@ -222,7 +217,7 @@ def test_validation_uses_the_average_and_the_checkpoint_the_weights():
 
 
 def test_history_has_its_columns_and_an_empty_cell_for_nan(tmp_path):
-    found, _ = train(CountingModel(), ScheduleSettings(2, None, 3, RATE))
+    found, _ = train(CountingModel(), schedule(2, None, 3))
 
     write_history(tmp_path / "history.csv", found.progress.history)
 
@@ -257,9 +252,9 @@ def test_unet_of_two_filters_overfits_two_patches(spacing):
         metrics=[DiceCoefficient()],
         jit_compile=False,
     )
-    settings = ScheduleSettings(1, None, 80, 0.02)
+    options = schedule(1, None, 80, rate=0.02)
 
-    TrainingLoop(model, ConstantSampler(images, labels), settings).run(
+    TrainingLoop(model, ConstantSampler(images, labels), options).run(
         None, lambda: None, lambda _: None
     )
 
