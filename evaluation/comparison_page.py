@@ -89,9 +89,9 @@ def _format_notes(comparison: dict) -> str:
     )
     return (
         f"Over {format_counts(comparison)}, the same for both networks. Scores are "
-        "computed from all voxels of a scan, on the scanner's\ngrid; the value of a "
-        "case is its mean over classes. In brackets: 95 % bootstrap interval over "
-        "subjects. p: paired Wilcoxon\nsigned-rank test over subjects, not corrected "
-        "for the number of rows.\n"
+        "computed from all voxels of a scan, on its own grid;\nthe value of a case is "
+        "its mean over classes. In brackets: 95 % bootstrap interval over subjects. "
+        "p: paired Wilcoxon\nsigned-rank test over subjects, not corrected for the "
+        "number of rows.\n"
         f"{EMPTY_MASK_RULES}\nCounts over cases and classes: {counts}."
     )
