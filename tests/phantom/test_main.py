@@ -43,11 +43,9 @@ def test_main_writes_what_the_same_seed_and_case_made_before(written, mr):
 def test_a_run_from_the_shell_gives_the_same_bytes(written, tmp_path):
     output, _ = written
 
+    flags = ["--cases", "1", "--seed", "5", "--workers", "2"]
     done = subprocess.run(
-        [
-            *(sys.executable, "-m", "phantom", tmp_path / "again"),
-            *("--cases", "1", "--seed", "5", "--workers", "2"),
-        ],
+        [sys.executable, "-m", "phantom", tmp_path / "again", *flags],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -19,7 +19,7 @@ NUMBERS += [2**62, 0.5, 1e-30, -1e9, 1e30, 3e38, np.nan, np.inf, -np.inf]
 
 
 def _seeds() -> list[bytes]:
-    """Make files of both versions and byte orders, placed by sform, qform or none."""
+    """Build files of both versions and byte orders, with sform, qform or neither."""
     contents = []
     for kind in (nib.Nifti1Image, nib.Nifti2Image):
         for dtype in ("<i2", ">u1", "<f4", ">f8"):
@@ -37,7 +37,7 @@ SEEDS = _seeds()
 
 
 def _with_number(draw: st.DrawFn, content: bytes) -> bytes:
-    """Put a number into a field of the header, as near as its type allows."""
+    """Set a field of the header to a number, clipped to the range of its type."""
     kind = nib.Nifti1Header if content[:2] != b"\x1c\x02" else nib.Nifti2Header
     size = kind.template_dtype.itemsize
     header = kind(content[:size], check=False)

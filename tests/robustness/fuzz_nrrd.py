@@ -41,20 +41,17 @@ SEEDS += [
 _LINES = [line for seed in SEEDS for line in seed.partition(b"\n\n")[0].split(b"\n")]
 _PARTS = [re.split(rb":=?", line, maxsplit=1) for line in _LINES if b":" in line]
 NAMES = sorted({name.strip() for name, _ in _PARTS})
-NUMBERS = [
-    *(b"0", b"-0", b"-1", b"1", b"2", b"3", b"255", b"65536", b"2147483648", b"nan"),
-    *(b"9223372036854775808", b"1e308", b"-1e308", b"1e-320", b"1e-9", b"inf", b"-inf"),
-    *(b"0x10", b"1_000", "٣".encode(), b"9" * 400, b"0.1", b"none", b"+5", b"1e6"),
-]
-# What writers of other programs, and of harm, put where a value belongs.
-HOSTILE = [
-    *(b"", b"(", b")", b"()", b"(,)", b"(1,2", b"none none none", b"\xff\xfe", b"???"),
-    *(b"LIST", b"%d 1 2 1", b"/dev/zero", b"../x", b".", b"x\0y", b'"', b"'mm", b"\\n"),
-    *(b"raw", b"gzip", b"bzip2", b"hex", b"ascii", b"RAS", b"scanner-xyz", b"1 1 1"),
-    *(b"list domain domain domain", b"(1,0,0) (1,0,0) (0,0,1)", b"1 " * 3000),
-    *(b"(" * 3000, b"%" * 3000, b"(1," + b" " * 30_000 + b"2)", b"2 " * 3000 + b","),
-    *(b"%" + b" 1" * 3000 + b" x", b"9" * 5000, b"x" * 30_000),
-]
+NUMBERS = b"0 -0 -1 1 2 3 255 65536 2147483648 9223372036854775808 0.1 1e6".split()
+NUMBERS += b"1e308 -1e308 1e-320 1e-9 inf -inf nan none +5 0x10 1_000".split()
+NUMBERS += ["٣".encode(), b"9" * 400]
+# Values that other programs write, and hostile ones.
+HOSTILE = b"( ) () (,) (1,2 ??? LIST /dev/zero ../x . \" 'mm \\n".split()
+HOSTILE += b"raw gzip bzip2 hex ascii RAS scanner-xyz".split()
+HOSTILE += [b"", b"none none none", b"\xff\xfe", b"%d 1 2 1", b"x\0y", b"1 1 1"]
+HOSTILE += [b"list domain domain domain", b"(1,0,0) (1,0,0) (0,0,1)"]
+HOSTILE += [b"1 " * 3000, b"2 " * 3000 + b",", b"%" + b" 1" * 3000 + b" x"]
+HOSTILE += [b"(" * 3000, b"%" * 3000, b"(1," + b" " * 30_000 + b"2)"]
+HOSTILE += [b"9" * 5000, b"x" * 30_000]
 
 
 def _changed_line(draw: st.DrawFn, line: bytes) -> bytes:

@@ -45,7 +45,7 @@ def limited_time() -> Iterator[None]:
 
 
 def _read(read: Callable, path: Path) -> tuple[Volume | None, str]:
-    """Give the volume, or what the DataError says."""
+    """Return the volume, or the message of the DataError."""
     try:
         with limited_time():
             return read(path), ""
@@ -54,7 +54,7 @@ def _read(read: Callable, path: Path) -> tuple[Volume | None, str]:
 
 
 def check(path: Path, content: bytes) -> str:
-    """Read a file in every way; say "read" or "refused", and raise at a fault."""
+    """Read a file in every way; return "read" or "refused", raise at a fault."""
     path.write_bytes(content)
     outcome = "refused"
     for read in (read_finite_volume, read_label_map):
@@ -114,7 +114,7 @@ def fuzz(
 
 
 def limit_memory() -> None:
-    """Let an allocation fail that goes far beyond what is in use now."""
+    """Limit memory, so that an allocation far beyond the present use fails."""
     statistics = Path("/proc/self/statm")
     if statistics.exists():  # Linux
         used = int(statistics.read_text().split()[0]) * resource.getpagesize()

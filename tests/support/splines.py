@@ -16,3 +16,10 @@ def dense_displacement(control, shape):
         )
     ]
     return np.einsum("dabc,ia,jb,kc->dijk", control.values, *bases, optimize=True)
+
+
+def shift(*by):
+    """Return the matrix (3, 4) of a shift by as many voxels."""
+    matrix = np.eye(3, 4)
+    matrix[:, 3] = by
+    return matrix

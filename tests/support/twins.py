@@ -1,8 +1,8 @@
-"""Small twins, written by hand, of the NRRD files that other programs leave.
+"""Small files written by hand that mimic NRRD files of other programs.
 
-Each stands for a kind of file met in the collections of pynrrd, NRRD.jl, nat,
-nrrd-js, FNNDSC and 3D Slicer: its fields, their order, its line ends and its way
-of packing, around a few voxels whose values tell their index.
+Each mimics a kind of file in the collections of pynrrd, NRRD.jl, nat, nrrd-js,
+FNNDSC and 3D Slicer: its fields, their order, its line ends and its compression,
+with a few voxels whose values encode their index.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from support.nrrd_files import VOXELS
 
 
 def packed(data: bytes) -> bytes:
-    """Pack as gzip, without the date, so that the bytes stay the same."""
+    """Compress as gzip, without the date, so that the bytes are reproducible."""
     return gzip.compress(data, mtime=0)
 
 
@@ -43,14 +43,14 @@ class Twin:
 
 
 def write_files(folder: Path, files: dict[str, bytes]) -> Path:
-    """Write the files of a twin; give the path of the one to read."""
+    """Write the files of a twin; return the path of the one to read."""
     for name, content in files.items():
         (folder / name).write_bytes(content)
     return folder / next(iter(files))
 
 
 def header(text: str, *, end: str = "\n") -> bytes:
-    """Give header lines as a file has them, with the empty line after."""
+    """Return header lines as bytes, with the empty line after them."""
     return (end.join([*text.split("\n"), ""])).encode()
 
 
@@ -111,18 +111,18 @@ Segmentation_ReferenceImageExtentOffset:=0 0 0
 
 
 def ball(encoding: str, *more: str) -> bytes:
-    """Give the header of a scan in LPS, with more fields at its end."""
+    """Return the header of a scan in LPS, with more fields at its end."""
     text = "".join(f"{line}\n" for line in more)
     return header(BALL.format(encoding=encoding, more=text))
 
 
 def stack(encoding: str = "gzip", kind: str = "uint8") -> bytes:
-    """Give the header of a microscope's stack."""
+    """Return the header of a microscope's stack."""
     return header(STACK.format(encoding=encoding, type=kind))
 
 
 def a_nifti() -> bytes:
-    """Give a packed NIfTI file of the same voxels: 352 bytes stand before them."""
+    """Return a compressed NIfTI file of the same voxels, after 352 bytes."""
     return packed(bytes([92, 1] * 176) + RAW)
 
 

@@ -1,5 +1,3 @@
-"""How a script ends: exit codes, Ctrl-C, and output that nobody reads."""
-
 import os
 import subprocess
 import sys
@@ -20,7 +18,7 @@ CALLS = [  # each names a file that is not there
 
 
 def raising(error: BaseException):
-    """Give a script that meets an error."""
+    """Build a script that raises an error."""
 
     @script
     def main() -> int:
@@ -50,7 +48,7 @@ def test_another_broken_pipe_than_the_outputs_is_not_hidden():
 
 
 def call_unread(*command: str, unread: str) -> tuple[int, bytes]:
-    """Run Python with an output that nobody reads; give the code and the other one."""
+    """Run Python with a broken output pipe; return the code and the other output."""
     reader, writer = os.pipe()
     os.close(reader)
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, unread: writer}

@@ -14,9 +14,8 @@ from volumes.vertebrae import (
 
 
 def test_vertebrae_have_the_numbers_of_verse():
-    assert [vertebra_name(value) for value in (1, 7, 8, 19, 20, 24, 25, 28)] == [
-        *("C1", "C7", "T1", "T12", "L1", "L5", "L6", "T13"),
-    ]
+    names = [vertebra_name(value) for value in (1, 7, 8, 19, 20, 24, 25, 28)]
+    assert names == ["C1", "C7", "T1", "T12", "L1", "L5", "L6", "T13"]
     assert vertebra_name(0) is None
     assert vertebra_name(26) is None
     assert (vertebra_value("l3 "), vertebra_value("S1")) == (22, None)

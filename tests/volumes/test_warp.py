@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
-from support.splines import dense_displacement
+from support.splines import dense_displacement, shift
 
-from volumes.classes import classify_labels
 from volumes.warp import ControlGrid, spline_weights, warp
 
 SHAPE = (5, 6, 9)
@@ -15,12 +14,6 @@ def make_scan(dtype=np.float32, order="C"):
     image = rng.integers(-900, 900, SHAPE).astype(dtype, order=order)
     label = rng.integers(0, 4, SHAPE).astype(np.uint8, order=order)
     return image, label
-
-
-def shift(*by):
-    matrix = np.eye(3, 4)
-    matrix[:, 3] = by
-    return matrix
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -56,55 +49,6 @@ def test_outside_of_the_scan_is_background_and_class_0():
     out[:, :4, 3:], seg[:, :4, 3:] = -7, 0
     assert (out == -7).all()
     assert (seg == 0).all()
-
-
-@pytest.mark.parametrize("axis", [0, 1, 2])
-@pytest.mark.parametrize(
-    ("index", "expected"),
-    [(-0.501, -1), (-0.5, 10), (-0.49, 10), (2.49, 12), (2.5, 12), (2.501, -1)],
-)
-def test_half_a_voxel_beyond_the_last_centre_still_belongs_to_the_scan(
-    axis, index, expected
-):
-    shape = np.roll((3, 1, 1), axis)
-    image = np.array([10, 11, 12], np.float32).reshape(shape)
-    label = np.array([1, 2, 3], np.uint8).reshape(shape)
-    move = np.roll((index, 0, 0), axis)
-
-    out, seg = warp(image, label, shift(*move), (1, 1, 1), background=-1)
-
-    assert out.item() == expected
-    assert seg.item() == {-1: 0, 10: 1, 12: 3}[expected]
-
-
-def test_values_merged_into_one_class_vote_together():
-    # At 0.4 between 20 and 21 on one side (0.3 + 0.3) and 0 on the other (0.4):
-    # alone neither 20 nor 21 outweighs the background, together they do.
-    label = np.array([[[0], [0]], [[20], [21]]], np.uint16)
-    image = np.zeros(label.shape, np.float32)
-    apart, together = np.arange(256, dtype=np.uint8), np.zeros(256, np.uint8)
-    together[[20, 21]] = 1
-    between = shift(0.6, 0.5, 0)
-
-    _, one_by_one = warp(image, classify_labels(label, apart), between, (1, 1, 1))
-    _, merged = warp(image, classify_labels(label, together), between, (1, 1, 1))
-
-    assert one_by_one.item() == 0
-    assert merged.item() == 1
-
-
-@pytest.mark.parametrize(
-    ("where", "expected"),
-    # Shares of the far corner alone: 0.8^3 = 0.512 and 0.79^3 = 0.493.
-    [((0.8, 0.8, 0.8), 3), ((0.79, 0.79, 0.79), 0)],
-)
-def test_label_is_the_one_with_more_than_half_of_the_weight(where, expected):
-    label = np.zeros((2, 2, 2), np.uint8)
-    label[1, 1, 1] = 3
-
-    _, seg = warp(label, label, shift(*where), (1, 1, 1))
-
-    assert seg.item() == expected
 
 
 @pytest.mark.parametrize("label_order", ["C", "F"])
@@ -233,14 +177,3 @@ def test_class_above_255_is_refused():
 
     with pytest.raises(ValueError, match=r"below 256. Received: 300"):
         warp(image, label, np.eye(3, 4), (2, 3, 4))
-
-
-def test_last_class_that_stands_for_borders_inside_is_a_class_like_others():
-    image, label = make_scan()
-    highest = np.where(label == 3, 255, label).astype(np.uint8)
-    between = shift(0.4, -0.3, 0.2)
-
-    _, plain = warp(image, label, between, SHAPE)
-    _, found = warp(image, highest, between, SHAPE)
-
-    np.testing.assert_array_equal(found, np.where(plain == 3, 255, plain))

@@ -15,7 +15,7 @@ from volumes.classes import count_labels
 from volumes.vertebrae import label_color, vertebra_name
 from volumes.volume import Segment
 
-# What 3D Slicer itself writes for a segment whose kind nobody chose.
+# The tags that 3D Slicer writes for a segment without terminology.
 _TAGS = (
     "Segmentation.Status:inprogress|TerminologyEntry:Segmentation category and type"
     " - 3D Slicer General Anatomy list~SCT^85756007^Tissue~SCT^85756007^Tissue~^^~"
@@ -24,7 +24,7 @@ _TAGS = (
 
 
 def default_segments(values: Iterable[int]) -> tuple[Segment, ...]:
-    """Name labels as VerSe does, others "label 7", each in its own colour."""
+    """Build segments with default names (VerSe's, or "label 7") and colours."""
     return tuple(
         Segment(value, vertebra_name(value) or f"label {value}", label_color(value))
         for value in sorted({int(value) for value in values} - {0})
@@ -32,11 +32,10 @@ def default_segments(values: Iterable[int]) -> tuple[Segment, ...]:
 
 
 def parse_segments(header: Mapping[str, str], path: Path) -> tuple[Segment, ...]:
-    """Read the segments that a `.seg.nrrd` header names, in their order.
+    """Parse the segments in a `.seg.nrrd` header, in their order.
 
-    A segment without a label value, as in files of 3D Slicer before 4.11, has
-    the value 1. A missing name falls back to the segment's ID, a missing or
-    unreadable colour to the label's default.
+    The default label value is 1, as in files of 3D Slicer before 4.11. A missing name
+    defaults to the segment's ID, a missing or invalid colour to the label's default.
 
     Raises:
         DataError: If a label value is not an integer from 1 to 65535.
@@ -75,18 +74,18 @@ def _parse_color(text: str, value: int) -> tuple[float, float, float]:
 def format_segments(
     array: np.ndarray, segments: Sequence[Segment] = ()
 ) -> dict[str, str]:
-    """Build the key/value pairs that 3D Slicer reads a segmentation by.
+    """Build the key/value pairs of a 3D Slicer segmentation.
 
     Args:
-        array: Label map, shape (I, J, K), non-negative integers. Labels that
-            occur in it but not in `segments` get a default name and colour:
-            without one 3D Slicer would not show them.
-        segments: The named structures, kept even where no voxel has them.
+        array: Label map, shape (I, J, K), non-negative integers. Labels that are
+            not in `segments` get a default name and colour: without a segment,
+            3D Slicer would not show them.
+        segments: The named structures, kept even if no voxel has them.
     """
     known = {segment.value for segment in segments}
     present = np.flatnonzero(count_labels(array))
     others = default_segments(set(present.tolist()) - known)
-    # The whole grid, as all segments lie in one layer and share its extent.
+    # The extent is the whole grid, since all segments are in one layer.
     extent = " ".join(f"0 {side - 1}" for side in array.shape)
     pairs = {
         "Segmentation_ContainedRepresentationNames": "Binary labelmap|",
