@@ -1,7 +1,7 @@
 """Measure the misplacement of image and label map by a rotation.
 
 Example:
-    python docs/compare_rotation.py
+    python benchmarks/compare_rotation.py
 
 A Gaussian ball and its label, well inside a volume, are rotated about the volume's
 centre. Their centres of mass are compared with the exact positions. If it is
@@ -10,7 +10,7 @@ OpenCV should not be installed beside TensorFlow, so give it its own environment
 
     python -m venv compare
     compare/bin/pip install volumentations-3D numba h5py nibabel
-    compare/bin/python docs/compare_rotation.py
+    compare/bin/python benchmarks/compare_rotation.py
 """
 
 from __future__ import annotations
