@@ -10,6 +10,13 @@ import numpy.typing as npt
 from scipy import ndimage
 
 FOUND_WITHIN = 20.0  # mm
+# The scores of a level that is missing in the reference.
+ABSENT = {
+    "found": "absent",
+    "centroid_error_mm": None,
+    "dice_of_upper": None,
+    "dice_of_lower": None,
+}
 
 
 def score_levels(
@@ -67,12 +74,7 @@ def score_levels(
     scores = {}
     for level in levels:
         if not num_reference[level]:
-            scores[level] = {
-                "found": "absent",
-                "centroid_error_mm": None,
-                "dice_of_upper": None,
-                "dice_of_lower": None,
-            }
+            scores[level] = dict(ABSENT)
             continue
         scores[level] = {
             **_identify(predicted_centroids.get(level), level, reference_centroids),

@@ -109,40 +109,38 @@ def score_case(
         TypeError: If an array is not of integers.
         ValueError: If a spacing is not positive.
     """
-    if not min(spacing) > 0:
-        raise ValueError(
-            "Spacing must be positive along every axis. "
-            f"Received: spacing={tuple(spacing)}"
-        )
-    if prediction.shape != reference.shape:
-        raise DataError(
-            f"Prediction and reference of case '{case_id}' must have one shape. "
-            f"Received: prediction {prediction.shape}, reference {reference.shape}"
-        )
-    _check_classes("prediction", prediction, class_names, case_id)
-    _check_classes("reference", reference, class_names, case_id)
-    predicted_boxes = ndimage.find_objects(prediction, len(class_names) - 1)
-    reference_boxes = ndimage.find_objects(reference, len(class_names) - 1)
-    levels = {}
+    num_classes = len(class_names)
+    _check_arguments(prediction, reference, spacing, num_classes, case_id)
+    predicted_boxes = ndimage.find_objects(prediction, num_classes - 1)
+    reference_boxes = ndimage.find_objects(reference, num_classes - 1)
+    diagonal = float(np.linalg.norm(np.multiply(prediction.shape, spacing)))
+    level_scores = {}
     if vertebrae:
-        levels = score_levels(
+        level_scores = score_levels(
             prediction,
             reference,
             spacing=spacing,
             levels=vertebrae,
-            num_classes=len(class_names),
+            num_classes=num_classes,
         )
     scores = []
     for number, class_name in enumerate(class_names[1:], start=1):
         box = _joint_box(predicted_boxes[number - 1], reference_boxes[number - 1])
-        figures = score_masks(
+        mask_scores = score_masks(
             prediction[box] == number,
             reference[box] == number,
             spacing=spacing,
-            diagonal=float(np.linalg.norm(np.multiply(prediction.shape, spacing))),
+            diagonal=diagonal,
         )
-        figures |= levels.get(number, {})
-        scores.append(Score(case_id, subject or case_id, class_name, **figures))
+        scores.append(
+            Score(
+                case_id,
+                subject or case_id,
+                class_name,
+                **mask_scores,
+                **level_scores.get(number, {}),
+            )
+        )
     return scores
 
 
@@ -167,22 +165,22 @@ def score_masks(
     num_predicted = int(np.count_nonzero(prediction))
     num_reference = int(np.count_nonzero(reference))
     num_shared = int(np.count_nonzero(prediction & reference))
-    num_either = num_predicted + num_reference - num_shared
+    num_union = num_predicted + num_reference - num_shared
     voxel_ml = float(np.prod(spacing)) / 1000
-    figures = {
-        "dice": 2 * num_shared / (num_predicted + num_reference) if num_either else 1.0,
-        "iou": num_shared / num_either if num_either else 1.0,
+    scores = {
+        "dice": 2 * num_shared / (num_predicted + num_reference) if num_union else 1.0,
+        "iou": num_shared / num_union if num_union else 1.0,
         "prediction_ml": num_predicted * voxel_ml,
         "reference_ml": num_reference * voxel_ml,
         "volume_error_ml": (num_predicted - num_reference) * voxel_ml,
     }
-    if not num_either:
-        return figures | _distances(None, None) | {"empty": "both"}
+    if not num_union:
+        return scores | _distances(None, None) | {"empty": "both"}
     if not num_predicted:
-        return figures | _distances(diagonal, 0.0) | {"empty": "prediction"}
+        return scores | _distances(diagonal, 0.0) | {"empty": "prediction"}
     if not num_reference:
-        return figures | _distances(diagonal, 0.0) | {"empty": "reference"}
-    return figures | _surface_scores(prediction, reference, spacing) | {"empty": ""}
+        return scores | _distances(diagonal, 0.0) | {"empty": "reference"}
+    return scores | _surface_scores(prediction, reference, spacing) | {"empty": ""}
 
 
 def _surface_scores(prediction, reference, spacing) -> dict[str, float]:
@@ -209,12 +207,12 @@ def _surface_scores(prediction, reference, spacing) -> dict[str, float]:
     }
 
 
-def _distances(distance: float | None, share: float | None) -> dict[str, float | None]:
+def _distances(distance: float | None, nsd: float | None) -> dict[str, float | None]:
     return {
         "hd95_mm": distance,
         "assd_mm": distance,
-        "nsd_1mm": share,
-        "nsd_2mm": share,
+        "nsd_1mm": nsd,
+        "nsd_2mm": nsd,
     }
 
 
@@ -235,14 +233,25 @@ def _joint_box(*boxes: tuple[slice, ...] | None) -> tuple[slice, ...]:
     )
 
 
-def _check_classes(name, array, class_names, case_id) -> None:
-    if not np.issubdtype(array.dtype, np.integer):
-        raise TypeError(
-            f"The {name} must hold integer class numbers. Received: {array.dtype}"
+def _check_arguments(prediction, reference, spacing, num_classes, case_id) -> None:
+    if not min(spacing) > 0:
+        raise ValueError(
+            "Spacing must be positive along every axis. "
+            f"Received: spacing={tuple(spacing)}"
         )
-    low, high = int(array.min()), int(array.max())
-    if low < 0 or high >= len(class_names):
+    if prediction.shape != reference.shape:
         raise DataError(
-            f"The {name} of case '{case_id}' must hold class numbers from 0 to "
-            f"{len(class_names) - 1}. Received: values from {low} to {high}"
+            f"Prediction and reference of case '{case_id}' must have one shape. "
+            f"Received: prediction {prediction.shape}, reference {reference.shape}"
         )
+    for name, array in (("prediction", prediction), ("reference", reference)):
+        if not np.issubdtype(array.dtype, np.integer):
+            raise TypeError(
+                f"The {name} must hold integer class numbers. Received: {array.dtype}"
+            )
+        low, high = int(array.min()), int(array.max())
+        if low < 0 or high >= num_classes:
+            raise DataError(
+                f"The {name} of case '{case_id}' must hold class numbers from 0 to "
+                f"{num_classes - 1}. Received: values from {low} to {high}"
+            )
