@@ -1,25 +1,42 @@
 import os
 
 import pytest
-from support.nrrd_files import VOXELS, nrrd_bytes, write
 
-from system.errors import DataError
-from volumes.formats.files import read_volume
+from volumes.formats.data_file import find_data_file
 
 
-def test_a_data_file_that_leaves_the_folder_or_is_no_file_is_refused(tmp_path):
-    inside = tmp_path / "inside"
-    inside.mkdir()
-    secret = write(tmp_path, VOXELS.tobytes(order="F"), "secret.raw")
-    (inside / "link.raw").symlink_to(secret)
-    os.mkfifo(inside / "pipe.raw")
-    (inside / "folder.raw").mkdir()
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "secret.raw").touch()
+    (tmp_path / "inside" / "below").mkdir(parents=True)
+    return tmp_path / "inside"
 
-    for name, reason in [
+
+def test_data_file_in_or_below_the_folder_is_found(folder):
+    (folder / "below" / "voxels.raw").touch()
+    (folder / "link.raw").symlink_to(folder / "below" / "voxels.raw")
+
+    for name in ("below/voxels.raw", "./below/voxels.raw", "link.raw"):
+        found = find_data_file(folder / "scan.nhdr", name)
+        assert found == folder.resolve() / "below" / "voxels.raw"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("/dev/zero", r"in the header's own folder or below it$"),
+        ("../secret.raw", r"in the header's own folder or below it$"),
+        ("below/../../secret.raw", r"in the header's own folder or below it$"),
+        ("x\0y", r"in the header's own folder or below it$"),
         ("link.raw", "not a link that leaves it"),
+        ("none.raw", "must name a file that exists"),
         ("pipe.raw", "must name a regular file"),
-        ("folder.raw", "must name a regular file"),
-    ]:
-        path = write(inside, nrrd_bytes(b"", data_file=name), "scan.nhdr")
-        with pytest.raises(DataError, match=reason):
-            read_volume(path)
+        ("below", "must name a regular file"),
+    ],
+)
+def test_data_file_elsewhere_or_of_another_kind_is_refused(folder, name, reason):
+    (folder / "link.raw").symlink_to(folder.parent / "secret.raw")
+    os.mkfifo(folder / "pipe.raw")
+
+    with pytest.raises(ValueError, match=reason):
+        find_data_file(folder / "scan.nhdr", name)
