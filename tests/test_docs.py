@@ -12,8 +12,8 @@ from augment.flags import FLAGS
 from volumes.drawing import outline_color
 
 # `import docs` would find the `docs` package of a dependency.
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "benchmarks")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "docs"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import compare_rotation
 import draw_augmentation
