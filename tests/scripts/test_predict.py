@@ -109,28 +109,33 @@ def test_one_component_of_each_class_is_left_if_asked(scan, model, tmp_path):
 def test_existing_label_map_is_replaced_only_by_force(scan, model, tmp_path, capsys):
     path = tmp_path / "eve_label.seg.nrrd"
     path.write_text("old")
-    words = [str(scan), "--model", model, "--output", str(tmp_path)]
+    arguments = [str(scan), "--model", model, "--output", str(tmp_path)]
 
-    assert predict.main(words) == 2
+    assert predict.main(arguments) == 2
     assert "--force replaces them" in capsys.readouterr().err
     assert path.read_text() == "old"
-    assert predict.main([*words, "--force"]) == 0
+    assert predict.main([*arguments, "--force"]) == 0
     assert read_label_map(path).segments
 
 
 def test_scan_of_more_voxels_than_allowed_is_refused(scan, model, tmp_path, capsys):
-    words = [str(scan), "--model", model, "--output", str(tmp_path / "a")]
+    arguments = [str(scan), "--model", model, "--output", str(tmp_path / "a")]
 
     # 8 * 10 * 7 = 560; of the network's 2 mm it takes 6 * 10 * 9.
-    assert predict.main([*words, "--max-voxels", "559"]) == 1
+    assert predict.main([*arguments, "--max-voxels", "559"]) == 1
     assert "at most 559 voxels" in capsys.readouterr().err
-    assert predict.main([*words, "--max-voxels", "560"]) == 0
+    assert predict.main([*arguments, "--max-voxels", "560"]) == 0
 
 
 def test_missing_model_ends_with_one(scan, tmp_path, capsys):
-    words = ["--model", str(tmp_path / "absent.keras"), "--output", str(tmp_path / "a")]
+    arguments = [
+        "--model",
+        str(tmp_path / "absent.keras"),
+        "--output",
+        str(tmp_path / "a"),
+    ]
 
-    assert predict.main([str(scan), *words]) == 1
+    assert predict.main([str(scan), *arguments]) == 1
     assert "absent.keras: no such model" in capsys.readouterr().err
 
 
@@ -138,9 +143,9 @@ def test_missing_gpu_ends_with_two_if_required(
     scan, model, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: [])
-    words = ["--model", model, "--output", str(tmp_path / "a"), "--require-gpu"]
+    arguments = ["--model", model, "--output", str(tmp_path / "a"), "--require-gpu"]
 
-    assert predict.main([str(scan), *words]) == 2
+    assert predict.main([str(scan), *arguments]) == 2
     assert "--require-gpu needs a GPU" in capsys.readouterr().err
 
 
@@ -156,10 +161,10 @@ def test_wrong_flag_ends_with_two(capsys):
 
 
 def test_script_labels_a_scan_and_leaves_the_terminal_clean(scan, model, tmp_path):
-    words = [str(scan), "--model", model, "--output", "labels"]
+    arguments = [str(scan), "--model", model, "--output", "labels"]
 
     found = subprocess.run(
-        [sys.executable, str(SCRIPT), *words],
+        [sys.executable, str(SCRIPT), *arguments],
         capture_output=True,
         text=True,
         cwd=tmp_path,
