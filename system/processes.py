@@ -71,7 +71,11 @@ def map_cases(
             yield result
     except BrokenExecutor as error:
         # The pool fails all unfinished calls alike; it starts them in order.
-        lost = [case for case, future in waiting if not _is_finished(future)]
+        lost = [
+            case
+            for case, future in waiting
+            if isinstance(future.exception(), BrokenExecutor)
+        ]
         raise DataError(
             "A worker process was killed, usually because memory ran out, while these "
             f"cases were in work: {', '.join(lost[:workers])}. Fewer --workers need "
@@ -82,11 +86,6 @@ def map_cases(
         raise
     finally:
         pool.shutdown()
-
-
-def _is_finished(future: Future) -> bool:
-    """Wait for a call; return whether it ended before its pool broke."""
-    return not isinstance(future.exception(), BrokenExecutor)
 
 
 class WorkerPool(ProcessPoolExecutor):
@@ -111,15 +110,10 @@ class WorkerPool(ProcessPoolExecutor):
         )
 
     def submit(self, function: Callable, /, *args, **kwargs) -> Future:
-        """Schedule a call; if the pool is broken, the future raises the error."""
-        # A process started in here inherits the blocked SIGINT.
+        """Schedule a call; a process started for it is not interrupted by Ctrl-C."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             return super().submit(function, *args, **kwargs)
-        except BrokenExecutor as error:
-            future: Future = Future()
-            future.set_exception(error)
-            return future
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

@@ -46,11 +46,9 @@ def script(function: Callable[..., int]) -> Callable[..., int]:
                 if sys.stdout is not None:  # None if closed by ">&-"
                     sys.stdout.flush()
         except BrokenPipeError:
-            broken = [
-                _silence_if_broken(sys.stdout),
-                _silence_if_broken(sys.stderr),
-            ]
-            if not any(broken):
+            is_broken = _silence_if_broken(sys.stdout)
+            is_broken = _silence_if_broken(sys.stderr) or is_broken
+            if not is_broken:
                 raise
             code = BROKEN_PIPE
         return code

@@ -69,17 +69,6 @@ def spline_taps(
     return base, np.stack(weights, axis=1) / 6, np.stack(slopes, axis=1) / 6
 
 
-def spline_weights(side: int, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """Compute first control points and weights of a row of voxels; see `spline_taps`.
-
-    Args:
-        side: Number of voxels.
-        step: Control points per voxel.
-    """
-    base, weights, _ = spline_taps(np.arange(side) * step)
-    return base, weights
-
-
 def spline_matrices(
     position: npt.NDArray[np.float64],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -139,8 +128,8 @@ def warp(
     rows = (index, np.zeros(shape[2]), np.zeros(0, np.int64))
     if control is not None:
         for axis, side in enumerate(shape):
-            found = spline_weights(side, control.step[axis])
-            bases[axis, :side], weights[axis, :side] = found
+            base, weight, _ = spline_taps(np.arange(side) * control.step[axis])
+            bases[axis, :side], weights[axis, :side] = base, weight
         along = bases[2, : shape[2]]
         knots = np.flatnonzero(np.diff(along, prepend=-1, append=-1))
         rows = (index, index * control.step[2] - along, knots)

@@ -12,7 +12,7 @@ from augment.spatial import (
     rotation_matrix,
     smallest_jacobian,
 )
-from volumes.warp import ControlGrid, spline_weights
+from volumes.warp import ControlGrid, spline_taps
 
 SHAPE, SPACING = (6, 9, 11), (4.0, 0.7, 1.3)
 AFFINE = [
@@ -166,7 +166,7 @@ def test_control_grid_covers_the_output_and_stays_within_its_bound():
     for side, step, count in zip(
         SHAPE, control.step, control.values.shape[1:], strict=True
     ):
-        assert spline_weights(side, step)[0].max() + 4 == count
+        assert spline_taps(np.arange(side) * step)[0].max() + 4 == count
 
 
 def test_drawn_displacement_fills_its_range_and_each_draw_has_its_own_seed():

@@ -3,7 +3,7 @@ import pytest
 from scipy.ndimage import map_coordinates
 from support.splines import dense_displacement, shift
 
-from volumes.warp import ControlGrid, spline_weights, warp
+from volumes.warp import ControlGrid, spline_taps, warp
 
 SHAPE = (5, 6, 9)
 IDENTITY = np.eye(3, 4)
@@ -100,7 +100,7 @@ def test_inputs_are_left_as_they_are():
 
 
 def test_spline_weights_at_a_control_point_and_between():
-    bases, weights = spline_weights(3, 0.5)
+    bases, weights, _ = spline_taps(np.arange(3) * 0.5)
 
     np.testing.assert_array_equal(bases, (0, 0, 1))
     # At a knot (1, 4, 1, 0) / 6; halfway (1, 23, 23, 1) / 48.
@@ -111,9 +111,10 @@ def test_spline_weights_at_a_control_point_and_between():
 
 @pytest.mark.parametrize("step", [0.031, 0.27, 1.0, 1.7])
 def test_spline_weights_sum_to_one_and_are_not_negative(step):
-    _, weights = spline_weights(41, step)
+    _, weights, slopes = spline_taps(np.arange(41) * step)
 
     np.testing.assert_allclose(weights.sum(axis=1), 1)
+    np.testing.assert_allclose(slopes.sum(axis=1), 0, atol=1e-12)
     assert weights.min() >= 0
 
 

@@ -119,21 +119,15 @@ def parse_field(name: str, value: str, path: Path) -> Any:
         DataError: If the value is not of the field's type.
     """
     if name in _INTEGERS:
-        words = value.split()
-        if not words or not all(re.fullmatch(r"[-+]?\d{1,18}", word) for word in words):
+        is_list = name == "sizes"
+        pattern = r"[-+]?\d{1,18}(\s+[-+]?\d{1,18})*" if is_list else r"[-+]?\d{1,18}"
+        if not re.fullmatch(pattern, value.strip()):
+            what = "integers" if is_list else "one integer"
             raise DataError(
-                f"{path}: field '{name}' must hold integers. "
+                f"{path}: field '{name}' must hold {what}. "
                 f"Received: {short_repr(value)}"
             )
-        numbers = [int(word) for word in words]
-        if name == "sizes":
-            return numbers
-        if len(numbers) > 1:
-            raise DataError(
-                f"{path}: field '{name}' must hold one integer. "
-                f"Received: {short_repr(value)}"
-            )
-        return numbers[0]
+        return [int(word) for word in value.split()] if is_list else int(value)
     # The format allows spaces inside the parentheses of a vector; pynrrd does not.
     tight = " ".join(value.split())
     for spaced, mark in ((" ,", ","), (", ", ","), ("( ", "("), (" )", ")")):
