@@ -193,7 +193,7 @@ def read_header(path: Path, max_voxels: int = MAX_VOXELS) -> MetaImageHeader:
         if name not in text:
             raise DataError(f"{path}: field '{name}' is missing.")
     if not is_last:
-        raise header.fault("ElementDataFile", "must be the last field")
+        raise header.fault("ElementDataFile", "must be LOCAL or the last field")
     if not is_local:
         header = MetaImageHeader(path, text, _data_path(header), end)
     _check_scalar_volume(header, max_voxels)

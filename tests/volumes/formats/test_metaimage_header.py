@@ -194,7 +194,7 @@ def test_a_field_after_the_data_file_is_refused(tmp_path):
 
     np.testing.assert_array_equal(read_metaimage(path).array, VOXELS)
     write(tmp_path, header + b"ElementSize = 1 1 1\n", "scan.mhd")
-    with pytest.raises(DataError, match="'ElementDataFile' must be the last field"):
+    with pytest.raises(DataError, match="'ElementDataFile' must be LOCAL or the last"):
         read_metaimage(path)
 
 
