@@ -28,11 +28,7 @@ from system.errors import DataError, UsageError
 from system.limits import MAX_LENGTH, SPACING_RANGE
 from system.text import format_bytes
 from volumes.classes import Classes, choose_classes
-from volumes.geometry import (
-    Grid,
-    canonical_grid,
-    canonical_spacing,
-)
+from volumes.geometry import Grid, canonical_grid, canonical_spacing
 from volumes.pooling import pooling_sizes
 
 MAX_COARSENING = 1000  # the blur before resampling reaches over as many voxels

@@ -16,11 +16,7 @@ from system.errors import DataError
 from volumes.classes import classify_labels
 from volumes.geometry import Grid, canonical_grid
 from volumes.intensity import Intensity, measure_intensity
-from volumes.resample import (
-    antialias,
-    filled_extent,
-    mapped_affine,
-)
+from volumes.resample import antialias, filled_extent, mapped_affine
 
 MAX_FLOAT16 = float(np.finfo(np.float16).max)  # larger values become infinite
 

@@ -15,16 +15,8 @@ from system.limits import MAX_VOXELS
 from system.processes import map_cases
 from system.text import on_one_line
 from volumes.classes import count_labels
-from volumes.formats.files import (
-    content_checksum,
-    read_finite_volume,
-    read_label_map,
-)
-from volumes.geometry import (
-    Grid,
-    largest_corner_distance,
-    share_a_grid,
-)
+from volumes.formats.files import content_checksum, read_finite_volume, read_label_map
+from volumes.geometry import Grid, largest_corner_distance, share_a_grid
 
 
 @dataclass(frozen=True)

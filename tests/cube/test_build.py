@@ -2,14 +2,7 @@
 
 import numpy as np
 import pytest
-from support.scans import (
-    FLAGS,
-    NAMES,
-    beside_the_scans,
-    build,
-    write_list,
-    write_scan,
-)
+from support.scans import FLAGS, NAMES, beside_the_scans, build, write_list, write_scan
 
 import cube.build
 from cube.reader import Cube

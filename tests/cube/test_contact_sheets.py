@@ -64,7 +64,9 @@ def test_copy_s_slices_follow_its_label(sheet_of_ann):
     label[2, 2:6, 2:7] = 1  # the sagittal slice shown, as it comes first,
     label[3, 2:6, 2:7] = 2  # of two that are as full
     rows[0] = replace(rows[0], label=label)
-    rows[1] = replace(rows[1], label=np.roll(label, 1, axis=0))
+    moved = np.roll(label, 1, axis=0)
+    moved[3, 5, 6] = 0  # the copy's centre is nearer to the other slice
+    rows[1] = replace(rows[1], label=moved)
 
     for panel in sagittal_panels(sheet_of_ann(rows)):
         assert outlined(panel, 1).any()
