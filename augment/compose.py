@@ -210,9 +210,11 @@ def replay(
         The image and the label map on `target`; the label map is empty if there
         was none. The same arguments give the same bytes.
     """
-    drawn = json.loads(drawn) if isinstance(drawn, str) else drawn
+    parameters: Mapping[str, Any] = (
+        json.loads(drawn) if isinstance(drawn, str) else drawn
+    )
     target = source if target is None else target
-    through = coordinate_map(drawn, target.shape, target.spacing)
+    through = coordinate_map(parameters, target.shape, target.spacing)
     if classes is not None and label is not None:
         label = classify_labels(label, classes)
     background = image.min() if intensity is None else intensity.background
@@ -225,5 +227,5 @@ def replay(
     extent = filled_extent(source, target, through.output_to_input)
     filled = tuple(slice(first, last) for first, last in extent)
     if image[filled].size:
-        image[filled] = apply_intensity(image[filled], drawn, target.spacing)
+        image[filled] = apply_intensity(image[filled], parameters, target.spacing)
     return image, label

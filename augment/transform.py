@@ -86,7 +86,7 @@ def check_range(name: str, low: float, high: float) -> None:
 
 
 def affine_matrix(
-    linear: npt.ArrayLike, translation: Sequence[float] = (0.0, 0.0, 0.0)
+    linear: npt.ArrayLike, translation: npt.ArrayLike = (0.0, 0.0, 0.0)
 ) -> npt.NDArray[np.float64]:
     """Return the matrix of shape (3, 4) of a linear map and a translation."""
     return np.column_stack([np.asarray(linear, dtype=np.float64), translation])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from itertools import pairwise
 
 import numpy as np
@@ -26,7 +27,7 @@ def score_levels(
     spacing: Sequence[float],
     levels: Sequence[int],
     num_classes: int,
-) -> dict[int, dict[str, str | float | None]]:
+) -> dict[int, dict[str, Any]]:
     """Score the position of each vertebra of a case among the others.
 
     A vertebra is found if the centroid of its prediction is less than 20 mm from

@@ -46,7 +46,7 @@ def write_scores(path: str | Path, scores: Sequence[Score]) -> None:
             file, columns, lineterminator="\n", extrasaction="ignore"
         )
         writer.writeheader()
-        writer.writerows(map(asdict, scores))
+        writer.writerows(asdict(score) for score in scores)
 
 
 def read_scores(path: str | Path) -> list[Score]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -150,7 +151,7 @@ def score_masks(
     *,
     spacing: Sequence[float],
     diagonal: float,
-) -> dict[str, float | str | None]:
+) -> dict[str, Any]:
     """Score one mask against another.
 
     Args:

@@ -75,16 +75,15 @@ def bootstrap_interval(
 
 def _by_subject(
     values: Sequence[float], subjects: Sequence[str] | None
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the sum and the number of each subject's values."""
-    values = np.asarray(values, dtype=np.float64)
     if subjects is None:
-        return values, np.ones(len(values), np.int64)
+        return np.asarray(values, dtype=np.float64), np.ones(len(values), np.int64)
     _, indices = np.unique(np.asarray(subjects, dtype=np.str_), return_inverse=True)
     return np.bincount(indices, weights=values), np.bincount(indices)
 
 
-def wilcoxon_p(differences: Sequence[float]) -> float | None:
+def wilcoxon_p(differences: npt.ArrayLike) -> float | None:
     """Test whether paired differences lie symmetrically about zero.
 
     Two-sided signed-rank test. Zero differences are left out, as in Wilcoxon's
@@ -93,13 +92,14 @@ def wilcoxon_p(differences: Sequence[float]) -> float | None:
     Returns:
         The p-value in (0, 1]; None with fewer than two differences.
     """
-    differences = np.asarray(differences, dtype=np.float64)
-    if len(differences) < 2:
+    values = np.asarray(differences, dtype=np.float64)
+    if len(values) < 2:
         return None
-    changed = differences[differences != 0]
+    changed = values[values != 0]
     if not len(changed):
         return 1.0
-    return float(stats.wilcoxon(changed).pvalue)
+    result = stats.wilcoxon(changed)
+    return float(result.pvalue)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def smallest_wilcoxon_p(num_subjects: int) -> float:
