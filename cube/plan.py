@@ -20,6 +20,7 @@ from cube.resources import (
     free_disk,
 )
 from cube.rows import CubeSpec
+from cube.schema import FORMAT_VERSION
 from cube.splits import assign_splits
 from cube.survey import CaseInfo, check_duplicates
 from cube.writer import MADE_WITH
@@ -274,6 +275,7 @@ def list_inputs(plan: Plan, arguments: dict) -> dict:
         arguments: The flags that decide its content, JSON-safe.
     """
     inputs = {f"--{name.replace('_', '-')}": value for name, value in arguments.items()}
+    inputs["format version of the cube"] = FORMAT_VERSION
     inputs["number of cases"] = len(plan.cases)
     for number, case in enumerate(plan.cases, start=1):
         inputs[f"case {number} of the list"] = case.pair.case_id

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from cube.hdf5 import describe_open_error
 from cube.schema import (
     ATTRIBUTES,
+    OPTIONAL_ATTRIBUTES,
     is_drawn,
     is_source,
     read_dicts,
@@ -88,8 +89,8 @@ class Cube:
     def checksum(self) -> str:
         """SHA-256 over the columns and attributes, which hold every scan's checksum."""
         digest = hashlib.sha256()
-        for name in ATTRIBUTES:
-            digest.update(self._file.attrs[name].encode())
+        for name in (*ATTRIBUTES, *OPTIONAL_ATTRIBUTES):
+            digest.update(self._file.attrs.get(name, "").encode())
         for name in ("case_id", "subject", "split", "source", "drawn"):
             digest.update(json.dumps(self._column(name)).encode())
         return digest.hexdigest()

@@ -20,7 +20,8 @@ from system.limits import MAX_LABEL, MAX_VOXELS, SPACING_RANGE
 from system.text import short_repr
 from volumes.intensity import is_mode
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)
 TEXT_DTYPE = h5py.string_dtype()
 VOXELS = {"image": np.float16, "label": np.uint8}
 # Row-wise datasets besides image and label: name, shape of a row, dtype.
@@ -42,6 +43,8 @@ ATTRIBUTES = (
     "arguments",
     "versions",
 )
+# Attributes that cubes of version 1 lack, with what these are taken to hold.
+OPTIONAL_ATTRIBUTES: dict[str, object] = {"class_members": None}
 MAX_ROWS = 2**20
 MAX_NAME = 1000
 CANONICAL_AXIS = {"L": 0, "R": 0, "P": 1, "A": 1, "I": 2, "S": 2}
@@ -62,6 +65,12 @@ def is_values(value: Sequence) -> bool:
     """Check whether these are the label values of each class."""
     numbers = [number for values in value for number in values]
     return all(isinstance(n, int) and 0 <= n <= MAX_LABEL for n in numbers)
+
+
+def is_members(value: Sequence) -> bool:
+    """Check whether these are the members of each class; see `Classes`."""
+    members = [member for members in value for member in members or ()]
+    return all(isinstance(m, str) or is_values([[m]]) for m in members)
 
 
 def is_source(value: dict) -> bool:
@@ -108,11 +117,12 @@ _IS_VALID: dict[str, Callable[[object], bool]] = {
     "intensity": is_mode,
     "arguments": lambda value: isinstance(value["seed"], int),
     "versions": lambda value: isinstance(value, dict),
+    "class_members": lambda value: value is None or is_members(value),
 }
 
 
 def check_version(file: h5py.File, path: Path) -> None:
-    """Check that a file is a cube of this format version.
+    """Check that a file is a cube of a format version that can be read.
 
     Raises:
         DataError: If it is not.
@@ -123,13 +133,14 @@ def check_version(file: h5py.File, path: Path) -> None:
     is_number = isinstance(found, int | np.integer)
     if is_number and found > FORMAT_VERSION:
         raise DataError(
-            f"{path} must have format version {FORMAT_VERSION}. Received: {found}, "
-            "from a newer makeCube.py; use the scripts that came with it."
+            f"{path} must have format version {FORMAT_VERSION} or older. Received: "
+            f"{found}, from a newer makeCube.py; use the scripts that came with it."
         )
-    if not is_number or found != FORMAT_VERSION:
+    if not is_number or found not in READABLE_VERSIONS:
         raise DataError(
-            f"{path} must have format version {FORMAT_VERSION}. Received: "
-            f"{short_repr(found)}. Build it again with makeCube.py."
+            f"{path} must have format version {READABLE_VERSIONS[0]} to "
+            f"{FORMAT_VERSION}. Received: {short_repr(found)}. Build it again with "
+            "makeCube.py."
         )
 
 
@@ -160,7 +171,10 @@ def read_layout(
     datasets = {name: local_dataset(file, name, path) for name in names}
     _check_shapes(datasets, path)
     _check_storage(datasets, path)
-    attributes = {name: _attribute(file, name, path) for name in ATTRIBUTES}
+    attributes = dict(OPTIONAL_ATTRIBUTES)
+    for name in (*ATTRIBUTES, *OPTIONAL_ATTRIBUTES):
+        if name in file.attrs:
+            attributes[name] = _attribute(file, name, path)
     if len(attributes["class_names"]) != len(attributes["label_values"]):
         raise DataError(
             f"{path} must have label values for each class. Received: "

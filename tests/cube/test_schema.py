@@ -1,10 +1,10 @@
 import h5py
 import numpy as np
 import pytest
-from support.cubes import clean_rows, write_cube
+from support.cubes import CLASS_NAMES, clean_rows, write_cube
 
 from cube.reader import Cube
-from cube.schema import ATTRIBUTES
+from cube.schema import ATTRIBUTES, OPTIONAL_ATTRIBUTES
 from system.errors import DataError
 
 
@@ -20,8 +20,19 @@ def test_other_format_version_is_refused(cube_path):
     with h5py.File(cube_path, "r+") as file:
         file.attrs["format_version"] = 99
 
-    with pytest.raises(DataError, match=r"format version 1\. Received: 99"):
+    with pytest.raises(DataError, match=r"version 2 or older\. Received: 99"):
         Cube(cube_path)
+
+
+def test_format_version_1_is_read_without_its_later_attributes(cube_path):
+    with h5py.File(cube_path, "r+") as file:
+        assert file.attrs["format_version"] == 2
+        file.attrs["format_version"] = 1
+        for name in OPTIONAL_ATTRIBUTES:
+            file.attrs.pop(name, None)
+
+    with Cube(cube_path) as cube:
+        assert cube.class_names == CLASS_NAMES
 
 
 @pytest.mark.parametrize("name", ["image", "extent", "drawn"])
