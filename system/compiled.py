@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
 import numba
 
@@ -14,7 +15,7 @@ def compiled(function: Callable) -> Callable:
     The result is cached beside the source or in the user's cache folder; if neither
     is writable, the kernel is compiled again in every process.
     """
-    options = {"parallel": True, "nogil": True, "fastmath": True}
+    options: dict[str, Any] = {"parallel": True, "nogil": True, "fastmath": True}
     try:
         dispatcher = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # numba has no writable cache folder
@@ -27,5 +28,5 @@ def compiled(function: Callable) -> Callable:
         except OSError:  # compiled, but the disk of the cache is full
             return dispatcher(*args)
 
-    kernel.dispatcher = dispatcher
+    kernel.dispatcher = dispatcher  # pyright: ignore[reportAttributeAccessIssue]
     return kernel

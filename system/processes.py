@@ -101,7 +101,8 @@ class WorkerPool(ProcessPoolExecutor):
     def __init__(self, workers: int):
         import numba  # late: it is slow to import, and --help does not need it
 
-        threads = max(1, numba.config.NUMBA_NUM_THREADS // workers)
+        available: int = numba.config.NUMBA_NUM_THREADS  # pyright: ignore
+        threads = max(1, available // workers)
         super().__init__(
             workers,
             mp_context=multiprocessing.get_context("spawn"),
@@ -139,7 +140,8 @@ def _exit_with_parent() -> None:
     """Start a thread that ends this process when its parent ends, even if killed."""
 
     def wait():
-        multiprocessing.parent_process().join()
+        if (parent := multiprocessing.parent_process()) is not None:
+            parent.join()
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
@@ -166,7 +168,7 @@ def run_in_process(function: Callable[..., int], *args: object) -> int:
     except KeyboardInterrupt:
         child.join()  # Ctrl-C reached it too; let it clean up
         raise
-    return child.exitcode
+    return child.exitcode  # pyright: ignore[reportReturnType]  # not None: it ended
 
 
 def _run_child(function: Callable[..., int], args: tuple) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import sys
@@ -30,7 +31,7 @@ def script(function: Callable[..., int]) -> Callable[..., int]:
     @wraps(function)
     def main(*args, **options) -> int:
         for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):  # for names that a terminal cannot show
+            if isinstance(stream, io.TextIOWrapper):  # not where tests replace it
                 stream.reconfigure(errors="backslashreplace")
         try:
             try:

@@ -131,8 +131,7 @@ def choose_classes(
         names.append(name or default)
     if len(set(names)) < len(names) or len(names) > MAX_CLASSES:
         raise UsageError(
-            f"There must be at most {MAX_CLASSES - 1} classes, with distinct names other "
-            "than background. "
-            f"Received: {names[1:]}"
+            f"There must be at most {MAX_CLASSES - 1} classes, with distinct names "
+            f"other than background. Received: {names[1:]}"
         )
     return Classes(tuple(names), ((), *(values for _, values in classes)))

@@ -23,7 +23,7 @@ Outline = tuple[npt.NDArray, Callable[[int], Color]]
 
 PANEL_HEIGHT = 320  # pixels, so that a scan and two copies fill a screen
 NOT_FINITE_COLOR = (255, 0, 255)
-BOTH_COLOR = (255, 225, 60)
+BOTH_COLOR: Color = (255, 225, 60)
 
 # Left, right, top and bottom of the sagittal, coronal and axial picture.
 EDGES = ("APSI", "RLSI", "RLAP")
@@ -91,9 +91,9 @@ def find_slices(
     Returns:
         A slice index per axis; without foreground, the slices through `near`.
     """
-    near = center_of_mass(label_map) if near is None else near
+    start = center_of_mass(label_map) if near is None else near
     chosen = []
-    for profile, position in zip(_foreground_profiles(label_map), near, strict=True):
+    for profile, position in zip(_foreground_profiles(label_map), start, strict=True):
         full = np.flatnonzero(2 * profile >= profile.max())
         chosen.append(int(full[np.argmin(np.abs(full - position))]))
     return tuple(chosen)

@@ -6,6 +6,7 @@ patient's right, y to the anterior, z to the superior. Arrays are (I, J, K).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +25,7 @@ SHARED_GRID_TOLERANCE = 0.02
 
 def affine_from(
     spacing: Sequence[float],
-    origin: Sequence[float] = (0.0, 0.0, 0.0),
+    origin: npt.ArrayLike = (0.0, 0.0, 0.0),
     direction: npt.ArrayLike | None = None,
 ) -> npt.NDArray[np.float64]:
     """Build the affine that maps voxel indices to world coordinates.
@@ -182,7 +183,8 @@ def canonical_axes(grid: Grid) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.in
 def canonical_spacing(grid: Grid) -> tuple[float, float, float]:
     """Return the spacing in mm along right, anterior and superior."""
     axes, _ = canonical_axes(grid)
-    return tuple(float(grid.spacing[axis]) for axis in axes)
+    right, anterior, superior = (float(grid.spacing[axis]) for axis in axes)
+    return right, anterior, superior
 
 
 def canonical_grid(
@@ -208,11 +210,12 @@ def canonical_grid(
     direction = left @ right
     if shape is None:
         sides = np.array(grid.shape)[axes] * np.array(grid.spacing)[axes]
-        shape = np.maximum(np.ceil(sides / spacing - 1e-3), 1).astype(int)
+        shape = [max(math.ceil(side), 1) for side in sides / spacing - 1e-3]
     affine = affine_from(spacing, direction=direction)
     half = affine[:3, :3] @ ((np.array(shape) - 1) / 2)
     affine[:3, 3] = grid.center - half
-    return Grid(tuple(shape), affine)
+    right, anterior, superior = shape
+    return Grid((right, anterior, superior), affine)
 
 
 def canonical_view(array: np.ndarray, grid: Grid) -> np.ndarray:

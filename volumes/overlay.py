@@ -14,10 +14,10 @@ from volumes.drawing import (
     find_window,
     fit_scale,
 )
-from volumes.panels import draw_sheet
+from volumes.panels import Color, draw_sheet
 
-REFERENCE_COLOR = (60, 220, 90)
-PREDICTION_COLOR = (255, 60, 60)
+REFERENCE_COLOR: Color = (60, 220, 90)
+PREDICTION_COLOR: Color = (255, 60, 60)
 
 
 def draw_prediction(

@@ -14,6 +14,9 @@ from numba.extending import intrinsic
 
 from system.compiled import compiled
 
+# numba passes the first argument of an intrinsic itself.
+# pyright: reportCallIssue=false
+
 # Half a voxel beyond the outermost centres, plus a margin for rounding.
 BORDER = 0.5 + 1e-6
 # Rounding error of an index that should be an integer.

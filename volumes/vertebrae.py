@@ -66,7 +66,9 @@ def vertebra_classes(
             value = values[0]
         if value in VERTEBRAE:
             places[number] = _T13_PLACE if VERTEBRAE[value] == "T13" else value
-    return tuple(sorted(places, key=places.get)) if len(places) > 1 else ()
+    if len(places) < 2:
+        return ()
+    return tuple(sorted(places, key=lambda number: places[number]))
 
 
 def label_color(value: int) -> tuple[float, float, float]:

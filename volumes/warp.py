@@ -41,7 +41,7 @@ class ControlGrid:
 
 
 def spline_taps(
-    position: npt.NDArray[np.float64],
+    position: npt.NDArray[np.floating],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Compute the first control point, weights and slopes of each position.
 
@@ -112,15 +112,15 @@ def warp(
     Raises:
         ValueError: If a class is above 255.
     """
-    label = np.empty((0, 0, 0), np.uint8) if label is None else label
-    if label.dtype != np.uint8:
-        if label.size and label.max() > 255:
-            raise ValueError(f"Classes must be below 256. Received: {label.max()}")
-        label = label.astype(np.uint8)
+    classes = np.empty((0, 0, 0), np.uint8) if label is None else label
+    if classes.dtype != np.uint8:
+        if classes.size and classes.max() > 255:
+            raise ValueError(f"Classes must be below 256. Received: {classes.max()}")
+        classes = classes.astype(np.uint8)
     values = np.empty((3, 0, 0, 0)) if control is None else control.values
     if image.flags.f_contiguous and not image.flags.c_contiguous:
         # The transpose is in C order.
-        image, label = image.T, label.T
+        image, classes = image.T, classes.T
         matrix, values = matrix[::-1], values[::-1]
     bases = np.zeros((3, max(shape)), np.int64)
     weights = np.zeros((3, max(shape), 4))
@@ -134,14 +134,14 @@ def warp(
         knots = np.flatnonzero(np.diff(along, prepend=-1, append=-1))
         rows = (index, index * control.step[2] - along, knots)
     image_out = np.empty(shape, np.float32)
-    label_out = np.empty(shape if label.size else (0, 0, 0), np.uint8)
-    label = np.ascontiguousarray(label)
-    marked = np.empty_like(label)
-    if label.size:
-        mark_borders(label, marked)
+    label_out = np.empty(shape if classes.size else (0, 0, 0), np.uint8)
+    classes = np.ascontiguousarray(classes)
+    marked = np.empty_like(classes)
+    if classes.size:
+        mark_borders(classes, marked)
     sample(
         np.ascontiguousarray(image),
-        label,
+        classes,
         marked,
         np.ascontiguousarray(matrix, dtype=np.float64),
         (np.ascontiguousarray(values, dtype=np.float64), bases, weights),

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 # How far a stream is decompressed beyond its expected end, to report its surplus.
 SURPLUS_BYTES = 2**16
@@ -53,7 +52,7 @@ def hash_file(path: Path, digest: hashlib._Hash) -> None:
 
 
 @contextmanager
-def open_hashed(path: Path, digest: hashlib._Hash) -> Iterator[BinaryIO]:
+def open_hashed(path: Path, digest: hashlib._Hash) -> Iterator[io.BufferedIOBase]:
     """Open a file for reading; afterwards `digest` holds its every byte.
 
     Bytes that the block did not read, before or after the data, are hashed too;
@@ -65,7 +64,7 @@ def open_hashed(path: Path, digest: hashlib._Hash) -> Iterator[BinaryIO]:
         file.hash_up_to(sys.maxsize)
 
 
-def read_up_to(stream: BinaryIO, limit: int) -> bytearray:
+def read_up_to(stream: io.BufferedIOBase, limit: int) -> bytearray:
     """Read a stream to its end, but at most `limit` bytes.
 
     Memory grows with the bytes that arrive: the size in a header is not trusted.

@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 import zlib
-from typing import BinaryIO
+from io import BufferedIOBase
 
 import numpy as np
 
@@ -63,7 +63,9 @@ def _length_fault(header: MetaImageHeader, received: str) -> DataError:
     )
 
 
-def _read_raw(stream: BinaryIO, header: MetaImageHeader, stored: int) -> bytearray:
+def _read_raw(
+    stream: BufferedIOBase, header: MetaImageHeader, stored: int
+) -> bytearray:
     """Read uncompressed voxels; with a HeaderSize of -1 they end the file."""
     expected = _expected_bytes(header)
     start = header.data_offset
@@ -79,17 +81,18 @@ def _read_raw(stream: BinaryIO, header: MetaImageHeader, stored: int) -> bytearr
 
 
 def _read_compressed(
-    stream: BinaryIO, header: MetaImageHeader, stored: int
+    stream: BufferedIOBase, header: MetaImageHeader, stored: int
 ) -> bytearray:
     """Decompress voxels, which must fill the rest of the file."""
     expected = _expected_bytes(header)
-    compressed = max(stored - header.data_offset, 0)
+    start = header.data_offset or 0  # not None: HeaderSize -1 is refused
+    compressed = max(stored - start, 0)
     # As in ITK, 0 means that the size is unknown.
     if header.integer("CompressedDataSize", default=0) not in (0, compressed):
         raise header.fault(
             "CompressedDataSize", f"must be the number of bytes stored, {compressed}"
         )
-    stream.seek(header.data_offset)
+    stream.seek(start)
     try:
         content = _decompress(stream, expected + SURPLUS_BYTES)
     except TruncatedStreamError as error:
@@ -108,7 +111,7 @@ def _read_compressed(
     return content
 
 
-def _decompress(stream: BinaryIO, limit: int) -> bytearray:
+def _decompress(stream: BufferedIOBase, limit: int) -> bytearray:
     """Decompress a zlib or gzip stream that ends the file, up to `limit` bytes.
 
     Raises:

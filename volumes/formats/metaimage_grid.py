@@ -189,7 +189,7 @@ def geometry_fields(grid: Grid) -> dict[str, str]:
     """Build the MetaImage fields that describe a grid."""
     return {
         "TransformMatrix": _format(grid.direction.T * _SIGNS),
-        "Offset": _format(grid.origin * _SIGNS),
+        "Offset": _format(np.array(grid.origin) * _SIGNS),
         "ElementSpacing": _format(np.array(grid.spacing)),
     }
 

@@ -96,7 +96,8 @@ class MetaImageHeader:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Number of voxels along I, J, K."""
-        return tuple(self.integers("DimSize", self.num_dimensions)[:3])
+        i, j, k = self.integers("DimSize", self.num_dimensions)[:3]
+        return i, j, k
 
     @property
     def dtype(self) -> np.dtype:

@@ -8,8 +8,8 @@ import logging
 import math
 import zlib
 from contextlib import AbstractContextManager, nullcontext
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 import nibabel as nib
 import numpy as np
@@ -79,7 +79,9 @@ def _is_compressed(path: Path) -> bool:
     return path.name.lower().endswith(".gz")
 
 
-def _decompressed(file: BinaryIO, path: Path) -> AbstractContextManager[BinaryIO]:
+def _decompressed(
+    file: BufferedIOBase, path: Path
+) -> AbstractContextManager[BufferedIOBase]:
     return gzip.open(file) if _is_compressed(path) else nullcontext(file)
 
 
@@ -108,7 +110,9 @@ def _read_header(path: Path, max_voxels: int) -> nib.Nifti1Header:
 def _check_spacing(header: nib.Nifti1Header, path: Path) -> None:
     """Raise if the grid depends on a spacing that nibabel would make positive."""
     spacing = header["pixdim"][1:4]
-    if header["sform_code"] <= 0 and not (spacing > 0).all():
+    if int(header["sform_code"]) <= 0 and not all(
+        side > 0 for side in spacing.tolist()
+    ):
         raise DataError(
             f"{path}: field 'pixdim' must hold three positive spacings where there is "
             f"no sform. Received: {', '.join(f'{side:g}' for side in spacing)}"
@@ -165,10 +169,11 @@ def _read_voxels(
 def _grid(header: nib.Nifti1Header, path: Path) -> tuple[Grid, tuple[str, ...]]:
     """Return the grid and a note for each assumption; cubes store the notes."""
     notes = []
-    has_sform = header["sform_code"] > 0
+    has_sform = int(header["sform_code"]) > 0
     try:
         qform, has_qform = header.get_qform(coded=True)
-        grid = Grid(header.get_data_shape()[:3], header.get_best_affine())
+        i, j, k = map(int, header.get_data_shape()[:3])
+        grid = Grid((i, j, k), np.asarray(header.get_best_affine()))
     except (ValueError, HeaderDataError) as error:
         raise DataError(
             f"{path}: fields 'sform', 'qform' and 'pixdim' must describe a grid: "
@@ -179,7 +184,7 @@ def _grid(header: nib.Nifti1Header, path: Path) -> tuple[Grid, tuple[str, ...]]:
             "The header gives neither sform nor qform: the first axis is taken to run "
             "to the left, the centre to be the origin."
         )
-    if has_sform and has_qform:
+    if has_sform and qform is not None:
         notes += _compare_forms(grid, qform)
     unit = _length_unit(header)
     if unit not in ("mm", "unknown"):
@@ -203,7 +208,7 @@ def _compare_forms(grid: Grid, qform: np.ndarray) -> list[str]:
 
 def _length_unit(header: nib.Nifti1Header) -> str:
     try:
-        return header.get_xyzt_units()[0]
+        return str(header.get_xyzt_units()[0])
     except KeyError:  # a code that stands for no unit
         return "unknown"
 

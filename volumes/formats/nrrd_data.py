@@ -13,7 +13,7 @@ import math
 import os
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from io import BufferedIOBase
 
 import numpy as np
 
@@ -72,7 +72,7 @@ def read_voxels(header: NrrdHeader, digest: hashlib._Hash) -> np.ndarray:
     return flat.reshape(header.shape, order="F")
 
 
-def _skip_lines(stream: BinaryIO, count: int) -> None:
+def _skip_lines(stream: BufferedIOBase, count: int) -> None:
     """Skip lines of any length, or to the end of the file."""
     for _ in range(count):
         while part := stream.readline(_CHUNK_BYTES):
@@ -80,7 +80,9 @@ def _skip_lines(stream: BinaryIO, count: int) -> None:
                 break
 
 
-def _read_flat(stream: BinaryIO, header: NrrdHeader, byte_skip: int) -> np.ndarray:
+def _read_flat(
+    stream: BufferedIOBase, header: NrrdHeader, byte_skip: int
+) -> np.ndarray:
     """Read all voxels in the file's order, first axis fastest."""
     if header.encoding == "raw":
         content = _read_raw(stream, header, byte_skip)
@@ -106,7 +108,7 @@ def _length_fault(header: NrrdHeader, expected: str, received: str) -> DataError
     )
 
 
-def _read_raw(stream: BinaryIO, header: NrrdHeader, byte_skip: int) -> bytearray:
+def _read_raw(stream: BufferedIOBase, header: NrrdHeader, byte_skip: int) -> bytearray:
     """Read uncompressed voxels; with a byte skip of -1 they end the file."""
     expected = _expected_bytes(header)
     start = stream.tell()
@@ -124,7 +126,9 @@ def _read_raw(stream: BinaryIO, header: NrrdHeader, byte_skip: int) -> bytearray
     return content
 
 
-def _read_compressed(stream: BinaryIO, header: NrrdHeader, byte_skip: int) -> bytearray:
+def _read_compressed(
+    stream: BufferedIOBase, header: NrrdHeader, byte_skip: int
+) -> bytearray:
     """Decompress voxels; a byte skip counts decompressed bytes."""
     expected = _expected_bytes(header)
     if byte_skip > MAX_SKIPPED_BYTES:
@@ -141,7 +145,7 @@ def _read_compressed(stream: BinaryIO, header: NrrdHeader, byte_skip: int) -> by
     return content
 
 
-def _decompress(stream: BinaryIO, header: NrrdHeader, limit: int) -> bytearray:
+def _decompress(stream: BufferedIOBase, header: NrrdHeader, limit: int) -> bytearray:
     """Decompress up to `limit` bytes."""
     try:
         with _DECODERS[header.encoding](stream, "rb") as decompressed:
@@ -159,7 +163,9 @@ def _decompress(stream: BinaryIO, header: NrrdHeader, limit: int) -> bytearray:
         ) from error
 
 
-def _read_text(stream: BinaryIO, header: NrrdHeader, byte_skip: int) -> np.ndarray:
+def _read_text(
+    stream: BufferedIOBase, header: NrrdHeader, byte_skip: int
+) -> np.ndarray:
     """Read voxels written as numbers."""
     if byte_skip < 0:
         raise header.fault("byte skip", "must not be -1 if the encoding is text")
@@ -179,7 +185,7 @@ def _read_text(stream: BinaryIO, header: NrrdHeader, byte_skip: int) -> np.ndarr
     return np.concatenate(parts)
 
 
-def _words(stream: BinaryIO, header: NrrdHeader) -> Iterator[list[bytes]]:
+def _words(stream: BufferedIOBase, header: NrrdHeader) -> Iterator[list[bytes]]:
     """Yield the rest of a file in lists of words, split at whitespace and commas."""
     begun = b""
     while chunk := stream.read(_CHUNK_BYTES):
