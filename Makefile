@@ -57,4 +57,4 @@ fuzz: .venv/installed-dev ## fuzz a reader: RUNS=200000 SEED=1 FORMAT=nifti
 lint: .venv/installed-dev ## check style, format and types
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m basedpyright --pythonpath $(RUN)
+	$(RUN) -m basedpyright --project pyproject.toml --pythonpath $(RUN)

@@ -24,7 +24,7 @@ MAY_IMPORT_KERAS = {"models", "runs"}
 
 def imported_packages(path):
     """List the top-level packages that a module imports, also inside functions."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -68,7 +68,7 @@ def test_keras_is_imported_by_networks_and_runs_alone(room):
 def test_a_relative_import_is_not_overlooked():
     for room in ARROWS:
         for path in modules(room):
-            tree = ast.walk(ast.parse(path.read_text()))
+            tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
             assert all(
                 node.level == 0 for node in tree if isinstance(node, ast.ImportFrom)
             )
