@@ -1,4 +1,4 @@
-"""The way of 2020, in our own words: what this project took the place of.
+"""A typical pipeline of 2020, which this project replaces.
 
 Every scan and its mask is stretched by cubic splines until the longest side has
 128 voxels, put in the middle of a cube of zeros, brought to [0, 1], and handed
@@ -23,7 +23,7 @@ SIDE = 128
 
 
 def is_installed() -> bool:
-    """Tell whether volumentations-3D is there."""
+    """Return whether volumentations-3D is installed."""
     return importlib.util.find_spec("volumentations") is not None
 
 
@@ -43,7 +43,7 @@ def make_chain() -> Callable[..., dict]:
 
 
 def stretch(array: np.ndarray, side: int) -> np.ndarray:
-    """Scale the longest side to `side` voxels and put it into a cube of zeros."""
+    """Scale the longest side to `side` voxels, and centre it in a cube of zeros."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # scipy, on rounded sides
         scaled = ndimage.zoom(

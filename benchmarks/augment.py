@@ -1,15 +1,15 @@
-"""Time the augmentation against the libraries that people use, and the machine.
+"""Time the augmentation against other libraries and the limits of the machine.
 
 Example:
     python -m venv bench && bench/bin/pip install -r requirements-bench.txt
     bench/bin/python benchmarks/augment.py --quick --json augment.json
 
-All run in this process, in turns, on two threads each, on the same float32 image
-and uint8 label map of smooth blobs; a figure is the median of the turns. Each
-library does what its documentation shows, in the fastest way that is correct:
+All run in this process, alternating, on two threads each, on the same float32 image
+and uint8 label map of smooth blobs; a figure is the median over the turns. Each
+library is called as in its documentation, in the fastest way that is correct:
 image linear, label map nearest. (Ours weighs the labels of eight neighbours.)
 `ratio` is the fastest of the four augmentation libraries over ours; scipy and
-SimpleITK only resample and stand beside.
+SimpleITK, which only resample, are listed for comparison.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ MIB = 2**20
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -83,7 +83,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def make_blobs(shape: Sequence[int], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Make up an image, float32, and a label map, uint8, of smooth organs."""
+    """Generate an image, float32, and a label map, uint8, of smooth blobs."""
     rng = np.random.default_rng(seed)
     coarse = [max(4, side // BLOB) for side in shape]
     factors = [side / few for side, few in zip(shape, coarse, strict=True)]
@@ -102,7 +102,7 @@ def make_blobs(shape: Sequence[int], seed: int = 0) -> tuple[np.ndarray, np.ndar
 def our_calls(
     image: np.ndarray, label: np.ndarray, spacing: Sequence[float]
 ) -> dict[str, Callable]:
-    """Give what this project does for each operation."""
+    """Return the calls of this project, by operation."""
     grid = Grid(image.shape, affine_from(spacing))
     return {
         **{
@@ -149,7 +149,7 @@ def time_size(size: str, libraries: dict, *, quick: bool) -> list[Row]:
 
 
 def bound_rows(title, image, label, spacing, seconds) -> list[Row]:
-    """Set our seconds beside what the machine could do at best."""
+    """Compare our seconds with the lower bound of the machine."""
     flops = machine.measure_machine(THREADS).flops
     copies = {
         "pair": machine.copier(image, label),
@@ -183,7 +183,7 @@ def bound_rows(title, image, label, spacing, seconds) -> list[Row]:
 
 
 def peak_memory(operation: str, size: str) -> tuple[int, int]:
-    """Measure an operation's peak memory, in a process made for it.
+    """Measure the peak memory of an operation in a process of its own.
 
     The kernel's high-water mark of resident memory is reset once the input is
     made and the code has run on a small volume; it needs Linux.

@@ -1,10 +1,9 @@
-"""What this machine could do at best: copying, and multiplying with adding.
+"""Measure the limits of this machine: copying, and multiply-adds.
 
 The bound of an operation is the time to copy its input to its output (each
 voxel read once and written once) plus the time of its floating-point operations
 at the machine's full rate: all threads, whole vectors, everything in registers.
-No kernel that gathers voxels from eight places reaches it; it says how far
-there is to go.
+No kernel that gathers voxels from eight places reaches this bound.
 
 Operations a voxel, an addition and a multiplication counting one each:
 
@@ -43,7 +42,7 @@ def _copy(source, out):
 
 @numba.njit(parallel=True, fastmath=True)
 def _multiply_add(rounds, lanes, factor, out):
-    """Run a polynomial over figures that stay in the registers and the L1 cache."""
+    """Evaluate a polynomial on values that stay in registers and the L1 cache."""
     for part in numba.prange(out.shape[0]):
         line = np.full(lanes, np.float32(0.5), np.float32)
         for _ in range(rounds):
@@ -58,7 +57,7 @@ def _multiply_add(rounds, lanes, factor, out):
 
 @dataclass(frozen=True)
 class Machine:
-    """What was measured.
+    """The measured limits.
 
     Args:
         flops: Float32 operations a second on all threads.
@@ -81,7 +80,7 @@ def measure_machine(parts: int, turns: int = 7) -> Machine:
 
 
 def copier(image: np.ndarray, label: np.ndarray | None):
-    """Give a function that copies an image, and a label map, on all threads."""
+    """Return a function that copies an image and a label map on all threads."""
     pairs = [(image.reshape(-1), np.empty(image.size, image.dtype))]
     if label is not None:
         pairs.append((label.reshape(-1), np.empty(label.size, label.dtype)))
@@ -94,7 +93,7 @@ def copier(image: np.ndarray, label: np.ndarray | None):
 
 
 def blur_flops(sigmas: np.ndarray) -> int:
-    """Count the operations a voxel of a blur with sigmas in voxels."""
+    """Count the operations per voxel of a blur with sigmas in voxels."""
     radii = [int(3.0 * sigma + 0.5) for sigma in sigmas]
     return sum(2 * (2 * radius + 1) for radius in radii if radius)
 

@@ -1,4 +1,4 @@
-"""How the peak memory of building a cube grows with the number of cases."""
+"""Measure how the peak memory of a build grows with the number of cases."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""The same U-Nets here and in MONAI, each framework in a process of its own.
+"""The same U-Nets in Keras and in MONAI, each framework in its own process.
 
 MONAI's BasicUNet is configured as the U-Nets here are: filters, norm, activation,
 no bias before a norm. At its finest level it takes one and a half times as many
-channels; that block is built anew without the surplus, so that the parameters
-are as many, and with equal weights both give equal probabilities. The padding
-for odd sides, which is always even here, is switched off.
+channels; that block is rebuilt without the surplus, so that both have the same
+number of parameters, and the same probabilities with the same weights. The padding
+for odd sides is switched off, since all sides are even here.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Calls = Mapping[str, Callable]
 
 @dataclass(frozen=True)
 class Problem:
-    """What both frameworks are given.
+    """The inputs of both frameworks.
 
     Args:
         model: "unet2d" or "unet3d".
@@ -58,24 +58,24 @@ class Problem:
         return self.patch_size[-self.rank :]
 
     def batch(self) -> tuple[np.ndarray, np.ndarray]:
-        """Make up images (B, *sides) and classes of a batch."""
+        """Generate images (B, *sides) and classes of a batch."""
         rng = np.random.default_rng(0)
         shape = (self.batch_size, *self.sides)
         image = rng.standard_normal(shape, dtype=np.float32)
         return image, (rng.random(shape) < 0.1).astype(np.uint8)
 
     def image(self) -> np.ndarray:
-        """Make up a scan."""
+        """Generate a scan."""
         return np.random.default_rng(1).standard_normal(self.scan, dtype=np.float32)
 
 
 def is_installed() -> bool:
-    """Tell whether MONAI is there."""
+    """Return whether MONAI is installed."""
     return importlib.util.find_spec("monai") is not None
 
 
 class Rival:
-    """A framework that waits in a process of its own until it is called."""
+    """A framework in a process of its own, which waits for calls."""
 
     def __init__(self, make: Callable[..., Calls], *args):
         self._pipe, inside = multiprocessing.Pipe()
@@ -86,12 +86,12 @@ class Rival:
         self.names: list[str] = self._pipe.recv()
 
     def ask(self, name: str, *args) -> object:
-        """Call one of its functions and get the result."""
+        """Call one of its functions and return the result."""
         self._pipe.send((True, name, *args))
         return self._pipe.recv()
 
     def run(self, name: str) -> None:
-        """Call one of its functions; what it returns stays there."""
+        """Call one of its functions; the result stays in its process."""
         self._pipe.send((False, name))
         self._pipe.recv()
 
@@ -149,7 +149,7 @@ def our_calls(problem: Problem) -> Calls:
 
 
 def count_flops(network, problem: Problem) -> tuple[int, int]:
-    """Count the operations of the convolutions, the only ones that weigh.
+    """Count the operations of the convolutions, which dominate.
 
     A multiplication and an addition count one each. Backwards, a convolution
     costs twice what it costs forwards, save the first, whose input needs no
@@ -194,7 +194,7 @@ def build_monai(problem: Problem):
 
 
 def monai_calls(problem: Problem, threads: int, ways: Sequence[str]) -> Calls:
-    """Give what is timed of MONAI, in several ways of which the fastest counts.
+    """Return the calls of MONAI to time, in several variants; the fastest counts.
 
     Args:
         problem: What to do.
@@ -212,7 +212,7 @@ def monai_calls(problem: Problem, threads: int, ways: Sequence[str]) -> Calls:
         calls[f"step {way}"], calls[f"scan {way}"] = step, scan
 
     def probabilities(weights: Sequence[np.ndarray]) -> np.ndarray:
-        """Put our weights into every network; give what the first one predicts."""
+        """Copy our weights into every network; return the first one's prediction."""
         for network in networks:
             _load(network, weights)
         image = torch.from_numpy(problem.batch()[0][:, None])
@@ -224,7 +224,7 @@ def monai_calls(problem: Problem, threads: int, ways: Sequence[str]) -> Calls:
 
 
 def _load(network, weights: Sequence[np.ndarray]) -> None:
-    """Copy weights, which come in the same order, in Keras' arrangement."""
+    """Copy weights, given in the same order but in the layout of Keras."""
     import torch
 
     parameters = list(network.parameters())
@@ -238,7 +238,7 @@ def _load(network, weights: Sequence[np.ndarray]) -> None:
 
 
 def _monai_way(problem: Problem, way: str) -> tuple:
-    """Give a network, and its step and whole scan in one arrangement of memory."""
+    """Return a network, and its step and whole scan in one memory format."""
     import torch
     from monai.inferers import SliceInferer, SlidingWindowInferer
     from monai.losses import DiceLoss

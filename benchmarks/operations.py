@@ -1,4 +1,4 @@
-"""What is timed: the same drawn values for everybody, as far as each takes them."""
+"""The operations to time, with the same parameters for all libraries."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""The other libraries, each doing the same as their documentation shows.
+"""The other libraries, each called as in its documentation.
 
 Every function takes the arrays, the spacing in mm and the number of threads,
-and gives a call per operation; a library that lacks one gives none. What a
-library wants in another shape or container is brought there beforehand, and is
-not timed. Image linear, label map nearest.
+and returns a call per operation that the library has. Conversions to the shape
+or container of a library happen beforehand and are not timed. Image linear, label
+map nearest.
 
-Where a library smooths a random field of full size to bend a volume, its own
-default or its tutorial's sigma is taken, which is less work than the one that
-would bend as smoothly as splines of 32 mm.
+Where a library smooths a random field of full size to deform a volume, the sigma is
+its default or that of its tutorial, which is less work than one that would deform as
+smoothly as splines of 32 mm.
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ ALL: dict[str, tuple[str, Callable[..., Calls]]] = {
 
 
 def available() -> dict[str, Callable[..., Calls]]:
-    """Find which libraries are installed, and say which are not."""
+    """Find the installed libraries, and print those that are missing."""
     found = {}
     for name, (package, make) in ALL.items():
         if importlib.util.find_spec(package) is None:
@@ -243,7 +243,7 @@ def available() -> dict[str, Callable[..., Calls]]:
 
 
 def arrays_of(result: object) -> list[np.ndarray]:
-    """Take the image, and the label map if any, out of what a library returns."""
+    """Extract the image, and the label map if any, from a library's result."""
     if isinstance(result, Mapping):
         names = ("image", "label") if "label" in result else ("image", "mask")
         names = ("data", "seg") if "data" in result else names
@@ -253,7 +253,7 @@ def arrays_of(result: object) -> list[np.ndarray]:
 
 
 def check(image: np.ndarray, label: np.ndarray, name: str, result: object) -> None:
-    """See that a call did something, kept the shape, and made up no label."""
+    """Check that a call changed the image, kept the shape, and added no label."""
     moved, *labels = arrays_of(result)
     assert moved.shape == image.shape, name
     assert np.isfinite(moved).all(), name

@@ -1,11 +1,11 @@
-"""The peak memory of predict.py on a scan of 512 x 512 x 600 voxels.
+"""Measure the peak memory of predict.py on a scan of 512 x 512 x 600 voxels.
 
 Example:
     python benchmarks/predict_memory.py --json memory.json
 
-An untrained UNet-3D labels made-up scans at 2 mm, from file to file, each in a
-process of its own; its noisy label maps are the worst that `--keep-largest` can
-get. The last scan is predicted at its own spacing, a quarter of it as large.
+An untrained UNet-3D labels synthetic scans at 2 mm, from file to file, each in a
+process of its own; its noisy label maps are the worst case for `--keep-largest`.
+The last scan, a quarter as large, is predicted at its own spacing.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CASES = (
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -51,7 +51,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def write_scan(path: Path, shape: Sequence[int]) -> None:
-    """Write a scan of noise, whose planes are alike."""
+    """Write a scan of noise with identical planes."""
     rng = np.random.default_rng(0)
     plane = rng.integers(-1000, 1000, shape[1:], dtype=np.int16)
     image = np.broadcast_to(plane, shape)
@@ -78,7 +78,7 @@ def write_network(path: Path, num_classes: int, spacing: Sequence[float]) -> Non
 
 
 def peak_of(folder: str, shape: Sequence[int], classes: int, spacing) -> tuple:
-    """Predict a scan in this process, and give its peak memory and the seconds."""
+    """Predict a scan in this process; return its peak memory and the seconds."""
     scan, model = Path(folder, "scan.nrrd"), Path(folder, "model.keras")
     write_scan(scan, shape)
     write_network(model, classes, spacing)

@@ -1,4 +1,4 @@
-"""scipy and SimpleITK, which resample and do no more: shown beside the libraries."""
+"""scipy and SimpleITK, which only resample."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Calls = dict[str, Callable[[], object]]
 
 
 def sitk_threads(threads: int) -> None:
-    """Bind SimpleITK, which TorchIO resamples with."""
+    """Limit the threads of SimpleITK, which TorchIO resamples with."""
     import SimpleITK as sitk  # noqa: N813
 
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
 
 
 def pull_in_voxels(shape, spacing) -> tuple[np.ndarray, np.ndarray]:
-    """Give where output voxels come from: a matrix and an offset, in voxels."""
+    """Return the map from output to input voxels: a matrix and an offset."""
     from scipy.spatial.transform import Rotation
 
     turn = Rotation.from_euler("xyz", DEGREES, degrees=True).as_matrix().T / FACTOR
@@ -29,7 +29,7 @@ def pull_in_voxels(shape, spacing) -> tuple[np.ndarray, np.ndarray]:
 
 
 def scipy_calls(image, label, spacing, threads) -> Calls:
-    """scipy: affine_transform, on the one thread that it has."""
+    """scipy: affine_transform, on its only thread."""
     from scipy import ndimage
 
     matrix, offset = pull_in_voxels(image.shape, spacing)
@@ -43,7 +43,7 @@ def scipy_calls(image, label, spacing, threads) -> Calls:
 
 
 def simpleitk_calls(image, label, spacing, threads) -> Calls:
-    """SimpleITK: Resample, with the arrays handed over and taken back."""
+    """SimpleITK: Resample, with the conversion of the arrays in both directions."""
     import SimpleITK as sitk  # noqa: N813
 
     sitk_threads(threads)

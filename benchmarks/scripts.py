@@ -1,4 +1,4 @@
-"""What the scripts themselves take: waiting and memory of train.py, and --help."""
+"""Measure the scripts: waiting and memory of train.py, and the time of --help."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MIB = 2**20
 
 
 def call(*words: object) -> None:
-    """Run one of the project's programs; show what it said if it failed."""
+    """Run one of the project's programs; show its output if it fails."""
     command = [sys.executable, *map(str, words)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if ran.returncode:
@@ -33,7 +33,7 @@ def call(*words: object) -> None:
 
 
 def train(cube: Path, run: Path, *flags: object) -> tuple[float, float, float]:
-    """Train two epochs by train.py.
+    """Train two epochs with train.py.
 
     Returns:
         Of the second epoch the seconds a step and the share of them that was
@@ -48,7 +48,7 @@ def train(cube: Path, run: Path, *flags: object) -> tuple[float, float, float]:
 
 
 def training_rows(*, quick: bool) -> list[Row]:
-    """Train on phantoms by train.py, print the table, and give the rows."""
+    """Train on phantoms with train.py, print the table, and return the rows."""
     rows, lines = [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -1,4 +1,4 @@
-"""Ways to store a cube: time to write, time to read, and size of each."""
+"""Measure storage settings of a cube: time to write, time to read, and size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NUM_READS = 30
 
 @dataclass(frozen=True)
 class Storage:
-    """One way to store.
+    """A storage setting.
 
     Args:
         name: How it is called in the table.
@@ -37,7 +37,7 @@ class Storage:
 
 
 def ways() -> list[Storage]:
-    """List what is tried; blosc2 and zstd only where hdf5plugin is installed."""
+    """List the settings; blosc2 and zstd only if hdf5plugin is installed."""
     gzip = {"compression": "gzip", "shuffle": True}
     found = [
         Storage("none", {}),
@@ -82,7 +82,7 @@ def ways() -> list[Storage]:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a way to store costs: seconds a row, a slice, a patch; bytes a row."""
+    """Seconds per row, slice and patch, and bytes per row, of a storage setting."""
 
     write: float
     read_slice: float
@@ -91,7 +91,7 @@ class Cost:
 
 
 def measure(storage: Storage, samples: Sequence[CubeRow], folder: Path) -> Cost:
-    """Write rows, then read slices and patches from random places.
+    """Write rows, then read slices and patches at random positions.
 
     The file stays in the system's memory between writing and reading: what is
     timed is packing and unpacking, and HDF5, not a disk.
@@ -128,7 +128,7 @@ def measure(storage: Storage, samples: Sequence[CubeRow], folder: Path) -> Cost:
 
 
 def create(file: h5py.File, storage: Storage, count: int, shape: Sequence[int]) -> None:
-    """Make the datasets of some rows."""
+    """Create the datasets of some rows."""
     chunk = [
         side if few is None else min(side, few)
         for side, few in zip(shape, storage.chunk, strict=True)

@@ -1,4 +1,4 @@
-"""Timing rivals fairly: one process, one turn each, medians, equal threads."""
+"""Fair timing: one process, alternating turns, medians, equal threads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ THREADS = 2
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the result, as `--json` writes it.
+    """A row of the result, as `--json` writes it.
 
     Args:
         name: What was timed.
@@ -39,12 +39,12 @@ class Row:
 def compare(
     name: str, ours: float, peer: float | None, target: float | None = None
 ) -> Row:
-    """Put a figure of ours beside that of a peer."""
+    """Compare a figure of ours with that of another library."""
     return Row(name, ours, peer, None if peer is None else peer / ours, target)
 
 
 def timed(function: Callable[[], object]) -> float:
-    """Give the seconds of one call."""
+    """Return the seconds of one call."""
     gc.collect()
     start = time.perf_counter()
     function()
@@ -52,7 +52,7 @@ def timed(function: Callable[[], object]) -> float:
 
 
 def quietly(function: Callable, *args) -> object:
-    """Call something that tells what it does, and do not listen."""
+    """Call a function and discard its output."""
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         return function(*args)
 
@@ -99,26 +99,26 @@ def interleave(
 
 
 def read_status(field: str) -> int:
-    """Read a figure in bytes of what the kernel says of this process."""
+    """Read one of the kernel's figures on this process, in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(s.split()[1]) * 1024 for s in lines if s.startswith(field))
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Name the flags that every benchmark has."""
+    """Add the flags that all benchmarks share."""
     add = parser.add_argument
     add("--quick", action="store_true", help="a smaller run, under 3 minutes")
     add("--json", type=Path, metavar="FILE", help="write the rows to FILE")
 
 
 def write_rows(path: Path | None, rows: Sequence[Row]) -> None:
-    """Write the rows as JSON, if asked for."""
+    """Write the rows as JSON, if requested."""
     if path is not None:
         path.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
 
 
 def milliseconds(seconds: float | None) -> str:
-    """Write seconds as milliseconds, with three figures."""
+    """Format seconds as milliseconds, with three significant digits."""
     if seconds is None:
         return "-"
     value = 1000 * seconds
@@ -126,7 +126,7 @@ def milliseconds(seconds: float | None) -> str:
 
 
 def verdict(row: Row) -> str:
-    """Write a ratio and whether it reaches its target."""
+    """Format a ratio and whether it reaches its target."""
     if row.ratio is None:
         return "-"
     if row.target is None:

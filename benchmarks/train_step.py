@@ -4,14 +4,14 @@ Example:
     python -m venv bench && bench/bin/pip install -r requirements-bench.txt
     bench/bin/python benchmarks/train_step.py --quick --json train_step.json
 
-Both frameworks have the same U-Net, as checked with equal weights, the same
-voxels, loss and optimizer, and two threads. Each works in a process of its own and
-waits there while the other has its turn; a figure is the median of the turns.
+Both frameworks have the same U-Net (checked with equal weights), voxels, loss and
+optimizer, and two threads. Each has a process of its own and waits while the other
+has its turn; a figure is the median over the turns.
 MONAI is timed with channels first, last, and compiled, and its fastest counts.
 A step is forward, Dice loss, backward and AdamW; ours also updates the Dice
 metric of train.py. A scan is predicted in the same tiles with the same overlap,
-Gaussian weights and softmax included. Then train.py itself trains on phantoms:
-which share of a step waits for data, and how much memory it takes at most.
+Gaussian weights and softmax included. Then train.py itself trains on phantoms, to
+measure which share of a step waits for data, and the peak memory.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ COMPILED = ("first compiled", "last compiled")
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -63,7 +63,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def pose(model: str) -> Problem:
-    """Take the patch, batch and filters that train.py takes by default."""
+    """Return the default patch, batch and filters of train.py."""
     from models import defaults, prediction
 
     patch_size = defaults.choose_patch_size(model, GRID, SPACING, networks.DEPTH)
@@ -86,7 +86,7 @@ def count_tiles(problem: Problem) -> int:
 
 
 def check_equal(ours: Rival, monai: Rival | None) -> int:
-    """See that both networks are the same; give the number of their parameters."""
+    """Check that both networks are equal; return their number of parameters."""
     weights = ours.ask("weights")
     if monai is not None:
         found = monai.ask("probabilities", weights)
