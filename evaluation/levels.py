@@ -24,7 +24,7 @@ def score_levels(
     prediction: npt.NDArray[np.integer],
     reference: npt.NDArray[np.integer],
     *,
-    spacing: Sequence[float],
+    steps: npt.NDArray[np.float64],
     levels: Sequence[int],
     num_classes: int,
 ) -> dict[int, dict[str, Any]]:
@@ -42,7 +42,7 @@ def score_levels(
     Args:
         prediction: Class numbers, shape (I, J, K).
         reference: Class numbers, shape (I, J, K), on the same grid.
-        spacing: Distance in mm between voxel centres along I, J, K.
+        steps: As of `volumes.geometry.Grid.steps`.
         levels: Class numbers of the vertebrae, from the neck down.
         num_classes: Number of classes, background included.
 
@@ -58,8 +58,8 @@ def score_levels(
     """
     overlaps = count_pairs(prediction, reference, num_classes)
     num_predicted, num_reference = overlaps.sum(axis=1), overlaps.sum(axis=0)
-    predicted_centroids = find_centroids(prediction, levels, spacing)
-    reference_centroids = find_centroids(reference, levels, spacing)
+    predicted_centroids = find_centroids(prediction, levels, steps)
+    reference_centroids = find_centroids(reference, levels, steps)
     present = [
         level for level in levels if num_predicted[level] or num_reference[level]
     ]
@@ -117,14 +117,16 @@ def count_pairs(
 
 
 def find_centroids(
-    classes: npt.NDArray[np.integer], levels: Sequence[int], spacing: Sequence[float]
+    classes: npt.NDArray[np.integer],
+    levels: Sequence[int],
+    steps: npt.NDArray[np.float64],
 ) -> dict[int, npt.NDArray[np.float64]]:
-    """Return the centroid in mm of each level that is present."""
+    """Return the centroid of each level that is present, in mm from voxel (0, 0, 0)."""
     boxes = ndimage.find_objects(classes, max(levels))
     centroids = {}
     for level in levels:
         box = boxes[level - 1]
         if box is not None:
             in_box = np.argwhere(classes[box] == level).mean(axis=0)
-            centroids[level] = (in_box + [side.start for side in box]) * spacing
+            centroids[level] = steps @ (in_box + [side.start for side in box])
     return centroids

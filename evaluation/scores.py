@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ import surface_distance
 from scipy import ndimage
 
 from evaluation.levels import score_levels
+from evaluation.surfaces import compute_surface_distances
 from system.errors import DataError
+from volumes.geometry import Grid
 
 HAUSDORFF_PERCENTILE = 95
 
@@ -81,7 +84,7 @@ def score_case(
     prediction: npt.NDArray[np.integer],
     reference: npt.NDArray[np.integer],
     *,
-    spacing: Sequence[float],
+    grid: Grid,
     class_names: Sequence[str],
     vertebrae: Sequence[int] = (),
     case_id: str = "",
@@ -96,7 +99,7 @@ def score_case(
     Args:
         prediction: Class numbers, shape (I, J, K).
         reference: Class numbers, shape (I, J, K), on the same grid.
-        spacing: Distance in mm between voxel centres along I, J, K.
+        grid: The grid of both; its axes need not be at right angles.
         class_names: Name of each class number, "background" first.
         vertebrae: Class numbers that are one vertebra each, from the neck down.
         case_id: Name of the case.
@@ -108,19 +111,18 @@ def score_case(
     Raises:
         DataError: If the shapes differ, or a voxel has an unknown class.
         TypeError: If an array is not of integers.
-        ValueError: If a spacing is not positive.
     """
     num_classes = len(class_names)
-    _check_arguments(prediction, reference, spacing, num_classes, case_id)
+    _check_arguments(prediction, reference, grid, num_classes, case_id)
     predicted_boxes = ndimage.find_objects(prediction, num_classes - 1)
     reference_boxes = ndimage.find_objects(reference, num_classes - 1)
-    diagonal = float(np.linalg.norm(np.multiply(prediction.shape, spacing)))
+    diagonal = _longest_diagonal(grid)
     level_scores = {}
     if vertebrae:
         level_scores = score_levels(
             prediction,
             reference,
-            spacing=spacing,
+            steps=grid.steps,
             levels=vertebrae,
             num_classes=num_classes,
         )
@@ -130,7 +132,8 @@ def score_case(
         mask_scores = score_masks(
             prediction[box] == number,
             reference[box] == number,
-            spacing=spacing,
+            steps=grid.steps,
+            voxel_volume=grid.voxel_volume,
             diagonal=diagonal,
         )
         scores.append(
@@ -149,7 +152,8 @@ def score_masks(
     prediction: npt.NDArray[np.bool_],
     reference: npt.NDArray[np.bool_],
     *,
-    spacing: Sequence[float],
+    steps: npt.NDArray[np.float64],
+    voxel_volume: float,
     diagonal: float,
 ) -> dict[str, Any]:
     """Score one mask against another.
@@ -157,7 +161,8 @@ def score_masks(
     Args:
         prediction: Boolean mask, shape (I, J, K).
         reference: Boolean mask, shape (I, J, K).
-        spacing: Distance in mm between voxel centres along I, J, K.
+        steps: As of `volumes.geometry.Grid.steps`.
+        voxel_volume: In mm3.
         diagonal: The distance in mm to return if one mask is empty.
 
     Returns:
@@ -167,7 +172,7 @@ def score_masks(
     num_reference = int(np.count_nonzero(reference))
     num_shared = int(np.count_nonzero(prediction & reference))
     num_union = num_predicted + num_reference - num_shared
-    voxel_ml = float(np.prod(spacing)) / 1000
+    voxel_ml = voxel_volume / 1000
     scores = {
         "dice": 2 * num_shared / (num_predicted + num_reference) if num_union else 1.0,
         "iou": num_shared / num_union if num_union else 1.0,
@@ -181,14 +186,20 @@ def score_masks(
         return scores | _distances(diagonal, 0.0) | {"empty": "prediction"}
     if not num_reference:
         return scores | _distances(diagonal, 0.0) | {"empty": "reference"}
-    return scores | _surface_scores(prediction, reference, spacing) | {"empty": ""}
+    return scores | _surface_scores(prediction, reference, steps) | {"empty": ""}
 
 
-def _surface_scores(prediction, reference, spacing) -> dict[str, float]:
+def _longest_diagonal(grid: Grid) -> float:
+    """Return the longest diagonal of a volume in mm, voxel borders included."""
+    sides = [
+        np.multiply(grid.shape, signs) for signs in product((1,), (1, -1), (1, -1))
+    ]
+    return max(float(np.linalg.norm(grid.steps @ side)) for side in sides)
+
+
+def _surface_scores(prediction, reference, steps) -> dict[str, float]:
     """Compute the surface metrics of two masks, neither of which is empty."""
-    surfaces = surface_distance.compute_surface_distances(
-        reference, prediction, spacing
-    )
+    surfaces = compute_surface_distances(reference, prediction, steps)
     distances = np.concatenate(
         [surfaces["distances_gt_to_pred"], surfaces["distances_pred_to_gt"]]
     )
@@ -234,16 +245,16 @@ def _joint_box(*boxes: tuple[slice, ...] | None) -> tuple[slice, ...]:
     )
 
 
-def _check_arguments(prediction, reference, spacing, num_classes, case_id) -> None:
-    if not min(spacing) > 0:
-        raise ValueError(
-            "Spacing must be positive along every axis. "
-            f"Received: spacing={tuple(spacing)}"
-        )
+def _check_arguments(prediction, reference, grid, num_classes, case_id) -> None:
     if prediction.shape != reference.shape:
         raise DataError(
             f"Prediction and reference of case '{case_id}' must have one shape. "
             f"Received: prediction {prediction.shape}, reference {reference.shape}"
+        )
+    if prediction.shape != grid.shape:
+        raise ValueError(
+            "Prediction and reference must have the shape of their grid. "
+            f"Received: shape={prediction.shape} on a grid of {grid.shape}"
         )
     for name, array in (("prediction", prediction), ("reference", reference)):
         if not np.issubdtype(array.dtype, np.integer):

@@ -114,7 +114,7 @@ def predict_test_cases(
         scores += score_case(
             prediction,
             reference,
-            spacing=image.grid.spacing,
+            grid=image.grid,
             class_names=cube.class_names,
             vertebrae=vertebra_classes(cube.class_names, cube.label_values),
             case_id=case_id,

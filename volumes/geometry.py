@@ -21,6 +21,8 @@ from system.limits import MAX_LENGTH, SPACING_RANGE
 # Largest distance of two corners, as a fraction of a voxel, at which grids are the
 # same: rounded headers pass, real shifts do not.
 SHARED_GRID_TOLERANCE = 0.02
+# Largest cosine between axes that are taken to be at right angles: 0.1 degree.
+RIGHT_ANGLE_TOLERANCE = math.sin(math.radians(0.1))
 
 
 def affine_from(
@@ -113,6 +115,30 @@ class Grid:
     def direction(self) -> npt.NDArray[np.float64]:
         """Direction cosines, shape (3, 3); column `a` belongs to array axis `a`."""
         return self.affine[:3, :3] / self.spacing
+
+    @cached_property
+    def voxel_volume(self) -> float:
+        """Volume of a voxel in mm3, of slanted ones as well."""
+        box = math.prod(self.spacing)
+        share = abs(float(np.linalg.det(self.direction)))
+        return box if share > 1 - 1e-9 else box * share  # not its rounding
+
+    @cached_property
+    def is_right_angled(self) -> bool:
+        """Whether the axes are at right angles, within 0.1 degree."""
+        cosines = self.direction.T @ self.direction - np.eye(3)
+        return bool(np.abs(cosines).max() <= RIGHT_ANGLE_TOLERANCE)
+
+    @cached_property
+    def steps(self) -> npt.NDArray[np.float64]:
+        """The vector in mm of a step along each array axis, as columns, shape (3, 3).
+
+        For distances, which do not depend on how the axes lie in the world: diagonal
+        if they are at right angles, else those of the affine.
+        """
+        if self.is_right_angled:
+            return np.diag(self.spacing)
+        return self.affine[:3, :3].copy()
 
     @cached_property
     def orientation(self) -> str:

@@ -7,7 +7,11 @@ from evaluation.levels import count_pairs, find_centroids, score_levels
 
 def judge(prediction, reference):
     return score_levels(
-        prediction, reference, spacing=SPACING, levels=LEVELS, num_classes=len(NAMES)
+        prediction,
+        reference,
+        steps=np.diag(SPACING),
+        levels=LEVELS,
+        num_classes=len(NAMES),
     )
 
 
@@ -23,12 +27,23 @@ def test_pairs_of_classes_are_counted():
 
 
 def test_centroids_are_in_mm_and_only_of_what_is_there():
-    centroids = find_centroids(column(0, 1, 3), LEVELS, SPACING)
+    centroids = find_centroids(column(0, 1, 3), LEVELS, np.diag(SPACING))
 
     # Voxel 1 * 3 mm, 2 * 2 mm, and the middle of 2 and 3, of 4 and 5, * 4 mm.
     assert centroids.keys() == {1, 3}
     np.testing.assert_allclose(centroids[1], (3, 4, 10))
     np.testing.assert_allclose(centroids[3], (3, 4, 18))
+
+
+def test_centroids_follow_a_slanted_axis():
+    # A step along K leads 3 mm along J's direction and 4 mm across it.
+    steps = np.array([[3.0, 0, 0], [0, 2, 3], [0, 0, 4]])
+
+    centroids = find_centroids(column(0, 1, 3), LEVELS, steps)
+
+    # As above, and 2.5 or 4.5 steps of 3 mm.
+    np.testing.assert_allclose(centroids[1], (3, 4 + 2.5 * 3, 10))
+    np.testing.assert_allclose(centroids[3], (3, 4 + 4.5 * 3, 18))
 
 
 def test_vertebra_in_its_place_is_found_and_one_in_its_neighbour_s_is_not():

@@ -5,6 +5,7 @@ from scipy.spatial import distance
 
 from evaluation.scores import score_case, score_masks
 from system.errors import DataError
+from volumes.geometry import Grid, affine_from
 
 SPACING = (3.0, 2.0, 1.0)
 CLASSES = ("background", "vertebra")
@@ -24,7 +25,7 @@ def score(prediction, reference, spacing=SPACING, class_names=CLASSES):
     return score_case(
         prediction,
         reference,
-        spacing=spacing,
+        grid=Grid(prediction.shape, affine_from(spacing)),
         class_names=class_names,
         case_id="case-1",
     )
@@ -158,7 +159,11 @@ def test_scores_are_the_same_with_and_without_the_crop():
     (cropped,) = score(prediction, reference)
 
     whole = score_masks(
-        prediction == 1, reference == 1, spacing=SPACING, diagonal=DIAGONAL
+        prediction == 1,
+        reference == 1,
+        steps=np.diag(SPACING),
+        voxel_volume=6.0,
+        diagonal=DIAGONAL,
     )
     assert {name: getattr(cropped, name) for name in whole} == whole
 
@@ -222,6 +227,25 @@ def test_probabilities_are_refused():
         score(label_map().astype(np.float32), label_map())
 
 
-def test_spacing_of_zero_is_refused():
-    with pytest.raises(ValueError, match=r"positive along every axis.*\(3, 0, 1\)"):
-        score(label_map(), label_map(), spacing=(3, 0, 1))
+def test_masks_on_another_grid_are_refused():
+    grid = Grid((5, 6, 8), affine_from(SPACING))
+
+    with pytest.raises(ValueError, match=r"\(5, 6, 7\) on a grid of \(5, 6, 8\)"):
+        score_case(label_map(), label_map(), grid=grid, class_names=CLASSES)
+
+
+def test_volumes_and_the_diagonal_of_a_slanted_grid_are_the_patient_s():
+    # Steps (3, 0, 0), (0, 2, 0), (0, 3, 4): a voxel has 3 * 2 * 4 = 24 mm3, where
+    # the product of the spacings, 3 * 2 * 5, would be 30.
+    affine = np.diag([3.0, 2, 4, 1])
+    affine[1, 2] = 3
+    grid = Grid(SHAPE, affine)
+
+    (only,) = score_case(
+        label_map((1, 2, 3)), label_map(), grid=grid, class_names=CLASSES
+    )
+
+    assert only.prediction_ml == pytest.approx(0.024, rel=1e-12)
+    # The longest diagonal: 5 * (3, 0, 0) + 6 * (0, 2, 0) + 7 * (0, 3, 4).
+    assert only.hd95_mm == pytest.approx((15**2 + 33**2 + 28**2) ** 0.5, rel=1e-12)
+    assert only.nsd_2mm == 0

@@ -7,6 +7,7 @@ from support.vertebra_columns import NAMES, SPACING, column, score_column
 from evaluation.score_file import read_scores, write_scores
 from evaluation.scores import score_case
 from evaluation.tables import format_summary, summarise
+from volumes.geometry import Grid, affine_from
 
 
 def test_summary_averages_classes_within_a_case_first():
@@ -81,7 +82,11 @@ def test_summary_has_a_row_per_vertebra_and_the_share_found():
 
 def test_classes_that_are_no_vertebrae_have_no_such_table_or_column(tmp_path):
     scores = score_case(
-        column(1, 2), column(1, 2), spacing=SPACING, class_names=NAMES, case_id="ann"
+        column(1, 2),
+        column(1, 2),
+        grid=Grid((3, 4, 4), affine_from(SPACING)),
+        class_names=NAMES,
+        case_id="ann",
     )
 
     write_scores(tmp_path / "scores.csv", scores)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from evaluation.scores import score_case
+from volumes.geometry import Grid, affine_from
 
 SPACING = (3.0, 2.0, 4.0)
 # T12, L1, L2, L3 down a column of K, two voxels of 4 mm each; a disc beside them.
@@ -21,7 +22,7 @@ def score_column(prediction, reference, case_id="ann"):
     return score_case(
         prediction,
         reference,
-        spacing=SPACING,
+        grid=Grid(prediction.shape, affine_from(SPACING)),
         class_names=NAMES,
         vertebrae=LEVELS,
         case_id=case_id,

@@ -161,3 +161,27 @@ def test_canonical_grid_of_a_sheared_scan_has_right_angles():
     direction = canonical_grid(Grid((2, 3, 4), affine), (1, 1, 1)).direction
 
     np.testing.assert_allclose(direction.T @ direction, np.eye(3), atol=1e-12)
+
+
+def test_voxel_volume_is_that_of_the_parallelepiped():
+    affine = np.diag([3.0, 2, 4, 1])
+    affine[1, 2] = 3  # the third axis leads along the second: 5 mm, 4 mm of them across
+
+    assert Grid((2, 3, 4), affine).voxel_volume == pytest.approx(24, rel=1e-12)
+    assert Grid((2, 3, 4), np.diag([3.0, 0.1, 0.7, 1])).voxel_volume == 3.0 * 0.1 * 0.7
+
+
+@pytest.mark.parametrize(("degrees", "expected"), [(0.05, True), (0.2, False)])
+def test_axes_within_a_tenth_of_a_degree_are_at_right_angles(degrees, expected):
+    affine = np.diag([3.0, 2, 4, 1])
+    affine[1, 2] = 4 * np.tan(np.deg2rad(degrees))
+
+    grid = Grid((2, 3, 4), affine)
+
+    assert grid.is_right_angled == expected
+    steps = np.diag(grid.spacing) if expected else affine[:3, :3]
+    np.testing.assert_array_equal(grid.steps, steps)
+
+
+def test_steps_of_an_oblique_scan_are_its_spacing(oblique_grid):
+    np.testing.assert_array_equal(oblique_grid.steps, np.diag(oblique_grid.spacing))
