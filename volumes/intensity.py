@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
-# Air in CT is near -1000 HU; MR scanners do not write values so low.
+# In older cubes and models each scan was taken for CT if its 0.5 percentile was lower.
 CT_BELOW = -500.0
 # In HU, from soft tissue to cortical bone.
 CT_WINDOW = (-200.0, 1000.0)
@@ -57,17 +57,14 @@ def measure_intensity(image: np.ndarray, mode: Sequence[str | float]) -> Intensi
 
     Args:
         image: The scan's voxels, any shape, finite.
-        mode: ("auto",), ("zscore",) or ("window", low, high). `auto` treats a scan
-            whose 0.5 percentile is below -500 as CT, with the window -200 to
-            1000 HU, and any other as MR, with a z-score clipped to the 0.5 and 99.5
-            percentiles.
+        mode: ("zscore",), clipped to the 0.5 and 99.5 percentiles, or ("window", low,
+            high). In older cubes and models also ("auto",): the window -200 to 1000
+            for a scan whose 0.5 percentile is below -500, else a z-score.
 
     Returns:
         The normalisation. The scale of a constant scan is 1.
     """
-    flat = image.ravel(order="K")
-    # An odd step does not alias with sides that are multiples of two.
-    flat = flat[:: max(1, flat.size // SAMPLED_VOXELS) | 1].astype(np.float32)
+    flat = sample_voxels(image)
     low, high = (float(value) for value in np.percentile(flat, PERCENTILES))
     if mode[0] == "auto" and low < CT_BELOW:
         mode = ("window", *CT_WINDOW)
@@ -80,6 +77,13 @@ def measure_intensity(image: np.ndarray, mode: Sequence[str | float]) -> Intensi
     if scale < LEAST_SCALE:
         scale = 1.0
     return Intensity("zscore", low, high, float(clipped.mean()), scale)
+
+
+def sample_voxels(image: np.ndarray) -> npt.NDArray[np.float32]:
+    """Return every n-th voxel of a scan in a row, about a million at most."""
+    flat = image.ravel(order="K")
+    # An odd step does not alias with sides that are multiples of two.
+    return flat[:: max(1, flat.size // SAMPLED_VOXELS) | 1].astype(np.float32)
 
 
 def is_mode(mode: Sequence) -> bool:
