@@ -77,6 +77,7 @@ def _surface_points(
     """Return a mask's surface points in mm, shape (n, 3), and their areas, (n,)."""
     padded = np.pad(mask, ((0, 1),) * 3).astype(np.uint8)
     kernel = lookup_tables.ENCODE_NEIGHBOURHOOD_3D_KERNEL
-    codes = ndimage.correlate(padded, kernel, mode="constant", cval=0)
+    codes = np.empty(padded.shape, np.uint8)
+    ndimage.correlate(padded, kernel, output=codes, mode="constant", cval=0)
     is_surface = (codes > 0) & (codes < _NUM_CODES - 1)
     return np.argwhere(is_surface) @ steps.T, areas[codes[is_surface]]

@@ -24,6 +24,8 @@ from volumes.formats.files import (
     write_label_map,
 )
 from volumes.geometry import canonical_grid
+from volumes.intensity_flag import describe_intensity
+from volumes.intensity_rule import describe_misfit
 
 
 def plan_label_maps(
@@ -99,7 +101,8 @@ def label_scan(
 
     Returns:
         A line with the volume of each class in ml and the seconds taken, followed
-        by a line for each assumption made in reading.
+        by a line for each assumption made in reading, and one if the network's
+        normalisation does not suit the scan.
 
     Raises:
         DataError: If the scan cannot be read, memory runs out, or the label map
@@ -122,11 +125,24 @@ def label_scan(
     values = label_values(classes, segments)
     write_label_map(label_map, values, like=image, segments=segments)
     counts = count_labels(classes, len(metadata.class_names))
-    voxel_ml = abs(np.linalg.det(image.grid.affine[:3, :3])) / 1000
+    voxel_ml = image.grid.voxel_volume / 1000
     volumes = ", ".join(
         f"{name} {count * voxel_ml:.1f} ml"
         for name, count in zip(metadata.class_names[1:], counts[1:], strict=False)
     )
     seconds = time.perf_counter() - start
-    notes = "".join(f"\n  {note}" for note in image.notes)
+    lines = [*image.notes, *_warnings(image.array, metadata)]
+    notes = "".join(f"\n  {line}" for line in lines)
     return f"{scan} -> {label_map}: {volumes}, {seconds:.1f} s{notes}"
+
+
+def _warnings(image: np.ndarray, metadata: ModelMetadata) -> list[str]:
+    """Warn if the network's normalisation does not suit a scan."""
+    misfit = describe_misfit(image, metadata.intensity)
+    if not misfit:
+        return []
+    rule = describe_intensity(metadata.intensity)
+    return [
+        f"warning: the scan does not suit the {rule}: {misfit}; --intensity states "
+        "another rule"
+    ]

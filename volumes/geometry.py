@@ -235,13 +235,26 @@ def canonical_grid(
     left, _, right = np.linalg.svd(grid.direction[:, axes] * signs)
     direction = left @ right
     if shape is None:
-        sides = np.array(grid.shape)[axes] * np.array(grid.spacing)[axes]
+        sides = _sides_along(grid, axes, direction)
         shape = [max(math.ceil(side), 1) for side in sides / spacing - 1e-3]
     affine = affine_from(spacing, direction=direction)
     half = affine[:3, :3] @ ((np.array(shape) - 1) / 2)
     affine[:3, 3] = grid.center - half
     right, anterior, superior = shape
     return Grid((right, anterior, superior), affine)
+
+
+def _sides_along(
+    grid: Grid, axes: npt.NDArray[np.int64], direction: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return the lengths in mm of the box along `direction` that holds a scan.
+
+    Each is the sum of what the array axes contribute, of which there is one, on the
+    same line, where the axes are at right angles.
+    """
+    if grid.is_right_angled:
+        return np.array(grid.shape)[axes] * np.array(grid.spacing)[axes]
+    return np.abs(direction.T @ grid.affine[:3, :3]) @ np.array(grid.shape)
 
 
 def canonical_view(array: np.ndarray, grid: Grid) -> np.ndarray:

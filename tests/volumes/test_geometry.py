@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -185,3 +187,18 @@ def test_axes_within_a_tenth_of_a_degree_are_at_right_angles(degrees, expected):
 
 def test_steps_of_an_oblique_scan_are_its_spacing(oblique_grid):
     np.testing.assert_array_equal(oblique_grid.steps, np.diag(oblique_grid.spacing))
+
+
+def test_canonical_grid_of_a_sheared_scan_holds_all_of_it():
+    affine = np.diag([2.0, 2, 2, 1])
+    affine[1:3, 2] = 2 * np.sin(np.deg2rad(20)), 2 * np.cos(np.deg2rad(20))
+    scan = Grid((24, 32, 40), affine)
+
+    covering = canonical_grid(scan, (1, 1, 1))
+
+    outer = np.array(list(product((-0.5, 0.5), repeat=3))) * scan.shape
+    outer += (np.array(scan.shape) - 1) / 2
+    found = covering.to_index(scan.to_world(outer))
+    assert found.min() > -0.51
+    assert (found.max(axis=0) < np.array(covering.shape) - 0.49).all()
+    assert covering.shape[0] == 48  # no larger than needed
