@@ -32,6 +32,13 @@ def test_voxels_are_exact_in_either_byte_order(tmp_path, name, word, order):
     np.testing.assert_array_equal(by_simpleitk(path), VOXELS)
 
 
+def test_voxels_are_binary_where_the_header_does_not_say(tmp_path):
+    path = write(tmp_path, metaimage_bytes(BinaryData=None), "scan.mha")
+
+    np.testing.assert_array_equal(read_metaimage(path).array, VOXELS)
+    np.testing.assert_array_equal(by_simpleitk(path), VOXELS)
+
+
 @pytest.mark.parametrize(("name", "dtype"), [("MET_LONG", "i4"), ("MET_ULONG", "u4")])
 def test_a_long_has_four_bytes_as_in_itk(tmp_path, name, dtype):
     data = VOXELS.astype("<" + dtype).tobytes(order="F")

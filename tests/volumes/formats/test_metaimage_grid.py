@@ -73,6 +73,7 @@ def test_a_row_of_the_matrix_is_the_direction_of_an_axis(tmp_path):
     # (-10 - 3 * 2, -20 - 1 * 0.5, 30 + 2 * 1)
     np.testing.assert_array_equal(grid.to_world((1, 2, 3)), (-16, -20.5, 32))
     assert grid.orientation == "PSL"
+    assert not np.signbit(grid.affine[grid.affine == 0]).any()  # no minus zero
 
 
 @pytest.mark.parametrize(
@@ -169,6 +170,8 @@ def test_axes_of_one_voxel_after_the_third_are_dropped(tmp_path):
     label = SimpleITK.ReadImage(str(tmp_path / "label.mha"))
     assert label.GetDimension() == 3
     np.testing.assert_array_equal(itk_affine(label), volume.grid.affine)
+    copy = read_metaimage(tmp_path / "label.mha")
+    np.testing.assert_array_equal(copy.grid.affine, volume.grid.affine)
 
 
 def test_a_single_slice_is_a_volume(tmp_path):
