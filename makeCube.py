@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,11 +15,14 @@ from typing import TYPE_CHECKING
 
 from augment.flags import FLAGS
 from system.errors import UsageError
+from system.job import available_cpus
 from system.limits import MAX_VOXELS
 from system.shell import script
+from volumes.intensity_flag import add_intensity_flag, parse_intensity
 
 if TYPE_CHECKING:
     from augment.compose import Compose
+    from volumes.classes import Classes
 
 GRID_FLAGS = ("spacing", "side", "shape", "labels", "intensity")
 # The flags that decide the content of the cube, which stores their values.
@@ -82,21 +84,25 @@ def add_grid_flags(group: argparse._ArgumentGroup) -> None:
         help="voxels right, anterior, superior (default: the largest scan, rounded up "
         "to what the networks can downsample)",
     )
+    add_class_flags(group.add_mutually_exclusive_group())
+    add_intensity_flag(group, "a window if most scans are CT, else the z-score")
+
+
+def add_class_flags(group: argparse._MutuallyExclusiveGroup) -> None:
+    """Add the two ways to state the classes."""
     group.add_argument(
         "--labels",
         nargs="+",
         default=["binary"],
         metavar="WORD",
-        help="binary (default), keep, values (20 21), or names with values "
-        "(L1=20 vertebra=20,21)",
+        help="binary (default), keep, names (L1 L2, lumbar, vertebra=L1,L2), or values "
+        "(20 21, L1=20, vertebra=20,21)",
     )
     group.add_argument(
-        "--intensity",
-        nargs="+",
-        default=["auto"],
-        metavar="WORD",
-        help="auto (default: window for CT, z-score for MR), zscore, or window LOW "
-        "HIGH in HU",
+        "--labels-from",
+        type=Path,
+        metavar="MODEL",
+        help="the classes of this model.keras, to test it on the cube",
     )
 
 
@@ -140,11 +146,16 @@ def add_split_flags(group: argparse._ArgumentGroup) -> None:
 def add_execution_flags(group: argparse._ArgumentGroup) -> None:
     """Add the flags that set how the cube is built."""
     add_count(group, "--seed", 0, "random seed of splits and augmentation")
-    add_count(group, "--workers", os.cpu_count(), "number of processes")
+    add_count(group, "--workers", available_cpus(), "number of processes")
     add_count(group, "--max-voxels", MAX_VOXELS, "largest size of a scan to be read")
     add = group.add_argument
     add("--force", action="store_true", help="replace an existing cube")
     add("--resume", action="store_true", help="resume an interrupted build")
+    add(
+        "--allow-unlikely",
+        action="store_true",
+        help="accept label maps that look like none",
+    )
     add(
         "--on-error",
         choices=("stop", "skip"),
@@ -172,7 +183,12 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Non
         parser.error("--spacing and --side must not be given together")
     if args.spacing:
         args.spacing = parse_spacing(parser, args.spacing)
-    args.intensity = parse_intensity(parser, args.intensity)
+    try:
+        args.intensity = parse_intensity(args.intensity)
+    except UsageError as error:
+        parser.error(str(error))
+    if args.labels_from is not None:
+        args.labels = None
     for name, flag in FLAGS.items():
         if flag.is_range:
             setattr(args, name, parse_range(parser, name, getattr(args, name)))
@@ -201,22 +217,6 @@ def parse_range(
     return values
 
 
-def parse_intensity(parser: argparse.ArgumentParser, words: list[str]) -> tuple:
-    """Convert the words of --intensity to the mode that `measure_intensity` takes."""
-    if words in (["auto"], ["zscore"]):
-        return tuple(words)
-    try:
-        low, high = (float(word) for word in words[1:])
-    except ValueError:
-        low = high = 0.0
-    if words[0] != "window" or not -math.inf < low < high < math.inf:
-        parser.error(
-            "--intensity takes auto, zscore, or window LOW HIGH. "
-            f"Received: {' '.join(words)}"
-        )
-    return ("window", low, high)
-
-
 def build_augmentation(args: dict) -> Compose:
     """Build the chain of transforms.
 
@@ -229,6 +229,15 @@ def build_augmentation(args: dict) -> Compose:
         return compose_of(args)
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def read_classes(model: Path | None) -> Classes | None:
+    """Return the classes of a model; None without one."""
+    if model is None:
+        return None
+    from models.model_file import read_metadata  # imports Keras
+
+    return read_metadata(model).classes
 
 
 @script
@@ -245,14 +254,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     force, resume = args["force"], args["resume"]
     check_output(output, force=force, resume=resume)
     compose = build_augmentation(args)
+    classes = read_classes(args["labels_from"])
     pairs = read_pairs(args["pairs"], may_be_missing=skip)
     check_inputs(output, args["pairs"], pairs)
     cases, left_out = survey_cases(
-        pairs, args["workers"], args["max_voxels"], skip=skip
+        pairs,
+        args["workers"],
+        args["max_voxels"],
+        skip=skip,
+        allow_unlikely=args["allow_unlikely"],
     )
     for fault in left_out.values():
         print(f"left out  {fault}", file=sys.stderr)
-    plan = plan_cube(cases, args, compose, output, left_out)
+    plan = plan_cube(cases, args, compose, output, left_out, classes=classes)
     print(describe_plan(plan, output))
     content = {name: args[name] for name in CONTENT_FLAGS}
     results = write_cube(output, plan, content, force=force, resume=resume, skip=skip)

@@ -1,11 +1,11 @@
-"""Time makeCube.py phase by phase, and against the way of 2020.
+"""Time makeCube.py by phase, and against a typical pipeline of 2020.
 
 Example:
     bench/bin/python benchmarks/cube.py pairs.txt --json cube.json
 
 Builds the same cube from a pair list, phantoms by default: 2 mm, 8 copies of
-every case. What each phase takes is found by calling the project's own
-functions one after the other; the rows are compared with those that it makes.
+every case. Each phase is timed by calling the project's own functions one after
+the other; the resulting rows are compared with those of `make_row`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ from cube.survey import survey_cases
 from cube.writer import CubeWriter
 from phantom import __main__ as phantom
 from system.text import format_table
+from volumes.classes import build_lookup
 from volumes.formats.files import read_finite_volume, read_label_map
+from volumes.lattice import place_on_grid
 from volumes.resample import filled_extent, resample
 
 COPIES = 8
@@ -57,7 +59,7 @@ MIB = 2**20
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -82,7 +84,7 @@ def plan_for(pairs: Path, output: Path, *, copies: int, flags=FLAGS) -> Plan:
 
 @dataclass
 class Clock:
-    """Adds up the seconds of each phase."""
+    """Seconds spent in each phase."""
 
     spent: dict[str, float] = field(default_factory=dict)
     last: float = field(default_factory=perf_counter)
@@ -101,7 +103,9 @@ def make_rows(plan: Plan, clock: Clock) -> Iterator:
         clock.note(None)
         image = read_finite_volume(case.pair.image)
         label_map = read_label_map(case.pair.label)
-        scan = PreparedCase(image.array, label_map.array, image.grid, plan.spec)
+        label_map = place_on_grid(label_map, image, case.pair.case_id)
+        lookup = build_lookup(plan.classes.values_in(case.label_values, case.names))
+        scan = PreparedCase(image.array, label_map.array, image.grid, plan.spec, lookup)
         clock.note("reading")
         _ = scan.intensity
         clock.note("intensity")
@@ -112,7 +116,7 @@ def make_rows(plan: Plan, clock: Clock) -> Iterator:
 
 
 def timed_row(scan: PreparedCase, case_id: str, copy: int, clock: Clock):
-    """Make one row step by step, and see that it is what `make_row` makes."""
+    """Make one row step by step, and check that it equals that of `make_row`."""
     target, intensity = scan.target, scan.intensity
     clock.note(None)
     drawn, output_to_input = draw_copy(scan.spec, case_id, copy)
@@ -202,7 +206,7 @@ def phase_rows(plan: Plan, folder: Path, turns: int) -> tuple[list[Row], list]:
 
 
 def storage_rows(samples: list, folder: Path, turns: int) -> list[Row]:
-    """Compare ways to store, print them, and give the rows."""
+    """Compare storage settings, print them, and return the rows."""
     ways = storage.ways()
     found: dict[str, list[storage.Cost]] = {way.name: [] for way in ways}
     for _ in range(turns):
@@ -226,7 +230,7 @@ def storage_rows(samples: list, folder: Path, turns: int) -> list[Row]:
 
 
 def ancestor_rows(plan: Plan, spent: float, folder: Path) -> list[Row]:
-    """Time the way of 2020 on the first cases, a row."""
+    """Time the pipeline of 2020 on the first cases, per row."""
     files = [(case.pair.image, case.pair.label) for case in plan.cases]
     if any(path.suffix != ".nrrd" for pair in files for path in pair):
         print("\nThe ancestor reads NRRD alone: no comparison")

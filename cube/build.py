@@ -8,13 +8,15 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 
 from tqdm import tqdm
 
+from cube.class_choice import prediction_values
 from cube.partial_build import PartialBuild
+from cube.places import stored_paths
 from cube.plan import Plan, list_inputs
 from cube.reader import Cube
 from cube.rows import CubeSpec, PreparedCase, make_row
@@ -24,7 +26,9 @@ from system.atomic import atomic_write
 from system.errors import DataError, OutputError, UsageError
 from system.processes import map_cases
 from system.text import format_table
+from volumes.classes import build_lookup, count_labels
 from volumes.formats.files import read_finite_volume, read_label_map
+from volumes.lattice import place_on_grid
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Job:
         split: Its split.
         copies: Number of its augmented copies.
         spec: What all rows have in common.
+        label_values: Values of each class in this case's label map.
         attributes: Attributes of the cube.
         path: Where its rows are written, as a cube of their own.
     """
@@ -44,6 +49,7 @@ class Job:
     split: str
     copies: int
     spec: CubeSpec
+    label_values: tuple[tuple[int, ...], ...]
     attributes: dict
     path: Path
 
@@ -96,8 +102,10 @@ def write_cube(
         OutputError: If the disk is full or cannot be written to.
     """
     partial_build = PartialBuild(output)
-    inputs = list_inputs(plan, arguments)
+    folder = output.parent.resolve()
+    inputs = list_inputs(plan, arguments, folder)
     attributes = _cube_attributes(plan, arguments, inputs)
+    attributes["built_in"] = str(folder)
     if resume and not partial_build.count and output.exists():
         results = _read_results(output, plan, attributes["request"])
         if results:
@@ -128,7 +136,8 @@ def _cube_attributes(plan: Plan, arguments: dict, inputs: dict) -> dict:
     return {
         "spacing": plan.spec.spacing,
         "class_names": plan.classes.names,
-        "label_values": plan.classes.values,
+        "class_members": plan.classes.members,
+        "label_values": prediction_values(plan.classes, plan.cases),
         "intensity": plan.spec.intensity,
         "arguments": arguments,
         "request": hashlib.sha256(json.dumps(inputs).encode()).hexdigest(),
@@ -162,7 +171,15 @@ def build_cases(
 ) -> Iterator[BuiltCase | DataError]:
     """Build the cases of a plan that are not finished; yield all, in order."""
     jobs = [
-        Job(case, split, copies, plan.spec, attributes, partial_build.case_path(number))
+        Job(
+            case,
+            split,
+            copies,
+            plan.spec,
+            plan.classes.values_in(case.label_values, case.names),
+            attributes,
+            partial_build.case_path(number),
+        )
         for number, (case, split, copies) in enumerate(
             zip(plan.cases, plan.splits, plan.copies, strict=True), start=1
         )
@@ -208,9 +225,16 @@ def _write_rows(job: Job) -> str:
     pair = job.case.pair
     max_voxels = math.prod(job.case.grid.shape)  # no more than when it was surveyed
     image = read_finite_volume(pair.image, max_voxels)
-    label_map = read_label_map(pair.label, max_voxels)
-    prepared = PreparedCase(image.array, label_map.array, image.grid, job.spec)
-    source = {**job.case.source, "intensity": prepared.intensity.to_dict()}
+    label_map = read_label_map(pair.label, max(max_voxels, job.case.label_voxels))
+    label_map = place_on_grid(label_map, image, pair.case_id)
+    lookup = build_lookup(job.label_values)
+    prepared = PreparedCase(image.array, label_map.array, image.grid, job.spec, lookup)
+    source = {
+        **job.case.source,
+        **stored_paths(pair, job.path.parent.parent),
+        "intensity": prepared.intensity.to_dict(),
+        "label_values": job.label_values,
+    }
     with (
         atomic_write(job.path) as partial,
         CubeWriter(
@@ -229,7 +253,8 @@ def _write_rows(job: Job) -> str:
                 source=source,
                 copy=copy,
             )
-            cube.add(row)
+            counts = count_labels(row.label, len(job.label_values)).tolist()
+            cube.add(replace(row, source={**source, "class_voxels": counts}))
     return prepared.intensity.kind
 
 

@@ -3,6 +3,9 @@
 A line has the form `image,label`, optionally followed by `,subject` and `,split`.
 Paths are relative to the list. Empty lines and lines that start with `#` are ignored.
 A name may be in parentheses or double quotes; a name with a comma must be in quotes.
+
+A line `labels: verse`, `labels: totalsegmentator` or `labels: FILE.csv` states what the
+values of the label maps on the lines after it mean; `labels: none` ends it.
 """
 
 from __future__ import annotations
@@ -15,16 +18,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cube.list_text import (
+    heading_fault,
+    heading_roles,
+    is_ignored,
+    merge_separator_faults,
+    read_list,
+    resolve,
+    split_columns,
+    unquote,
+)
 from cube.splits import SPLITS
 from system.errors import DataError
 from system.text import short_repr
 from volumes.formats.files import SUFFIXES, stem_of, suffix_of
+from volumes.label_tables import SCHEMES, LabelTable, read_label_table
 
-# The largest public collections of spines have some thousands of scans; a list of a
-# million lines is a mistake, and checking its files would take minutes.
-MAX_LINES = 20_000
-MAX_BYTES = 2**23
-MAX_LINE_CHARACTERS = 20_000
 MAX_SHOWN_FAULTS = 50
 
 
@@ -39,6 +48,9 @@ class Pair:
         subject: The person; the case id if the list names none.
         split: "train", "validation" or "test"; None if the list names none.
         line: Line number in the list, from 1.
+        label_table: What the values of the label map mean, if it has no names of its
+            own; None if the list does not state it.
+        names_subject: Whether the list names the subject.
     """
 
     image: Path
@@ -47,6 +59,8 @@ class Pair:
     subject: str
     split: str | None
     line: int
+    label_table: LabelTable | None = None
+    names_subject: bool = False
 
 
 def read_pairs(path: str | Path, *, may_be_missing: bool = False) -> list[Pair]:
@@ -64,7 +78,7 @@ def read_pairs(path: str | Path, *, may_be_missing: bool = False) -> list[Pair]:
             fault with its line number.
     """
     path = Path(path)
-    pairs, faults = _parse(_read_text(path), path.parent)
+    pairs, faults = _parse(read_list(path), path.parent)
     faults += _path_faults(pairs, may_be_missing=may_be_missing)
     # Case ids are only chosen for a valid list; faults name the line.
     case_ids = [f"line {pair.line}" for pair in pairs]
@@ -95,38 +109,30 @@ def _describe_faults(path: Path, faults: Sequence[tuple[int, str]]) -> str:
     return "\n".join(text)
 
 
-def _read_text(path: Path) -> str:
-    """Read the list, unless it is too long."""
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
-        stripped = content.rstrip(b"\r\n")
-        lines = 1 + max(stripped.count(b"\n"), stripped.count(b"\r"))
-        if len(content) > MAX_BYTES or lines > MAX_LINES:
-            size = f"{len(content)} bytes"
-            if len(content) > MAX_BYTES:
-                size = f"more than {MAX_BYTES} bytes"
-            raise DataError(
-                f"{path}: a pair list must have at most {MAX_LINES} lines and "
-                f"{MAX_BYTES} bytes. Received: {lines} lines in {size}"
-            )
-        return content.decode("utf-8-sig")
-    except OSError as error:
-        raise DataError(f"{path}: could not be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: must be UTF-8 text. Received: {error}") from error
-
-
-def _parse(text: str, folder: Path) -> tuple[list[Pair], list[tuple[int, str]]]:
+def _parse(
+    lines: Sequence[str], folder: Path
+) -> tuple[list[Pair], list[tuple[int, str]]]:
     """Return the pairs, still without case ids, and the faults of the other lines."""
     pairs, faults = [], []
-    for number, content in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+    label_table = None
+    for number, content in enumerate(lines, start=1):
         content = content.strip()
-        if not content or content.startswith("#"):
+        if is_ignored(content):
             continue
-        columns, fault = _split_columns(content)
+        statement = re.match(r"labels\s*:", content, re.IGNORECASE)
+        if statement:
+            word = content[statement.end() :].rstrip(" \t,")  # Excel's empty cells
+            label_table, fault = _find_label_table(word, folder)
+            faults += [(number, fault)] if fault else []
+            continue
+        columns, fault = split_columns(content)
         if fault:
             faults.append((number, fault))
+            continue
+        headings = heading_roles(columns)
+        if headings is not None:
+            fault = heading_fault(headings)
+            faults += [(number, fault)] if fault else []
             continue
         if len(columns) == 3 and columns[2].lower() in SPLITS:
             columns.insert(2, "")  # a split without a subject
@@ -138,65 +144,43 @@ def _parse(text: str, folder: Path) -> tuple[list[Pair], list[tuple[int, str]]]:
             split = ""
         pairs.append(
             Pair(
-                image=_resolve(image, folder),
-                label=_resolve(label, folder),
+                image=resolve(image, folder),
+                label=resolve(label, folder),
                 case_id="",
                 subject=unicodedata.normalize("NFC", subject),
+                names_subject=bool(subject),
                 split=split.lower() or None,
                 line=number,
+                label_table=label_table,
             )
         )
-    return pairs, faults
+    return pairs, merge_separator_faults(faults)
 
 
-def _split_columns(content: str) -> tuple[list[str], str]:
-    """Split a line at commas outside double quotes; return columns or a fault."""
-    received = short_repr(content)
-    if "\0" in content or len(content) > MAX_LINE_CHARACTERS:
-        return [], (
-            f"a line must be plain text of at most {MAX_LINE_CHARACTERS} characters. "
-            f"Received: {received}"
+def _find_label_table(word: str, folder: Path) -> tuple[LabelTable | None, str]:
+    """Return the table that a line `labels: ...` states, and the fault if any."""
+    word = unquote(word)
+    scheme = word.casefold()
+    if scheme == "none":
+        return None, ""
+    if scheme in SCHEMES:
+        return SCHEMES[scheme], ""
+    if not Path(word).suffix:
+        return None, (
+            f"labels: must be followed by {', '.join(SCHEMES)}, none or a CSV file. "
+            f"Received: {short_repr(word)}"
         )
-    if content.count('"') % 2:
-        return [], f"double quotes must come in pairs. Received: {received}"
-    columns = [
-        _unquote(column)
-        for column in re.findall(r'(?:^|,)((?:"[^"]*"|[^",])*)', content)
-    ]
-    if not 2 <= len(columns) <= 4:
-        count = "1 column" if len(columns) == 1 else f"{len(columns)} columns"
-        return [], (
-            "a line must have the form image,label or image,label,subject,split. "
-            f"Received: {count}, {received}"
-        )
-    if not columns[0] or not columns[1]:
-        return [], f"the image and the label must both be named. Received: {received}"
-    return columns, ""
-
-
-def _unquote(column: str) -> str:
-    """Remove whitespace, parentheses and double quotes around a name."""
-    column = column.strip()
-    if column.startswith("(") and column.endswith(")"):
-        column = column[1:-1].strip()
-    if len(column) > 1 and column.startswith('"') and column.endswith('"'):
-        column = column[1:-1].replace('""', '"')
-    return column.strip()
-
-
-def _resolve(name: str, folder: Path) -> Path:
-    """Return the path of a name in the list; `folder` is the list's."""
-    path = folder / os.path.expanduser(name)
-    if "\\" in name and not os.path.exists(path):
-        path = folder / os.path.expanduser(name.replace("\\", "/"))
-    return path
+    try:
+        return read_label_table(resolve(word, folder)), ""
+    except DataError as error:
+        return None, str(error)
 
 
 def _path_faults(
     pairs: Sequence[Pair], *, may_be_missing: bool
 ) -> Iterator[tuple[int, str]]:
     """Yield files that are missing, of an unknown format, or listed twice."""
-    first_use: dict[str, tuple[int, str]] = {}
+    first_use: dict[str, tuple[Pair, str]] = {}
     for pair in pairs:
         for role, path in (("image", pair.image), ("label", pair.label)):
             if not suffix_of(path):
@@ -208,15 +192,30 @@ def _path_faults(
             elif not (may_be_missing or os.path.isfile(path)):
                 what = "is not a file" if os.path.exists(path) else "does not exist"
                 yield pair.line, f"the {role} {path} {what}"
-            real_path = os.path.realpath(path)
-            if real_path in first_use:
-                number, other = first_use[real_path]
-                yield (
-                    pair.line,
-                    f"a file must be used once. Received: the {role} {path} is also "
-                    f"the {other} of line {number}",
-                )
-            first_use.setdefault(real_path, (pair.line, role))
+            first, other = first_use.setdefault(os.path.realpath(path), (pair, role))
+            if (first, other) != (pair, role):
+                fault = _reuse_fault(pair, role, path, first, other)
+                if fault:
+                    yield pair.line, fault
+
+
+def _reuse_fault(pair: Pair, role: str, path: Path, first: Pair, other: str) -> str:
+    """Return what is wrong with a file named twice; "" for a label map of one person.
+
+    Scans of one person on one grid, as of several MR contrasts, may share it.
+    """
+    if role == other == "label":
+        if pair.subject and pair.subject.casefold() == first.subject.casefold():
+            return ""
+        return (
+            "a label map may be shared by scans of one subject only. Received: the "
+            f"label {path} is also the label of line {first.line}; give both lines "
+            "the same subject in the third column"
+        )
+    return (
+        f"a file must be used once. Received: the {role} {path} is also the {other} "
+        f"of line {first.line}"
+    )
 
 
 def _spelling_faults(pairs: Sequence[Pair]) -> Iterator[tuple[int, str]]:
@@ -251,21 +250,30 @@ def _choose_case_ids(images: Sequence[Path]) -> list[str]:
     """Choose the shortest names that are different for all images.
 
     The file's stem, its folder's name, or the stem with as many folders as needed. If
-    even the whole path is not unique (two formats of one scan), a number is added.
+    all folders below the common one are not enough (two formats of one scan), a number
+    is added. Neither the place of the common folder nor the Unicode form matters: the
+    augmentation of a case is drawn by its id.
     """
-    depth = max((len(image.parts) for image in images), default=0)
     images = [Path(os.path.abspath(image)) for image in images]  # no ".." in a name
+    above = os.path.commonpath([image.parent for image in images]) if images else ""
+    folders = [image.relative_to(above).parts[:-1] for image in images]
     candidates = [[stem_of(image) for image in images]]
     candidates.append([image.parent.name for image in images])
-    for count in range(1, depth + 1):
+    for count in range(1, 1 + max(map(len, folders), default=0)):
         candidates.append(
-            ["_".join([*i.parts[1:-1][-count:], stem_of(i)]) for i in images]
+            [
+                "_".join([*parts[-count:], stem_of(image)])
+                for parts, image in zip(folders, images, strict=True)
+            ]
         )
+    candidates = [
+        [unicodedata.normalize("NFC", name) for name in names] for names in candidates
+    ]
     for names in candidates:
         # Some file systems do not distinguish Case from case.
         if all(names) and len({name.lower() for name in names}) == len(names):
             return names
-    names, seen = candidates[-1], Counter()
+    names, seen = candidates[-1] if len(candidates) > 2 else candidates[0], Counter()
     for index, name in enumerate(names):
         seen[name.lower()] += 1
         if seen[name.lower()] > 1:

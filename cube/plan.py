@@ -11,8 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from augment.compose import Compose
+from cube.class_choice import check_classes, choose_classes
+from cube.class_report import describe_classes
+from cube.intensities import describe_rule, settle_rule
 from cube.pairs import Pair
 from cube.partial_build import PartialBuild
+from cube.places import stored_paths
 from cube.resources import (
     ResourceEstimate,
     check_resources,
@@ -25,10 +29,10 @@ from cube.splits import assign_splits
 from cube.survey import CaseInfo, check_duplicates
 from cube.writer import MADE_WITH
 from system.atomic import require_folder
-from system.errors import DataError, UsageError
+from system.errors import UsageError
 from system.limits import MAX_LENGTH, SPACING_RANGE
 from system.text import format_bytes
-from volumes.classes import Classes, choose_classes
+from volumes.classes import Classes
 from volumes.geometry import Grid, canonical_grid, canonical_spacing
 from volumes.pooling import pooling_sizes
 
@@ -47,6 +51,7 @@ class Plan:
         classes: The networks' classes.
         estimate: Size of the cube, and the memory that building it takes.
         workers: Number of processes, limited by the memory.
+        intensity_reason: Why the scans are normalised as `spec.intensity` says.
         left_out: Why cases of the pair list were left out, by case id.
     """
 
@@ -57,6 +62,7 @@ class Plan:
     classes: Classes
     estimate: ResourceEstimate
     workers: int
+    intensity_reason: str = "by --intensity"
     left_out: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -103,6 +109,8 @@ def plan_cube(
     compose: Compose,
     output: Path,
     left_out: dict[str, str] | None = None,
+    *,
+    classes: Classes | None = None,
 ) -> Plan:
     """Choose grid, classes and splits, and check that the cube can be built.
 
@@ -112,6 +120,7 @@ def plan_cube(
         compose: The augmentation.
         output: The cube's file.
         left_out: Why cases of the pair list were left out, by case id.
+        classes: Those of a model, instead of --labels.
 
     Raises:
         DataError: If a scan is listed twice.
@@ -120,9 +129,11 @@ def plan_cube(
     if not args["allow_duplicates"]:
         check_duplicates(cases)
     spacing, shape = _choose_grid(cases, args)
-    values = {value for case in cases for value in case.label_values}
-    names = {} if args["labels"] == ["binary"] else collect_segment_names(cases)
-    classes = choose_classes(args["labels"], values, names)
+    if classes is None:
+        classes = choose_classes(args["labels"], cases)
+    else:
+        check_classes(classes, cases)
+    intensity, reason = settle_rule(cases, args["intensity"])
     splits = assign_splits(
         [case.pair.subject for case in cases],
         [case.pair.split for case in cases],
@@ -139,8 +150,7 @@ def plan_cube(
         spec=CubeSpec(
             spacing=spacing,
             shape=shape,
-            classes=classes.lookup(),
-            intensity=args["intensity"],
+            intensity=intensity,
             compose=compose,
             seed=args["seed"],
         ),
@@ -152,6 +162,7 @@ def plan_cube(
             workers=min(args["workers"], len(cases)),
             finished=PartialBuild(output).size,
         ),
+        intensity_reason=reason,
         left_out=left_out or {},
     )
 
@@ -224,26 +235,6 @@ def choose_shape(
     return tuple((-(-sides // multiple) * multiple).tolist())
 
 
-def collect_segment_names(cases: Sequence[CaseInfo]) -> dict[int, str]:
-    """Return the name that the label maps give to each value.
-
-    Raises:
-        DataError: If two label maps name one value differently: 3D Slicer numbers
-            the segments of each file separately.
-    """
-    names: dict[int, tuple[str, str]] = {}
-    for case in cases:
-        for value, name in case.segment_names.items():
-            case_id, first = names.setdefault(value, (case.pair.case_id, name))
-            if first != name:
-                raise DataError(
-                    f"Label value {value} must mean one structure. Received: '{first}' "
-                    f"in case '{case_id}', '{name}' in case '{case.pair.case_id}'. "
-                    "--labels binary takes all structures as one class."
-                )
-    return {value: name for value, (_, name) in names.items()}
-
-
 def describe_plan(plan: Plan, output: Path) -> str:
     """Describe, before the work, what the cube will hold and what it will take."""
     folder, free = free_disk(output)
@@ -262,20 +253,26 @@ def describe_plan(plan: Plan, output: Path) -> str:
         f"memory    about {format_bytes(plan.estimate.memory_per_worker)} for each of "
         f"{plan.workers} workers",
     ]
+    lines += describe_rule(plan.cases, plan.spec.intensity, plan.intensity_reason)
+    for line in describe_classes(plan.classes, plan.cases, plan.splits):
+        lines.append(f"note      {line}")
     for note, case_ids in notes.items():
         lines.append(f"note      {note} ({len(case_ids)} cases, first {case_ids[0]})")
     return "\n".join(lines)
 
 
-def list_inputs(plan: Plan, arguments: dict) -> dict:
+def list_inputs(plan: Plan, arguments: dict, folder: Path) -> dict:
     """List everything that decides a cube's bytes, by the names that messages use.
 
     Args:
         plan: What the cube will hold.
         arguments: The flags that decide its content, JSON-safe.
+        folder: The cube's, from which the paths of the scans lead.
     """
     inputs = {f"--{name.replace('_', '-')}": value for name, value in arguments.items()}
     inputs["format version of the cube"] = FORMAT_VERSION
+    inputs["classes"] = plan.classes.names
+    inputs["structures of the classes"] = plan.classes.members
     inputs["number of cases"] = len(plan.cases)
     for number, case in enumerate(plan.cases, start=1):
         inputs[f"case {number} of the list"] = case.pair.case_id
@@ -283,11 +280,14 @@ def list_inputs(plan: Plan, arguments: dict) -> dict:
     inputs["shape in voxels"] = plan.spec.shape
     for case, split in zip(plan.cases, plan.splits, strict=True):
         source, of_case = case.source, f"of case '{case.pair.case_id}'"
+        paths = stored_paths(case.pair, folder)
         inputs[f"subject {of_case}"] = case.pair.subject
         inputs[f"split {of_case}"] = split
         for kind in ("image", "label"):
             checksum = source[f"{kind}_checksum"]
-            inputs[f"{kind} {of_case}"] = f"{source[kind]}, SHA-256 {checksum}"
+            inputs[f"{kind} {of_case}"] = f"{paths[kind]}, SHA-256 {checksum}"
+        values = plan.classes.values_in(case.label_values, case.names)
+        inputs[f"label values {of_case}"] = values
     for name in MADE_WITH:
         inputs[f"version of {name}"] = importlib.metadata.version(name)
     return inputs

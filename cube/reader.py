@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cube.hdf5 import describe_open_error
+from cube.identity import content_digest
 from cube.schema import (
     ATTRIBUTES,
     OPTIONAL_ATTRIBUTES,
@@ -31,6 +33,7 @@ from cube.schema import (
 )
 from cube.splits import SPLITS
 from system.errors import DataError
+from system.text import short_repr
 from volumes.geometry import Grid
 
 
@@ -87,7 +90,24 @@ class Cube:
 
     @cached_property
     def checksum(self) -> str:
-        """SHA-256 over the columns and attributes, which hold every scan's checksum."""
+        """SHA-256 of the content, wherever the scans lie; see `cube.identity`."""
+        columns: dict[str, Sequence] = {
+            name: self._column(name) for name in ("case_id", "subject", "split")
+        }
+        columns |= {
+            "copy": self.copies,
+            "extent": self.extents.tolist(),
+            "drawn": self._column("drawn"),
+            "source": self._column("source"),
+        }
+        try:
+            return content_digest(self._attributes, self.shape, columns)
+        except RecursionError as error:
+            raise DataError(f"{self.path} is damaged: nested too deeply.") from error
+
+    @cached_property
+    def checksum_with_places(self) -> str:
+        """SHA-256 as earlier versions computed it, paths and package versions too."""
         digest = hashlib.sha256()
         for name in (*ATTRIBUTES, *OPTIONAL_ATTRIBUTES):
             digest.update(self._file.attrs.get(name, "").encode())
@@ -110,9 +130,33 @@ class Cube:
         """Name of each class; the first is the background."""
         return tuple(self._attributes["class_names"])
 
+    @property
+    def class_members(self) -> tuple[tuple[str | int, ...] | None, ...] | None:
+        """Structures of each class; see `Classes`. None in format version 1."""
+        members = self._attributes["class_members"]
+        if members is None:
+            return None
+        return tuple(each if each is None else tuple(each) for each in members)
+
+    def label_values_of(self, row: int) -> tuple[tuple[int, ...], ...]:
+        """Return the values of each class in the label map of a row's scan.
+
+        Raises:
+            DataError: If the row holds others than values of each class.
+        """
+        values = self.sources[row].get("label_values")
+        if values is None:  # format version 1, where they are the same in all scans
+            return self.label_values
+        if not isinstance(values, list) or len(values) != len(self.class_names):
+            raise DataError(
+                f"{self.path} must hold label values for each class in `source` of row "
+                f"{row}. Received: {short_repr(values)}"
+            )
+        return tuple(tuple(each) for each in values)
+
     @cached_property
     def label_values(self) -> tuple[tuple[int, ...], ...]:
-        """Label values behind each class; none for the background."""
+        """Values of each class in label maps of predictions; see the documentation."""
         return tuple(tuple(values) for values in self._attributes["label_values"])
 
     @cached_property
@@ -167,8 +211,27 @@ class Cube:
 
     @cached_property
     def sources(self) -> list[dict]:
-        """Paths, checksums, and the scan's grid and orientation, by row."""
+        """Paths, checksums, and the scan's grid and orientation, by row.
+
+        The paths are absolute: recorded ones are relative to the cube's folder.
+        """
+        folder = os.path.dirname(os.path.realpath(self.path))
+        return [_with_paths(source, folder) for source in self._recorded_sources]
+
+    @cached_property
+    def _recorded_sources(self) -> list[dict]:
         return read_dicts(self._datasets["source"], self.path, is_source)
+
+    def places(self, row: int, kind: str) -> list[Path]:
+        """List where the "image" or "label" file of a row may lie.
+
+        Beside the cube as it is now, and beside the place where it was built.
+        """
+        built_in = str(json.loads(self._file.attrs.get("built_in", '""')))
+        sources = [self.sources[row]]
+        if built_in:
+            sources.append(_with_paths(self._recorded_sources[row], built_in))
+        return [Path(str(source[kind])) for source in sources if kind in source]
 
     @cached_property
     def extents(self) -> npt.NDArray[np.int64]:
@@ -231,3 +294,13 @@ class Cube:
             ) from error
         except MemoryError as error:
             raise DataError(f"Out of memory while reading {self.path}.") from error
+
+
+def _with_paths(source: dict, folder: str) -> dict:
+    """Return a source whose paths are absolute, relative ones in a folder."""
+    paths = {
+        kind: os.path.normpath(os.path.join(folder, str(source[kind])))
+        for kind in ("image", "label")
+        if kind in source
+    }
+    return {**source, **paths}

@@ -28,7 +28,6 @@ class CubeSpec:
     Args:
         spacing: Voxel spacing in mm along right, anterior, superior.
         shape: Grid of every row, (I, J, K).
-        classes: Class of each label value, uint8, shape (65536,).
         intensity: Mode of `measure_intensity`.
         compose: The augmentation.
         seed: Seed of the augmentation.
@@ -36,7 +35,6 @@ class CubeSpec:
 
     spacing: tuple[float, float, float]
     shape: tuple[int, int, int]
-    classes: npt.NDArray[np.uint8]
     intensity: tuple
     compose: Compose
     seed: int
@@ -51,12 +49,14 @@ class PreparedCase:
         label: Unsigned integers on the same grid.
         grid: The scanner's grid.
         spec: What all rows of the cube have in common.
+        classes: Class of each value of this label map, from `build_lookup`.
     """
 
     image: np.ndarray
     label: np.ndarray
     grid: Grid
     spec: CubeSpec
+    classes: npt.NDArray[np.uint8]
 
     @cached_property
     def intensity(self) -> Intensity:
@@ -66,7 +66,7 @@ class PreparedCase:
     @cached_property
     def classified(self) -> npt.NDArray[np.uint8]:
         """Class of each voxel, shape (I, J, K)."""
-        return classify_labels(self.label, self.spec.classes)
+        return classify_labels(self.label, self.classes)
 
     @cached_property
     def target(self) -> Grid:

@@ -19,6 +19,7 @@ from system.errors import DataError
 from system.limits import MAX_LABEL, MAX_VOXELS, SPACING_RANGE
 from system.text import short_repr
 from volumes.intensity import is_mode
+from volumes.intensity_rule import PROFILE_KINDS
 
 FORMAT_VERSION = 2
 READABLE_VERSIONS = (1, 2)
@@ -69,6 +70,8 @@ def is_values(value: Sequence) -> bool:
 
 def is_members(value: Sequence) -> bool:
     """Check whether these are the members of each class; see `Classes`."""
+    if not all(members is None or isinstance(members, list) for members in value):
+        return False
     members = [member for members in value for member in members or ()]
     return all(isinstance(m, str) or is_values([[m]]) for m in members)
 
@@ -76,6 +79,7 @@ def is_members(value: Sequence) -> bool:
 def is_source(value: dict) -> bool:
     """Check whether the source of a row has what `cube.checks` reads."""
     letters, spacing = value.get("orientation"), value.get("spacing")
+    counts = value.get("class_voxels", [])
     return (
         isinstance(value.get("content_checksum"), str)
         and isinstance(spacing, list)
@@ -84,6 +88,20 @@ def is_source(value: dict) -> bool:
         and isinstance(letters, str)
         and len(letters) == 3
         and {CANONICAL_AXIS.get(letter) for letter in letters} == {0, 1, 2}
+        and is_values(value.get("label_values", []))
+        and isinstance(value.get("label_voxels", 0), int)
+        and is_profile(value.get("profile"))
+        and all(isinstance(count, int) and count >= 0 for count in counts)
+    )
+
+
+def is_profile(value: object) -> bool:
+    """Check whether this is the profile of a scan; rows of older cubes have none."""
+    return value is None or (
+        isinstance(value, dict)
+        and set(value) == {"low", "median", "high", "air", "kind"}
+        and value["kind"] in PROFILE_KINDS
+        and all(isinstance(value[n], int | float) for n in value if n != "kind")
     )
 
 
@@ -175,6 +193,12 @@ def read_layout(
     for name in (*ATTRIBUTES, *OPTIONAL_ATTRIBUTES):
         if name in file.attrs:
             attributes[name] = _attribute(file, name, path)
+    members = attributes["class_members"]
+    if members is not None and len(members) != len(attributes["class_names"]):
+        raise DataError(
+            f"{path} must have structures for each class. Received: {len(members)} for "
+            f"{len(attributes['class_names'])}"
+        )
     if len(attributes["class_names"]) != len(attributes["label_values"]):
         raise DataError(
             f"{path} must have label values for each class. Received: "

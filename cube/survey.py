@@ -9,14 +9,18 @@ from operator import attrgetter
 
 import numpy as np
 
+from cube.label_checks import check_label_map, looks_like_labels
 from cube.pairs import Pair
 from system.errors import DataError
 from system.limits import MAX_VOXELS
 from system.processes import map_cases
-from system.text import on_one_line
 from volumes.classes import count_labels
 from volumes.formats.files import content_checksum, read_finite_volume, read_label_map
-from volumes.geometry import Grid, largest_corner_distance, share_a_grid
+from volumes.geometry import Grid
+from volumes.intensity_rule import IntensityProfile, measure_profile
+from volumes.label_tables import name_values
+from volumes.lattice import check_not_empty, place_on_grid
+from volumes.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -27,21 +31,31 @@ class CaseInfo:
         pair: Its line of the pair list.
         grid: The scan's grid.
         label_values: Values above 0 in the label map, ascending.
-        segment_names: Names that the label map gives to values, on one line each.
+        names: Canonical name of each value that the label map, or else the table
+            stated in the pair list, names; see `volumes.structures`.
         image_checksum: SHA-256 of the image file.
         label_checksum: SHA-256 of the label map's file.
         content_checksum: Of the scan, whatever its file format.
+        profile: What the scan's voxels say of their unit.
         notes: What had to be assumed while reading.
+        label_voxels: Number of voxels in the label map's file, on its own grid.
     """
 
     pair: Pair
     grid: Grid
     label_values: tuple[int, ...]
-    segment_names: dict[int, str]
+    names: dict[int, str]
     image_checksum: str
     label_checksum: str
     content_checksum: str
+    profile: IntensityProfile
     notes: tuple[str, ...]
+    label_voxels: int = 0
+
+    @property
+    def found_names(self) -> dict[int, str]:
+        """Names of the values that occur in the label map."""
+        return {v: self.names[v] for v in self.label_values if v in self.names}
 
     @property
     def source(self) -> dict:
@@ -55,7 +69,9 @@ class CaseInfo:
             "shape": list(self.grid.shape),
             "spacing": list(self.grid.spacing),
             "orientation": self.grid.orientation,
+            "profile": self.profile.to_dict(),
             "notes": list(self.notes),
+            "label_voxels": self.label_voxels,
         }
 
 
@@ -65,6 +81,7 @@ def survey_cases(
     max_voxels: int = MAX_VOXELS,
     *,
     skip: bool = False,
+    allow_unlikely: bool = False,
 ) -> tuple[tuple[CaseInfo, ...], dict[str, str]]:
     """Read every case, so that a faulty one is found before hours of work.
 
@@ -73,6 +90,7 @@ def survey_cases(
         workers: Maximum number of processes.
         max_voxels: Maximum number of voxels that a file's header may declare.
         skip: Whether to leave out cases that cannot be used.
+        allow_unlikely: Whether to accept label maps that look like none.
 
     Returns:
         The cases, and why each of the others was left out.
@@ -83,7 +101,9 @@ def survey_cases(
     """
     # A pool of processes takes seconds to start; few cases are read sooner.
     workers = min(workers, len(pairs) // 8)
-    survey = partial(_survey_or_error, max_voxels=max_voxels)
+    survey = partial(
+        _survey_or_error, max_voxels=max_voxels, allow_unlikely=allow_unlikely
+    )
     results = list(map_cases(survey, pairs, workers, name=attrgetter("case_id")))
     errors = {
         pair.case_id: str(result)
@@ -95,53 +115,67 @@ def survey_cases(
     return tuple(case for case in results if isinstance(case, CaseInfo)), errors
 
 
-def _survey_or_error(pair: Pair, max_voxels: int) -> CaseInfo | DataError:
+def _survey_or_error(
+    pair: Pair, max_voxels: int, *, allow_unlikely: bool
+) -> CaseInfo | DataError:
     try:
-        return survey_case(pair, max_voxels)
+        return survey_case(pair, max_voxels, allow_unlikely=allow_unlikely)
     except DataError as error:
         return error
     except MemoryError:
         return DataError(f"Out of memory while reading case '{pair.case_id}'.")
 
 
-def survey_case(pair: Pair, max_voxels: int = MAX_VOXELS) -> CaseInfo:
-    """Read an image and its label map, and check that they share a grid.
+def survey_case(
+    pair: Pair, max_voxels: int = MAX_VOXELS, *, allow_unlikely: bool = False
+) -> CaseInfo:
+    """Read an image and its label map, and check that they can be a pair.
 
     Args:
         pair: A line of the pair list.
         max_voxels: Maximum number of voxels that a file's header may declare.
+        allow_unlikely: Whether to accept a label map that looks like none.
 
     Raises:
-        DataError: If either cannot be used, or their grids differ; the message
-            names both.
+        DataError: If either cannot be used, their voxels do not coincide, or the
+            label map is empty or cannot be one; the message names both.
     """
     image = read_finite_volume(pair.image, max_voxels)
-    label_map = read_label_map(pair.label, max_voxels)
-    grid = image.grid
-    if not share_a_grid(grid, label_map.grid):
-        distance = largest_corner_distance(grid, label_map.grid)
-        apart = (
-            "their shapes differ"
-            if np.isinf(distance)
-            else f"their corners are up to {distance:.3f} mm apart"
-        )
-        raise DataError(
-            f"Image and label map of case '{pair.case_id}' are on different grids, "
-            f"{apart}.\n  {pair.image}: {grid}\n  {pair.label}: {label_map.grid}"
-        )
-    values = np.flatnonzero(count_labels(label_map.array))
+    label_map = _read_label_map(pair, image, max_voxels)
+    check_not_empty(label_map)
+    label_voxels = label_map.array.size
+    label_map = place_on_grid(label_map, image, pair.case_id)
+    counts = count_labels(label_map.array)
+    values = np.flatnonzero(counts)
+    unlikely = () if allow_unlikely else check_label_map(pair, image, label_map, counts)
+    names, name_notes = name_values(label_map.segments, pair.label_table)
     return CaseInfo(
         pair=pair,
-        grid=grid,
+        grid=image.grid,
         label_values=tuple(values[values > 0].tolist()),
-        segment_names={
-            segment.value: on_one_line(segment.name) for segment in label_map.segments
-        },
+        names=names,
         image_checksum=image.checksum,
         label_checksum=label_map.checksum,
         content_checksum=content_checksum(image),
-        notes=tuple(dict.fromkeys((*image.notes, *label_map.notes))),
+        profile=measure_profile(image.array),
+        notes=tuple(
+            dict.fromkeys((*image.notes, *label_map.notes, *name_notes, *unlikely))
+        ),
+        label_voxels=label_voxels,
     )
+
+
+def _read_label_map(pair: Pair, image: Volume, max_voxels: int) -> Volume:
+    """Read the label map of a pair; say so if it may be the image."""
+    try:
+        return read_label_map(pair.label, max_voxels)
+    except DataError as error:
+        if not looks_like_labels(image):
+            raise
+        raise DataError(
+            f"{error}; the image {pair.image} looks like a label map, so the two may "
+            f"be swapped in line {pair.line} of the pair list."
+        ) from error
 
 
 def check_duplicates(cases: Sequence[CaseInfo]) -> None:

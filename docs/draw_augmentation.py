@@ -126,8 +126,8 @@ def prepare_phantom() -> PreparedCase:
     phantom = make_phantom(CASE, SEED, modality="MR")
     classes = np.minimum(np.arange(2**16), 1).astype(np.uint8)
     shape = canonical_grid(phantom.grid, SPACING).shape
-    spec = CubeSpec(SPACING, shape, classes, ("auto",), compose_default(), SEED)
-    return PreparedCase(phantom.image, phantom.label_map, phantom.grid, spec)
+    spec = CubeSpec(SPACING, shape, ("auto",), compose_default(), SEED)
+    return PreparedCase(phantom.image, phantom.label_map, phantom.grid, spec, classes)
 
 
 def apply(

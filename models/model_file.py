@@ -13,6 +13,8 @@ import struct
 import warnings
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,13 +23,14 @@ import keras
 
 from cube.hdf5 import local_datasets
 from cube.reader import Cube
-from cube.schema import is_names, is_spacing, is_values
+from cube.schema import is_members, is_names, is_spacing, is_values
 from models.defaults import is_valid_patch_size
 from models.device import jit_compile
 from models.unet import BUILDERS, MAX_DEPTH
 from system.atomic import atomic_write
 from system.errors import DataError, UsageError
 from system.text import shorten
+from volumes.classes import Classes, Member
 from volumes.intensity import is_mode
 from volumes.vertebrae import label_color
 from volumes.volume import Segment
@@ -64,13 +67,15 @@ class ModelMetadata:
         spacing: Of its input in mm, right, anterior, superior.
         patch_size: Of its input in voxels; the first is 1 for UNet-2D.
         class_names: Background first.
-        label_values: Label values that make up each class.
+        label_values: Values of each class in label maps of predictions.
         intensity: Mode of `measure_intensity`.
         architecture: Arguments of `build_unet`.
         cube_checksum: Of the cube that it was trained on.
         orientation: Of its input; always "RAS".
         seen: Content checksums of the scans that it was trained and validated on,
             and of those that the network it started from was.
+        class_members: Structures of each class; see `Classes`. None for networks of
+            cubes of format version 1.
     """
 
     model: str
@@ -83,17 +88,32 @@ class ModelMetadata:
     cube_checksum: str
     orientation: str = ORIENTATION
     seen: tuple[str, ...] = ()
+    class_members: tuple[tuple[Member, ...] | None, ...] | None = None
+
+    @property
+    def classes(self) -> Classes:
+        """What each class is made of, as far as it is known.
+
+        Networks of cubes of format version 1 only know the label values. Their class
+        "spine" is what makeCube.py then made of all structures.
+        """
+        members = self.class_members
+        if members is None:
+            members = self.label_values
+            if self.class_names == ("background", "spine"):
+                members = ((), None)
+        return Classes(self.class_names, members)
 
     def segments(self) -> tuple[Segment, ...]:
         """Return the segments of predicted label maps, one per foreground class.
 
-        Classes keep their label values if each has one. If any class was merged
-        from several, all are numbered 1, 2, ... instead.
+        Classes keep their label values if each has one of its own. If any class was
+        merged from several, all are numbered 1, 2, ... instead.
         """
         own = self.label_values[1:]
-        if all(len(values) == 1 for values in own):
-            values = [value for (value,) in own]
-        else:
+        values = [value for each in own for value in each]
+        is_single = all(len(each) == 1 for each in own)
+        if not is_single or len(set(values)) < len(values):
             values = list(range(1, len(self.class_names)))
         return tuple(
             Segment(value, name, label_color(value))
@@ -110,6 +130,16 @@ def save_model(path: Path, model: keras.Model, metadata: ModelMetadata) -> None:
             archive.writestr(entry, json.dumps(asdict(metadata), indent=1))
 
 
+def read_metadata(path: Path) -> ModelMetadata:
+    """Read what a network was trained for, without the network.
+
+    Raises:
+        DataError: If the file is missing, is not a model or has no valid metadata.
+    """
+    with _report_read_errors(path), zipfile.ZipFile(path) as archive:
+        return parse_metadata(json.loads(_read_member(archive, METADATA_NAME)))
+
+
 def load_model(path: Path) -> tuple[keras.Model, ModelMetadata]:
     """Read a network, ready to predict, and its metadata.
 
@@ -121,9 +151,7 @@ def load_model(path: Path) -> tuple[keras.Model, ModelMetadata]:
         DataError: If the file is missing, is not a model, has no metadata, or is not
             a network of train.py.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such model.")
-    try:
+    with _report_read_errors(path):
         with zipfile.ZipFile(path) as archive:
             metadata = parse_metadata(json.loads(_read_member(archive, METADATA_NAME)))
             config = json.loads(_read_member(archive, KERAS_CONFIG_NAME))
@@ -134,6 +162,17 @@ def load_model(path: Path) -> tuple[keras.Model, ModelMetadata]:
             # Keras only warns of missing weights, and leaves them random.
             warnings.simplefilter("error", UserWarning)
             network.load_weights(path)
+    network.compile(jit_compile=jit_compile())
+    return network, metadata
+
+
+@contextmanager
+def _report_read_errors(path: Path) -> Iterator[None]:
+    """Raise a DataError that names the file if it is missing or no model."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such model.")
+    try:
+        yield
     except KeyError as error:
         raise DataError(
             f"{path} must hold {METADATA_NAME}, as models of train.py do. Without it "
@@ -142,8 +181,6 @@ def load_model(path: Path) -> tuple[keras.Model, ModelMetadata]:
     except READ_ERRORS as error:
         reason = shorten(" ".join(str(error).split()))
         raise DataError(f"{path} cannot be loaded as a model: {reason}") from error
-    network.compile(jit_compile=jit_compile())
-    return network, metadata
 
 
 def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -208,6 +245,13 @@ def parse_metadata(found: dict) -> ModelMetadata:
         found[name] = tuple(found[name])
     found["label_values"] = tuple(tuple(values) for values in found["label_values"])
     found["seen"] = tuple(found["seen"])
+    members = found.get("class_members")
+    if members is not None:
+        if not is_members(members) or len(members) != len(found["class_names"]):
+            raise ValueError(f"{METADATA_NAME} must hold a valid 'class_members'")
+        found["class_members"] = tuple(
+            each if each is None else tuple(each) for each in members
+        )
     metadata = ModelMetadata(**found)
     architecture = metadata.architecture
     valid = {

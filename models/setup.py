@@ -43,6 +43,7 @@ def build_metadata(options: TrainingOptions, cube: Cube) -> ModelMetadata:
         architecture=architecture,
         cube_checksum=cube.checksum,
         seen=tuple(sorted(seen)),
+        class_members=cube.class_members,
     )
 
 

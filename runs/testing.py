@@ -12,19 +12,19 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from cube.reader import Cube
+from cube.places import ScanFinder
 from evaluation.scores import Score, score_case
 from models.device import report_out_of_memory
 from models.model_file import ModelMetadata
 from models.prediction import label_values, predict_scan
 from system.atomic import atomic_write
-from system.errors import DataError
 from system.text import file_names
-from volumes.classes import Classes
+from volumes.classes import build_lookup
 from volumes.formats.files import checksum, read_label_map, read_volume, write_label_map
 from volumes.geometry import canonical_spacing, canonical_view
+from volumes.lattice import place_on_grid
 from volumes.overlay import draw_prediction
-from volumes.vertebrae import vertebra_classes
+from volumes.structures import vertebra_classes
 from volumes.volume import Volume
 
 
@@ -42,81 +42,71 @@ class EvaluationResult:
     seconds_per_scan: float | None
 
 
-def read_source(source: dict, kind: str, case_id: str) -> Volume:
+def read_source(finder: ScanFinder, row: int, kind: str) -> Volume:
     """Read the scan or label map that a row of the cube was made from.
+
+    Args:
+        finder: Knows where the files of the cube are.
+        row: A row of its cube.
+        kind: "image" or "label".
 
     Raises:
         DataError: If the file is gone, or is no longer the one in the cube.
     """
-    path = _source_path(source, kind)
+    path = finder.find(row, kind)
     read = read_volume if kind == "image" else read_label_map
     try:
-        volume = read(path, math.prod(source["shape"]))
+        volume = read(path, math.prod(finder.cube.sources[row]["shape"]))
     except DataError:
-        _check_unchanged(source, kind, case_id, checksum(path))
+        finder.check(row, kind, path, checksum(path))
         raise
-    _check_unchanged(source, kind, case_id, volume.checksum)
+    finder.check(row, kind, path, volume.checksum)
     return volume
 
 
-def check_sources(cube: Cube) -> None:
+def check_sources(finder: ScanFinder) -> None:
     """Check before training that the files of every test case can be used after it.
 
     Raises:
         DataError: If a test case's scan or label map is gone or changed.
     """
-    for row in cube.rows("test", copy=0):
-        source, case_id = cube.sources[row], cube.case_ids[row]
+    for row in finder.cube.rows("test", copy=0):
         for kind in ("image", "label"):
-            found = checksum(_source_path(source, kind))
-            _check_unchanged(source, kind, case_id, found)
-
-
-def _source_path(source: dict, kind: str) -> Path:
-    return Path(str(source.get(kind, "")))
-
-
-def _check_unchanged(source: dict, kind: str, case_id: str, found: str) -> None:
-    """Raise if a file's checksum is not the one that the cube holds."""
-    if found != source.get(f"{kind}_checksum"):
-        raise DataError(
-            f"{_source_path(source, kind)} must be the {kind} that case '{case_id}' "
-            "was made from, but it changed after the cube was built. Build the cube "
-            "again."
-        )
+            finder.find(row, kind)
 
 
 def predict_test_cases(
-    model: keras.Model, metadata: ModelMetadata, cube: Cube, run: Path
+    model: keras.Model, metadata: ModelMetadata, finder: ScanFinder, run: Path
 ) -> EvaluationResult:
     """Predict every test case, write its label map and overlay, and score it.
 
     Args:
         model: The network.
         metadata: The network's metadata.
-        cube: Open; names the test cases and their files.
+        finder: Knows the cube, which names the test cases, and finds their files.
         run: The run folder, for `predictions/` and `overlays/`.
     """
-    scores, seconds = [], []
-    # Not the network's label values: with --weights those may be of another cube.
-    lookup = Classes(cube.class_names, cube.label_values).lookup()
+    scores, seconds, cube = [], [], finder.cube
     names = file_names(cube.case_ids)  # a cube may name a case "../../x"
     bar = tqdm(cube.rows("test", copy=0), unit="scan", disable=None)
     for row in bar:
-        case_id, source = cube.case_ids[row], cube.sources[row]
+        case_id = cube.case_ids[row]
         bar.set_description(case_id)
-        image = read_source(source, "image", case_id)
+        image = read_source(finder, row, "image")
         start = time.perf_counter()
         with report_out_of_memory(f"predicting case '{case_id}'"):
             prediction = predict_scan(model, metadata, image.array, image.grid)
         seconds.append(time.perf_counter() - start)
-        reference = lookup[read_source(source, "label", case_id).array]
+        # Not the network's label values: with --weights those may be of another cube.
+        lookup = build_lookup(cube.label_values_of(row))
+        label_map = read_source(finder, row, "label")
+        reference = lookup[place_on_grid(label_map, image, case_id).array]
         scores += score_case(
             prediction,
             reference,
             grid=image.grid,
             class_names=cube.class_names,
-            vertebrae=vertebra_classes(cube.class_names, cube.label_values),
+            vertebrae=vertebra_classes(cube.class_names),
             case_id=case_id,
             subject=cube.subjects[row],
         )

@@ -1,4 +1,4 @@
-"""Mapping the values of label maps to the networks' classes."""
+"""The networks' classes, and the values of label maps that belong to each."""
 
 from __future__ import annotations
 
@@ -8,32 +8,58 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from system.errors import DataError, UsageError
 from system.limits import MAX_LABEL
 
 MAX_CLASSES = 256  # the cube stores uint8
 COUNTED_VOXELS = 4_000_000  # at a time: numpy counts in an int64 copy
 
 
+# A structure by its canonical name, or by the value that it has in every label map.
+Member = str | int
+
+
 @dataclass(frozen=True)
 class Classes:
-    """The networks' classes.
+    """The networks' classes, whatever the label maps hold.
 
     Args:
         names: Name of each class; the first is "background".
-        values: Label values of each class, ascending; none for the background,
-            which is every other value.
+        members: Structures of each class; none for the background, which is every
+            other structure, and None for a class of all structures.
     """
 
     names: tuple[str, ...]
-    values: tuple[tuple[int, ...], ...]
+    members: tuple[tuple[Member, ...] | None, ...]
 
-    def lookup(self) -> npt.NDArray[np.uint8]:
-        """Return the class of each label value, shape (65536,)."""
-        table = np.zeros(MAX_LABEL + 1, np.uint8)
-        for index, values in enumerate(self.values):
-            table[list(values)] = index
-        return table
+    def values_in(
+        self, label_values: Iterable[int], names: Mapping[int, str]
+    ) -> tuple[tuple[int, ...], ...]:
+        """Return the values of each class in one label map; none if it lacks it.
+
+        Args:
+            label_values: Values above 0 that occur in the label map.
+            names: Canonical name of each value that has one.
+        """
+        found = sorted(label_values)
+        return tuple(
+            tuple(found)
+            if members is None
+            else tuple(v for v in found if v in members or names.get(v) in members)
+            for members in self.members
+        )
+
+
+def build_lookup(label_values: Sequence[Sequence[int]]) -> npt.NDArray[np.uint8]:
+    """Return the class of each label value, shape (65536,).
+
+    Args:
+        label_values: Values of each class in a label map, background first; all
+            other values are background.
+    """
+    table = np.zeros(MAX_LABEL + 1, np.uint8)
+    for number, values in enumerate(label_values):
+        table[list(values)] = number
+    return table
 
 
 def classify_labels(
@@ -43,7 +69,7 @@ def classify_labels(
 
     Args:
         label: Unsigned integers; the memory order is kept.
-        table: Class of each label value, from `Classes.lookup`.
+        table: Class of each label value, from `build_lookup`.
 
     Raises:
         ValueError: If a label value is not in the table.
@@ -73,65 +99,3 @@ def count_labels(label: np.ndarray, at_least: int = 0) -> npt.NDArray[np.int64]:
         slab = planes[first : first + thickness].ravel(order="K")
         counts += np.bincount(slab, minlength=len(counts))
     return counts
-
-
-def _parse(word: str) -> tuple[str | None, tuple[int, ...]]:
-    """Parse one word of --labels: `20`, `L1=20` or `vertebra=20,21,22`."""
-    name, equals, values = word.rpartition("=")
-    try:
-        numbers = tuple(sorted(int(value) for value in values.split(",")))
-    except ValueError:
-        numbers = ()
-    if not numbers or (equals and not name) or not 0 < numbers[0] <= numbers[-1]:
-        raise UsageError(
-            "--labels takes `binary`, `keep`, label values such as 20 21 22, or names "
-            f"with values such as L1=20 or vertebra=20,21. Received: {word}"
-        )
-    return name or None, numbers
-
-
-def choose_classes(
-    words: Sequence[str], found: Iterable[int], segment_names: Mapping[int, str]
-) -> Classes:
-    """Choose the classes from --labels and the values in the label maps.
-
-    Args:
-        words: `["binary"]`, `["keep"]`, or values with or without names.
-        found: Every value above 0 that occurs in any label map.
-        segment_names: Names of values in the label maps.
-
-    Returns:
-        The classes: in ascending order of value for `keep`, else as given.
-
-    Raises:
-        DataError: If all label maps are empty.
-        UsageError: If a requested value occurs in no label map or twice in
-            `words`, or there are more than 255 classes.
-    """
-    found = sorted(set(found))
-    if not found:
-        raise DataError(
-            "The label maps must hold at least one value above 0. Received: none"
-        )
-    if list(words) == ["binary"]:
-        return Classes(("background", "spine"), ((), tuple(found)))
-    classes = [(None, (value,)) for value in found]
-    if list(words) != ["keep"]:
-        classes = [_parse(word) for word in words]
-    requested = [value for _, values in classes for value in values]
-    absent = set(requested) - set(found)
-    if absent or len(requested) != len(set(requested)):
-        raise UsageError(
-            "Each value of --labels must occur in the label maps, and be given once. "
-            f"Received: {requested}; the label maps hold {found}."
-        )
-    names = ["background"]
-    for name, values in classes:
-        default = segment_names.get(values[0], f"label_{values[0]}")
-        names.append(name or default)
-    if len(set(names)) < len(names) or len(names) > MAX_CLASSES:
-        raise UsageError(
-            f"There must be at most {MAX_CLASSES - 1} classes, with distinct names "
-            f"other than background. Received: {names[1:]}"
-        )
-    return Classes(tuple(names), ((), *(values for _, values in classes)))

@@ -9,8 +9,6 @@ Reference:
 from __future__ import annotations
 
 import colorsys
-import re
-from collections.abc import Sequence
 
 VERTEBRAE: dict[int, str] = {
     **{number: f"C{number}" for number in range(1, 8)},
@@ -18,11 +16,6 @@ VERTEBRAE: dict[int, str] = {
     **{19 + number: f"L{number}" for number in range(1, 7)},
     28: "T13",
 }
-
-_VALUES = {name: value for value, name in VERTEBRAE.items()}
-# "L1"; "vertebrae_L1" of TotalSegmentator; "L1 vertebra" of 3D Slicer.
-_LEVEL = re.compile(r"(?:vertebrae?[ _])?([CTL]\d+)(?:[ _]vertebra)?", re.IGNORECASE)
-_T13_PLACE = 19.5  # between T12 and L1
 
 # Hues a golden ratio apart make neighbouring labels distinct. Labels 13 or 21 apart
 # have nearly the same hue, hence the five lightnesses.
@@ -34,41 +27,6 @@ _SATURATION = 0.8
 def vertebra_name(value: int) -> str | None:
     """Return the name of the vertebra with a VerSe number, or None if unknown."""
     return VERTEBRAE.get(value)
-
-
-def vertebra_value(name: str) -> int | None:
-    """Return the VerSe number of a vertebra such as "L1", or None if unknown."""
-    return _VALUES.get(name.strip().upper())
-
-
-def vertebra_classes(
-    class_names: Sequence[str], label_values: Sequence[Sequence[int]]
-) -> tuple[int, ...]:
-    """Return the classes that are a single vertebra each, from the neck down.
-
-    A class is identified by its name or, if unnamed, by its label value, which is
-    taken as a VerSe number; other numberings still give the right order.
-
-    Args:
-        class_names: Name of each class, the background first.
-        label_values: Label values of each class.
-
-    Returns:
-        Class numbers in the order of the spine; empty if there are fewer than two.
-    """
-    places = {}
-    for number, (name, values) in enumerate(
-        zip(class_names, label_values, strict=True)
-    ):
-        match = _LEVEL.fullmatch(name.strip())
-        value = vertebra_value(match[1]) if match else None
-        if len(values) == 1 and name == f"label_{values[0]}":
-            value = values[0]
-        if value in VERTEBRAE:
-            places[number] = _T13_PLACE if VERTEBRAE[value] == "T13" else value
-    if len(places) < 2:
-        return ()
-    return tuple(sorted(places, key=lambda number: places[number]))
 
 
 def label_color(value: int) -> tuple[float, float, float]:

@@ -10,7 +10,6 @@ from cube.plan import (
     check_spacing,
     choose_shape,
     choose_spacing,
-    collect_segment_names,
     describe_plan,
     list_inputs,
     plan_cube,
@@ -104,20 +103,6 @@ def test_grid_far_coarser_than_a_scan_is_refused_with_its_case():
 
     with pytest.raises(UsageError, match="1001 mm, and 1 mm of case 'ann'"):
         check_spacing((1001, 1, 1), (8, 8, 8), cases)
-
-
-def test_one_value_named_differently_is_refused_with_both_cases():
-    cases = [
-        make_case("ann", segment_names={20: "L1"}),
-        make_case("ben", segment_names={20: "L1", 21: "L2"}),
-    ]
-    assert collect_segment_names(cases) == {20: "L1", 21: "L2"}
-
-    cases.append(make_case("cid", segment_names={21: "L3"}))
-    with pytest.raises(
-        DataError, match=r"value 21 .* 'L2' in case 'ben', 'L3' in case 'cid'"
-    ):
-        collect_segment_names(cases)
 
 
 @pytest.fixture

@@ -23,7 +23,6 @@ def make_spec(**changes):
     spec = CubeSpec(
         spacing=(3.0, 1.5, 1.5),
         shape=(8, 16, 16),
-        classes=CLASSES,
         intensity=("zscore",),
         compose=compose_default(),
         seed=0,
@@ -39,7 +38,7 @@ def prepare_case(spec=None, label=None):
         label[6:9, 3:8, 2:4] = 21
         label[9:12, 3:8, 2:4] = 300
         label[12:, 3:8, 2:4] = 7  # in no class
-    return PreparedCase(image, label, GRID, spec or make_spec())
+    return PreparedCase(image, label, GRID, spec or make_spec(), CLASSES)
 
 
 def row_of(case, copy=0, case_id="ann"):
@@ -195,13 +194,12 @@ def test_scan_thinner_than_a_voxel_of_the_cube_is_refused():
     spec = CubeSpec(
         (4.0, 1.0, 1.0),
         (2, 6, 5),
-        np.arange(256, dtype=np.uint8),
         ("zscore",),
         Compose([]),
         0,
     )
     image = np.arange(30, dtype=np.float32).reshape(1, 6, 5)
-    case = PreparedCase(image, np.zeros((1, 6, 5), np.uint8), grid, spec)
+    case = PreparedCase(image, np.zeros((1, 6, 5), np.uint8), grid, spec, CLASSES)
 
     with pytest.raises(DataError, match="'thin' must be thicker than a voxel"):
         make_row(case, case_id="thin", subject="s", split="train", source={}, copy=0)

@@ -39,7 +39,7 @@ def test_segment_name_is_put_on_one_line(tmp_path):
     segment = Segment(20, "L4,\nupper\rhalf", (1, 0, 0))
     write_label_map(pair.label, volume.array, like=volume, segments=[segment])
 
-    assert survey_case(pair).segment_names[20] == "L4, upper half"
+    assert survey_case(pair).names[20] == "l4, upper half"
 
 
 def test_shifted_label_map_is_refused_with_both_grids_and_the_distance(tmp_path):

@@ -76,7 +76,8 @@ def test_wrong_values_are_refused_by_the_name_of_the_flag(
         (["--rescaling", 2, 1], "Rescaling factors must be positive and in order"),
         (["--contrast", 1.2, 0.8], "order. Received: low=1.2, high=0.8"),
         (["--labels", 20, 99], "must occur in the label maps"),
-        (["--labels", "L1"], "--labels takes"),
+        (["--labels", "L1"], "need label maps whose values have names"),
+        (["--labels", "T11=99"], "At least one class must occur in the label maps"),
         (["--validation", 0.7, "--test", 0.7], "must be left to train on"),
     ],
 )

@@ -11,12 +11,14 @@ from cube.pairs import Pair
 from cube.survey import CaseInfo
 from volumes.formats.files import write_image
 from volumes.geometry import Grid, affine_from
+from volumes.intensity_rule import IntensityProfile
 
 COS, SIN = np.cos(np.pi / 9), np.sin(np.pi / 9)
 # I -> inferior, J -> anterior, K -> right, turned by 20 degrees.
 DIRECTION = [[0, SIN, COS], [0, COS, -SIN], [-1, 0, 0]]
 GRID = Grid((14, 11, 6), affine_from((0.9, 1.1, 3.0), (-70, 12, 800), DIRECTION))
 NAMES = ("ann", "ben", "cid", "dan")
+MR_PROFILE = IntensityProfile(low=0, median=200, high=900, air=0, kind="")
 FLAGS = ("--copies", 1, "--spacing", 3, 1.5, 1.5)
 
 
@@ -33,18 +35,26 @@ def write_scan(folder, name, *, image=None, label=None, label_grid=GRID):
 
 
 def make_case(
-    case_id="ann", *, subject=None, grid=GRID, content_checksum=None, segment_names=None
+    case_id="ann",
+    *,
+    subject=None,
+    grid=GRID,
+    content_checksum=None,
+    names=None,
+    label_values=(20,),
+    profile=MR_PROFILE,
 ):
     """Return what a survey finds out about a case, without any files."""
     image, label = Path(f"{case_id}.nrrd"), Path(f"{case_id}_label.nrrd")
     return CaseInfo(
         pair=Pair(image, label, case_id, subject or case_id, None, 1),
         grid=grid,
-        label_values=(20,),
-        segment_names=segment_names or {},
+        label_values=label_values,
+        names=names or {},
         image_checksum="",
         label_checksum="",
         content_checksum=content_checksum or case_id,
+        profile=profile,
         notes=(),
     )
 

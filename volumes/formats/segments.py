@@ -12,7 +12,7 @@ from system.errors import DataError
 from system.limits import MAX_LABEL
 from system.text import short_repr
 from volumes.classes import count_labels
-from volumes.vertebrae import label_color, vertebra_name
+from volumes.vertebrae import label_color
 from volumes.volume import Segment
 
 # The tags that 3D Slicer writes for a segment without terminology.
@@ -24,9 +24,12 @@ _TAGS = (
 
 
 def default_segments(values: Iterable[int]) -> tuple[Segment, ...]:
-    """Build segments with default names (VerSe's, or "label 7") and colours."""
+    """Build segments with default names, such as "label 7", and colours.
+
+    A number alone says nothing about the anatomy.
+    """
     return tuple(
-        Segment(value, vertebra_name(value) or f"label {value}", label_color(value))
+        Segment(value, f"label {value}", label_color(value))
         for value in sorted({int(value) for value in values} - {0})
     )
 

@@ -54,7 +54,7 @@ def test_a_label_without_a_segment_gets_a_name_and_a_colour(tmp_path, nrrd_scan)
 
     volume = read_label_map(tmp_path / "l.seg.nrrd")
     assert [(part.value, part.name) for part in volume.segments[-2:]] == [
-        (20, "L1"),
+        (20, "label 20"),
         (300, "label 300"),
     ]
     np.testing.assert_array_equal(volume.array, labels)

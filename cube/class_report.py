@@ -1,0 +1,122 @@
+"""Which classes occur where: in the plan of a cube, and in the cube itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from cube.reader import Cube
+from cube.survey import CaseInfo
+from system.text import shorten
+from volumes.classes import Classes, Member, count_labels
+from volumes.structures import VERTEBRA_NAMES, sort_structures
+
+
+def describe_classes(
+    classes: Classes, cases: Sequence[CaseInfo], splits: Sequence[str]
+) -> list[str]:
+    """Describe what users may not expect: absent classes, structures in no class.
+
+    Args:
+        classes: The classes.
+        cases: Every case.
+        splits: Split of each case.
+    """
+    of_cases = [classes.values_in(case.label_values, case.names) for case in cases]
+    lines = []
+    for number, name in enumerate(classes.names[1:], start=1):
+        holding = [place for place, each in enumerate(of_cases) if each[number]]
+        trained = any(splits[place] == "train" for place in holding)
+        if not holding:
+            lines.append(f"class {name} occurs in no scan")
+        elif "train" in splits and not trained:
+            case_ids = shorten(", ".join(cases[p].pair.case_id for p in holding))
+            lines.append(f"class {name} occurs in no training scan, only in {case_ids}")
+        lines += _describe_absent_members(name, classes.members[number] or (), cases)
+    lines += _describe_unused(of_cases, cases)
+    return lines
+
+
+def _describe_absent_members(
+    name: str, members: Sequence[Member], cases: Sequence[CaseInfo]
+) -> Iterator[str]:
+    """Yield the structures of a class of several that occur in no scan.
+
+    Not vertebrae, which few scans show all of.
+    """
+    found = {
+        n for case in cases for n in (*case.label_values, *case.found_names.values())
+    }
+    for member in members if len(members) > 1 else ():
+        if member not in found and member not in VERTEBRA_NAMES:
+            yield f"'{member}' of class {name} occurs in no scan"
+
+
+def _describe_unused(
+    of_cases: Sequence[Sequence[Sequence[int]]], cases: Sequence[CaseInfo]
+) -> Iterator[str]:
+    """Yield a line with the structures that become background, if there are any."""
+    unused: Counter[str | int] = Counter()
+    for case, of_classes in zip(cases, of_cases, strict=True):
+        used = {value for values in of_classes for value in values}
+        rest = {case.names.get(v, v) for v in case.label_values if v not in used}
+        unused.update(rest)
+    if unused:
+        names = sort_structures(name for name in unused if isinstance(name, str))
+        values = sorted(value for value in unused if isinstance(value, int))
+        listed = shorten(", ".join([*names, *(f"value {v}" for v in values)]))
+        yield f"in no class, so background: {listed}"
+
+
+def count_classes(cube: Cube, row: int) -> list[int]:
+    """Return the voxels of each class in a row, background first.
+
+    They are stored with the row; only cubes of format version 1 are counted.
+    """
+    stored = cube.sources[row].get("class_voxels")
+    if isinstance(stored, list) and len(stored) == len(cube.class_names):
+        return stored
+    return count_labels(cube.label(row), len(cube.class_names)).tolist()
+
+
+def untrained_classes(cube: Cube) -> dict[str, list[str]]:
+    """Find the classes that no training scan holds.
+
+    Args:
+        cube: With its own splits or those of a fold.
+
+    Returns:
+        For each such class the cases of other splits that hold it. Empty if there is
+        no training scan at all.
+    """
+    rows = cube.rows(copy=0)
+    training = cube.rows("train", copy=0)
+    if not training:
+        return {}
+    trained = np.sum([count_classes(cube, row) for row in training], axis=0)
+    untrained = {
+        number: name
+        for number, name in enumerate(cube.class_names)
+        if number and not trained[number]
+    }
+    others = set(rows) - set(training) if untrained else set()
+    return {
+        name: [
+            cube.case_ids[row]
+            for row in sorted(others)
+            if cube.splits[row] and count_classes(cube, row)[number]
+        ]
+        for number, name in untrained.items()
+    }
+
+
+def describe_untrained(untrained: dict[str, list[str]]) -> list[str]:
+    """Return a sentence for each class of `untrained_classes`."""
+    return [
+        f"Class {name} is in no training case"
+        + (f", only in {shorten(', '.join(held))}" if held else " nor any other case")
+        + "; it cannot be learned."
+        for name, held in untrained.items()
+    ]
