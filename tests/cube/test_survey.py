@@ -42,29 +42,39 @@ def test_segment_name_is_put_on_one_line(tmp_path):
     assert survey_case(pair).names[20] == "l4, upper half"
 
 
-def test_shifted_label_map_is_refused_with_both_grids_and_the_distance(tmp_path):
+def test_shifted_label_map_is_refused_with_both_grids_and_the_shift(tmp_path):
     pair = write_pair(tmp_path, origin=(0, 0.3, 0.4))
 
     with pytest.raises(DataError, match="different grids") as caught:
         survey_case(pair)
 
     first, image, label = str(caught.value).splitlines()
-    # 0.3 and 0.4 mm at right angles are 0.5 mm.
+    # 0.3 mm of 1 mm, and 0.4 mm of 0.5 mm, nearer to one voxel than to none: 0.3 and
+    # 0.1 mm at right angles are 0.316 mm.
     assert "case 'ann' are on different grids" in first
-    assert "corners are up to 0.500 mm apart" in first
+    assert "shifted by (0, 0.3, 0.8) voxels, 0.316 mm from the nearest" in first
     assert str(pair.image) in image
     assert "origin (0, 0, 0) mm" in image
     assert str(pair.label) in label
     assert "origin (0, 0.3, 0.4) mm" in label
 
 
-def test_label_map_of_another_shape_is_refused(tmp_path):
-    pair = write_pair(tmp_path, shape=(3, 4, 6))
+def test_label_map_of_another_shape_is_placed_and_its_size_kept(tmp_path):
+    found = survey_case(write_pair(tmp_path, shape=(3, 4, 6), origin=(0, -1, 0)))
 
-    with pytest.raises(DataError, match=r"their shapes differ.\n.*\(3, 4, 5\)") as got:
+    assert found.label_values == (20, 21)
+    assert found.grid.shape == (3, 4, 5)
+    assert found.source["label_voxels"] == 72
+    assert any("offset (0, -1, 0) voxels" in note for note in found.notes)
+
+
+def test_empty_label_map_is_refused(tmp_path):
+    pair = write_pair(tmp_path)
+    grid = Grid((1, 1, 1), affine_from((2, 1, 0.5)))
+    write_image(pair.label, np.zeros((1, 1, 1), np.uint8), grid)
+
+    with pytest.raises(DataError, match=r"b\.nrrd is empty: no voxel is labelled"):
         survey_case(pair)
-
-    assert "shape (3, 4, 6)" in str(got.value)
 
 
 def test_source_holds_absolute_paths_checksums_and_the_grid(tmp_path, monkeypatch):
