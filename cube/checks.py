@@ -1,7 +1,8 @@
 """Checks of a cube for faults, in one pass over its rows.
 
 Intensities, labels and label positions are checked row by row; spacing, orientation,
-duplicates and splits across all scans. Each row is read once, one at a time.
+duplicates, splits, units and label volumes across all scans. Each row is read once,
+one at a time.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from cube.class_report import describe_untrained, untrained_classes
+from cube.intensities import ScanIntensity, find_faults, measure_scan
+from cube.label_volumes import find_unusual_volumes
 from cube.reader import Cube
 from cube.schema import CANONICAL_AXIS
 
@@ -22,6 +26,7 @@ SPACING_FACTOR = 1.5
 # that lost more was transformed wrongly.
 MAX_VOLUME_CHANGE = 0.25
 SIDES = (("left", "right"), ("posterior", "anterior"), ("inferior", "superior"))
+WHOLE_CUBE = "whole cube"
 AXES = ("right-left", "posterior-anterior", "inferior-superior")
 
 # Row, image, label map.
@@ -33,7 +38,7 @@ class Finding:
     """One fault of a cube.
 
     Args:
-        case_id: The faulty case.
+        case_id: The faulty case, or `WHOLE_CUBE`.
         copy: Copy number of the faulty row; None for the case as a whole.
         kind: A few words, the same for all findings of the kind.
         message: What was expected and what was found, with values.
@@ -58,11 +63,14 @@ def check_cube(cube: Cube, visit: Visit | None = None) -> list[Finding]:
             progress: row number, image and label map, each of shape (I, J, K).
 
     Returns:
-        Findings by case, in the cube's order; of each case first those of the case
-        as a whole, then the scan's, then those of its copies.
+        Findings by case, in the cube's order, after those of the whole cube; of each
+        case first those of the case as a whole, then the scan's, then those of its
+        copies.
     """
-    findings = [*check_sources(cube), *check_splits(cube)]
+    findings = [*check_sources(cube), *check_splits(cube), *check_classes(cube)]
     cases = rows_by_case(cube)
+    intensities: dict[int, ScanIntensity] = {}
+    scans: dict[int, int] = {}
     for rows in cases.values():
         scan_voxels = 0
         for row in rows:
@@ -72,15 +80,43 @@ def check_cube(cube: Cube, visit: Visit | None = None) -> list[Finding]:
             findings += check_label(cube, row, label, counts)
             voxels = int(counts[1:].sum())
             if cube.copies[row] == 0:
-                scan_voxels = voxels
+                scans[row] = scan_voxels = voxels
+                measured = measure_scan(image[cube.filled_box(row)])
+                if measured is not None:
+                    intensities[row] = measured
             elif scan_voxels:
                 findings += check_copy_volume(cube, row, voxels, scan_voxels)
             if visit is not None:
                 visit(row, image, label)
+    findings += check_across_scans(cube, intensities, scans)
     order = {case_id: number for number, case_id in enumerate(cases)}
     return sorted(
-        findings, key=lambda f: (order[f.case_id], -1 if f.copy is None else f.copy)
+        findings,
+        key=lambda f: (order.get(f.case_id, -1), -1 if f.copy is None else f.copy),
     )
+
+
+def check_across_scans(
+    cube: Cube, intensities: dict[int, ScanIntensity], voxels: dict[int, int]
+) -> Iterator[Finding]:
+    """Find scans in another unit than the others, and unusual label volumes.
+
+    Args:
+        cube: An open cube.
+        intensities: What was measured, by row of a scan.
+        voxels: Number of labelled voxels, by row of a scan.
+    """
+    for row, found in find_faults(cube, intensities):
+        yield _finding(
+            cube, row, "intensity disagrees with the cube", found, whole_case=True
+        )
+    extents = cube.extents
+    sizes = {row: np.prod(extents[row, :, 1] - extents[row, :, 0]) for row in voxels}
+    voxel_ml = np.prod(cube.spacing) / 1000
+    volumes = {row: count * voxel_ml for row, count in voxels.items()}
+    shares = {row: count / sizes[row] for row, count in voxels.items()}
+    for row, found in find_unusual_volumes(volumes, shares):
+        yield _finding(cube, row, "unusual label volume", found, whole_case=True)
 
 
 def rows_by_case(cube: Cube) -> dict[str, list[int]]:
@@ -199,6 +235,12 @@ def check_splits(cube: Cube) -> Iterator[Finding]:
                 f"subject {subject} is in {places}",
                 whole_case=True,
             )
+
+
+def check_classes(cube: Cube) -> Iterator[Finding]:
+    """Find classes that no training scan holds."""
+    for message in describe_untrained(untrained_classes(cube)):
+        yield Finding(WHOLE_CUBE, None, "class without training case", message)
 
 
 def _check_spacings(cube: Cube, scans: list[int]) -> Iterator[Finding]:

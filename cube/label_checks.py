@@ -77,9 +77,11 @@ def _find_fault(
     foreground = counts[1:].sum() / counts.sum()
     covers = f"{100 * foreground:.0f} % of the scan are labelled"
     few = texture.num_values
+    if few == 1:  # nothing to compare with; a finding of checkCube.py
+        return "", ""
     if _is_copy(image.array, label_map.array):
         return "it has the values of the image; one file may be named twice", ""
-    if 1 < few < num_labels and texture.is_patchy:
+    if few < num_labels and texture.is_patchy:
         found = f"it has {num_labels} different values, and the image only {few}"
         return f"{found}; image and label map may be swapped", ""
     if num_labels > MOST_VALUES and not label_map.segments:
@@ -91,7 +93,7 @@ def _find_fault(
         return f"{covers}; it may be inverted, or number the background", ""
     if foreground > MOST_FOREGROUND:
         return "", "more than 60 % of the scan are labelled"
-    if 1 < few < FEWEST_INTENSITIES and texture.is_patchy:
+    if few < FEWEST_INTENSITIES and texture.is_patchy:
         return "", f"the image has only {few} different values, as a label map has"
     return "", ""
 

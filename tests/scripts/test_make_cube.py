@@ -225,7 +225,7 @@ def test_cube_may_be_replaced_while_it_is_read(scans):
         # The reader still reads the file that it opened, to its last row.
         np.testing.assert_array_equal(reader.image(0), first)
         assert all(reader.label(row).any() for row in range(len(reader)))
-        assert reader.intensity == ["auto"]
+        assert reader.intensity == ["zscore"]
     with Cube(scans / "cube.h5") as cube:
         assert cube.intensity == ["window", 0, 1000]
         assert (cube.image(0) != first).any()
