@@ -9,11 +9,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from system.errors import DataError
+from system.errors import DataError, UsageError
 from system.limits import MAX_VOXELS
 from system.shell import script
+from volumes.intensity_flag import (
+    add_intensity_flag,
+    describe_intensity,
+    parse_intensity,
+)
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -36,6 +42,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         action="store_true",
         help="keep only the largest connected component of each class",
     )
+    add_intensity_flag(parser, "as the model was trained")
     add(
         "--max-voxels",
         type=int,
@@ -48,7 +55,23 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.max_voxels < 1:
         parser.error(f"--max-voxels must be 1 or more. Received: {args.max_voxels}")
+    try:
+        args.intensity = parse_intensity(args.intensity)
+    except UsageError as error:
+        parser.error(str(error))
     return args
+
+
+def choose_intensity(requested: tuple, of_model: tuple) -> tuple:
+    """Return how the scans are normalised, and print it."""
+    if requested == ("auto",):
+        print(f"intensity: {describe_intensity(of_model)}, as the model was trained")
+        return of_model
+    print(
+        f"intensity: {describe_intensity(requested)}, by --intensity; the model was "
+        f"trained with: {describe_intensity(of_model)}"
+    )
+    return requested
 
 
 @script
@@ -65,6 +88,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     label_maps = plan_label_maps(args.scans, args.output, args.format, force=args.force)
     print(f"predicting on {find_device(require_gpu=args.require_gpu)}")
     network, metadata = load_model(args.model)
+    intensity = choose_intensity(args.intensity, metadata.intensity)
+    metadata = replace(metadata, intensity=intensity)
     num_failed = 0
     with tqdm(label_maps.items(), unit="scan", disable=None) as bar:
         for scan, label_map in bar:
