@@ -115,8 +115,11 @@ def untrained_classes(cube: Cube) -> dict[str, list[str]]:
 def describe_untrained(untrained: dict[str, list[str]]) -> list[str]:
     """Return a sentence for each class of `untrained_classes`."""
     return [
-        f"Class {name} is in no training case"
-        + (f", only in {shorten(', '.join(held))}" if held else " nor any other case")
-        + "; it cannot be learned."
+        f"no training scan holds class {name}"
+        + (
+            f", only {shorten(', '.join(held))}"
+            if held
+            else ", nor does any other scan"
+        )
         for name, held in untrained.items()
     ]

@@ -163,9 +163,11 @@ def write_case(output: Path, seed: int, case: int) -> str:
 
 
 def write_pairs(output: Path, cases: int, seed: int) -> None:
-    """Write the pair list, with paths relative to it."""
+    """Write the pair list, with paths relative to it and VerSe's label values."""
     names = [case_name(case) for case in range(1, cases + 1)]
     lines = [f"{name}/image.nrrd,{name}/label.nrrd" for name in names]
     header = f"# image,label; generated with --cases {cases} --seed {seed}"
     with atomic_write(output / "pairs.txt") as path:
-        path.write_text("\n".join([header, *lines, ""]), encoding="utf-8")
+        path.write_text(
+            "\n".join([header, "labels: verse", *lines, ""]), encoding="utf-8"
+        )

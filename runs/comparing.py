@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def compare_runs(
     else:
         name, format_content = "comparison", format_comparison
     write_json(output / f"{name}.json", content)
-    description = describe_runs(sides)
+    description = [*describe_runs(sides), *describe_untrained_classes(sides)]
     page = [f"# {' and '.join(side.name for side in sides)}", describe_origin(sides)]
     page += [*description, format_content(content, markdown=True), CASES]
     if histories:
@@ -123,3 +124,17 @@ def describe_runs(sides: Sequence[Side]) -> list[str]:
         "that never saw its subject. Minutes are\nthe mean per run, seconds the mean "
         "per scan, memory the maximum over the runs."
     ]
+
+
+def describe_untrained_classes(sides: Sequence[Side]) -> list[str]:
+    """Return a paragraph on classes that a run's training scans lacked; else none."""
+    lacking = defaultdict(list)
+    for side in sides:
+        for run in side.runs:
+            for name in run.config.get("untrained_classes", []):
+                lacking[str(name)].append(str(run.path))
+    lines = [
+        f"No training scan of {', '.join(paths)} held class {name}."
+        for name, paths in lacking.items()
+    ]
+    return ["\n".join(lines)] if lines else []

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cube.class_report import describe_untrained, untrained_classes
 from cube.folds import describe_splits, open_cube, record_splits
+from cube.places import ScanFinder
 from evaluation.architecture import draw_architecture
 from evaluation.curves import draw_curves
 from evaluation.provenance import current_commit, package_versions
@@ -26,6 +28,7 @@ def run_network(
     arguments: dict,
     *,
     require_gpu: bool,
+    scans: Path | None = None,
 ) -> None:
     """Train a network on a cube, predict and score the cube's test cases.
 
@@ -35,6 +38,7 @@ def run_network(
         run: The run folder, which exists.
         arguments: The command line, to be recorded.
         require_gpu: Whether to refuse to run on a CPU.
+        scans: Folder in which the scans lie now, if they were moved.
 
     Raises:
         DataError: If the cube, its scans or the options cannot be used.
@@ -47,14 +51,21 @@ def run_network(
         if options.fold is not None:
             print(describe_splits(splits), flush=True)
         network, metadata = prepare_network(options, cube)
-        check_sources(cube)
+        # A network that is only tested has learned from other scans.
+        untrained = untrained_classes(cube) if options.epochs != 0 else {}
+        for sentence in describe_untrained(untrained):
+            print(f"Note: {sentence}.", flush=True)
+        finder = ScanFinder(cube, scans)
+        check_sources(finder)
         check_resumable(options, metadata, run)
         config = {
             "arguments": arguments,
             "device": device,
             "versions": package_versions(),
             "commit": current_commit(),
+            "untrained_classes": list(untrained),
             "cube_checksum": cube.checksum,
+            "cube_checksum_with_places": cube.checksum_with_places,
         }
         write_json(run / RUN_CONFIG_NAME, config)
         write_json(run / "splits.json", splits)
@@ -63,7 +74,7 @@ def run_network(
         draw_architecture(blocks, title, run / "architecture.png")
         if training.history:
             draw_curves({title: training.history}, run / "curves.png")
-        test = predict_test_cases(training.network, metadata, cube, run)
+        test = predict_test_cases(training.network, metadata, finder, run)
     _write_results(run, title, training, test)
 
 

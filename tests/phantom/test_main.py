@@ -26,10 +26,15 @@ def test_main_writes_what_the_same_seed_and_case_made_before(written, mr):
     assert status == 0
     lines = (output / "pairs.txt").read_text().splitlines()
     assert lines[0].startswith("#")
-    assert lines[1:] == ["phantom_01/image.nrrd,phantom_01/label.nrrd"]
+    assert lines[1:] == [
+        "labels: verse",
+        "phantom_01/image.nrrd,phantom_01/label.nrrd",
+    ]
     (pair,) = read_pairs(output / "pairs.txt")
     assert pair.image == output / "phantom_01" / "image.nrrd"
     assert pair.label == output / "phantom_01" / "label.nrrd"
+    assert pair.label_table is not None
+    assert pair.label_table.names[20] == "L1"
     for name in ("phantom_01", "unseen"):
         image = read_volume(output / name / "image.nrrd")
         label_map = read_label_map(output / name / "label.nrrd")
