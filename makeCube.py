@@ -141,6 +141,11 @@ def add_split_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--allow-duplicates", action="store_true", help="accept a scan listed twice"
     )
+    group.add_argument(
+        "--allow-same-person",
+        action="store_true",
+        help="accept cases that look like one person under two subjects",
+    )
 
 
 def add_execution_flags(group: argparse._ArgumentGroup) -> None:

@@ -77,6 +77,13 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("cube", type=Path, nargs="?", help="from makeCube.py; optional with --resume")
     add("--output", type=Path, required=True, help="run folder to write")
+    add(
+        "--scans",
+        type=Path,
+        metavar="DIR",
+        help="folder of the test cases' scans and label maps, if they were moved after "
+        "the cube was built (default: where the cube says)",
+    )
     add("--force", action="store_true", help="remove the earlier run in --output")
     add("--resume", action="store_true", help="resume the interrupted run in --output")
     add_fold_flags(parser.add_argument_group("cross-validation"))
@@ -207,6 +214,8 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Non
     """Exit with code 2 and a message that names the flag if a flag is wrong."""
     if args.cube is None:
         parser.error("CUBE must be given, except with --resume")
+    if args.scans is not None and not args.scans.is_dir():
+        parser.error(f"--scans must be a folder. Received: {args.scans}")
     check_numbers(parser, args)
     check_weights(parser, args)
     if args.norm == "group" and (args.filters or 8) % 8:
@@ -277,7 +286,12 @@ def train_one(args: argparse.Namespace) -> None:
         **{field.name: arguments[field.name] for field in fields(TrainingOptions)}
     )
     run_network(
-        options, args.cube, args.output, arguments, require_gpu=args.require_gpu
+        options,
+        args.cube,
+        args.output,
+        arguments,
+        require_gpu=args.require_gpu,
+        scans=args.scans,
     )
 
 

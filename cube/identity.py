@@ -15,7 +15,7 @@ from augment.flags import FLAGS
 
 DIGITS = 6
 # What a row's source holds about files and their reading, beside the scan itself.
-FILE_FACTS = ("image", "label", "image_checksum", "notes")
+FILE_FACTS = ("image", "label", "image_checksum", "label_voxels", "notes")
 CONTENT_ATTRIBUTES = (
     "spacing",
     "class_names",

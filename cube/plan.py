@@ -16,6 +16,7 @@ from cube.class_report import describe_classes
 from cube.intensities import describe_rule, settle_rule
 from cube.pairs import Pair
 from cube.partial_build import PartialBuild
+from cube.persons import check_persons
 from cube.places import stored_paths
 from cube.resources import (
     ResourceEstimate,
@@ -52,6 +53,7 @@ class Plan:
         estimate: Size of the cube, and the memory that building it takes.
         workers: Number of processes, limited by the memory.
         intensity_reason: Why the scans are normalised as `spec.intensity` says.
+        person_notes: On cases that were taken for different persons.
         left_out: Why cases of the pair list were left out, by case id.
     """
 
@@ -63,6 +65,7 @@ class Plan:
     estimate: ResourceEstimate
     workers: int
     intensity_reason: str = "by --intensity"
+    person_notes: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -123,11 +126,12 @@ def plan_cube(
         classes: Those of a model, instead of --labels.
 
     Raises:
-        DataError: If a scan is listed twice.
+        DataError: If a scan is listed twice, or a person has two subjects.
         UsageError: If the flags do not fit the cases, the disk or the memory.
     """
     if not args["allow_duplicates"]:
         check_duplicates(cases)
+    person_notes = check_persons(cases, allow=args["allow_same_person"])
     spacing, shape = _choose_grid(cases, args)
     if classes is None:
         classes = choose_classes(args["labels"], cases)
@@ -163,6 +167,7 @@ def plan_cube(
             finished=PartialBuild(output).size,
         ),
         intensity_reason=reason,
+        person_notes=tuple(person_notes),
         left_out=left_out or {},
     )
 
@@ -254,7 +259,8 @@ def describe_plan(plan: Plan, output: Path) -> str:
         f"{plan.workers} workers",
     ]
     lines += describe_rule(plan.cases, plan.spec.intensity, plan.intensity_reason)
-    for line in describe_classes(plan.classes, plan.cases, plan.splits):
+    classes = describe_classes(plan.classes, plan.cases, plan.splits)
+    for line in (*classes, *plan.person_notes):
         lines.append(f"note      {line}")
     for note, case_ids in notes.items():
         lines.append(f"note      {note} ({len(case_ids)} cases, first {case_ids[0]})")

@@ -232,7 +232,7 @@ def read_arguments(run: Path) -> dict:
     arguments = read_json(folder / RUN_CONFIG_NAME).get("arguments", {})
     if folder != run:
         arguments["model"] = "both"
-    for name in ("cube", "weights"):
+    for name in ("cube", "weights", "scans"):
         if arguments.get(name) is not None:
             arguments[name] = Path(arguments[name])
     for name in ("output", "force", "resume", "weights_checksum"):

@@ -17,7 +17,12 @@ from runs.folder import RUN_CONFIG_NAME, TITLES, read_json
 from system.errors import DataError
 
 # Arguments that may differ between the runs of one side.
-MAY_DIFFER = ("cube", "output", "force", "resume", "fold", "seed", "require_gpu")
+MAY_DIFFER = (
+    *("cube", "scans", "output", "force", "resume"),
+    *("fold", "seed", "require_gpu"),
+)
+# In config.json, beside the checksum of the content; see `check_cubes`.
+WITH_PLACES = "cube_checksum_with_places"
 
 
 @dataclass(frozen=True)
@@ -178,20 +183,36 @@ def _name_sides(groups: Sequence[Sequence[Run]]) -> list[tuple[str, Sequence[Run
 
 
 def check_cubes(runs: Sequence[Run]) -> None:
-    """Check that all runs are of the same cube.
+    """Check that all runs are of the same cube, by its content.
+
+    Earlier versions recorded a checksum that depends on the place of the scans; later
+    ones record both, so that runs of either can be told to be of one cube file.
 
     Raises:
         DataError: If two are not; names a run of each.
     """
     first = runs[0]
     for run in runs[1:]:
-        if run.config["cube_checksum"] != first.config["cube_checksum"]:
+        old = [each for each in (first, run) if WITH_PLACES not in each.config]
+        name = WITH_PLACES if len(old) == 1 else "cube_checksum"
+        found = [each.config.get(name) for each in (first, run)]
+        if len(old) == 1:
+            found[0 if old[0] is first else 1] = old[0].config["cube_checksum"]
+        if found[0] != found[1]:
             cubes = " and ".join(
-                f"{each.config['arguments']['cube']} "
-                f"({each.config['cube_checksum'][:12]}) in {each.path}"
-                for each in (first, run)
+                f"{each.config['arguments']['cube']} ({checksum[:12]}) in {each.path}"
+                for each, checksum in zip((first, run), found, strict=True)
             )
-            raise DataError(f"All runs must be of one cube. Received: {cubes}")
+            reason = "" if len(old) != 1 else _describe_old(old[0])
+            raise DataError(f"All runs must be of one cube. Received: {cubes}{reason}")
+
+
+def _describe_old(run: Run) -> str:
+    return (
+        f". {run.path} is of an earlier version of train.py, which knew a cube by the "
+        "places of its scans as well: with a newer run it can only be compared if both "
+        "are of one file. --weights with --epochs 0 tests its model again."
+    )
 
 
 def check_side(side: Side) -> None:
@@ -214,7 +235,10 @@ def check_side(side: Side) -> None:
     first = side.runs[0]
     for run in side.runs[1:]:
         expected, received = first.config["arguments"], run.config["arguments"]
-        for name in sorted((expected.keys() | received.keys()) - set(MAY_DIFFER)):
+        may_differ = set(MAY_DIFFER)
+        if expected.get("weights_checksum") and received.get("weights_checksum"):
+            may_differ.add("weights")  # known by their checksums, wherever they lie
+        for name in sorted((expected.keys() | received.keys()) - may_differ):
             if expected.get(name) != received.get(name):
                 raise DataError(
                     "The runs of a side must be trained with the same arguments. "

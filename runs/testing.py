@@ -18,6 +18,7 @@ from models.device import report_out_of_memory
 from models.model_file import ModelMetadata
 from models.prediction import label_values, predict_scan
 from system.atomic import atomic_write
+from system.errors import DataError
 from system.text import file_names
 from volumes.classes import build_lookup
 from volumes.formats.files import checksum, read_label_map, read_volume, write_label_map
