@@ -90,8 +90,8 @@ REFUSED = {
         "'dimension', 'kinds'.*4-D data .*time",
     ),
     "four dimensions": (
-        {"four.nrrd": header(FLAT.format(4, "1 2 3 4", "raw")) + bytes(24)},
-        "'dimension', 'kinds'.*4-D data of sizes 1 x 2 x 3 x 4",
+        {"four.nrrd": header(FLAT.format(4, "2 2 3 4", "raw")) + bytes(48)},
+        "'dimension', 'kinds'.*4-D data of sizes 2 x 2 x 3 x 4",
     ),
     "matrices": (
         {"helix.nrrd": header(HELIX) + bytes(112)},

@@ -48,7 +48,7 @@ def read_nrrd(path: Path, max_voxels: int = MAX_VOXELS) -> Volume:
         path=path,
         header=dict(header.text),
         segments=parse_segments(header.text, path),
-        notes=notes,
+        notes=(*header.notes, *notes),
         checksum=digest.hexdigest(),
     )
 

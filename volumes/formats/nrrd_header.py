@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from system.errors import DataError
 from system.limits import MAX_VOXELS
 from system.text import short_repr, shorten
 from volumes.formats.data_file import find_data_file
+from volumes.formats.nrrd_axes import SPATIAL_KINDS, drop_single_axes, is_in_space
 from volumes.formats.nrrd_lines import FIELDS, parse_field, read_lines
 
 # Signs that turn a file's x, y, z into right, anterior, superior.
@@ -36,7 +37,6 @@ DEFAULT_SPACE = "left-posterior-superior"
 UNPLACED_SPACES = ("scanner-xyz", "3d-right-handed", "3d-left-handed")
 
 _REQUIRED = ("type", "dimension", "sizes", "encoding")
-_SCALAR_KINDS = ("domain", "space", "none", "???")
 
 _TYPES = {
     "i1": "signed char|int8|int8_t",
@@ -66,6 +66,7 @@ class NrrdHeader:
         data_path: The file that holds the voxels, `path` itself if attached.
         data_offset: Byte of `data_path` at which the data begin, before lines and
             bytes are skipped.
+        notes: What was assumed about the axes.
     """
 
     path: Path
@@ -73,6 +74,7 @@ class NrrdHeader:
     fields: dict[str, Any]
     data_path: Path
     data_offset: int
+    notes: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -141,9 +143,10 @@ def read_header(path: Path, max_voxels: int = MAX_VOXELS) -> NrrdHeader:
     parsed = {
         name: parse_field(name, fields[name], path) for name in FIELDS if name in fields
     }
-    header = NrrdHeader(path, text, parsed, path, offset)
+    text, parsed, notes = drop_single_axes(text, parsed)
+    header = NrrdHeader(path, text, parsed, path, offset, notes)
     if "data file" in parsed:
-        header = NrrdHeader(path, text, parsed, _data_path(header), 0)
+        header = replace(header, data_path=_data_path(header), data_offset=0)
     _check_scalar_volume(header, max_voxels)
     return header
 
@@ -164,6 +167,12 @@ def _check_scalar_volume(header: NrrdHeader, max_voxels: int) -> None:
         raise header.fault("sizes", f"must hold dimension = {dimension} numbers")
     if kinds and dimension != len(kinds):
         raise header.fault("kinds", f"must hold dimension = {dimension} words")
+    if 0 in sides:
+        raise header.fault(
+            "sizes",
+            "must be positive, but the file is empty: it holds no voxel. 3D Slicer "
+            "saves a segmentation without segments so",
+        )
     if len(sides) == 4 and kinds[:1] == ["list"]:
         raise header.fault(
             "kinds",
@@ -175,7 +184,9 @@ def _check_scalar_volume(header: NrrdHeader, max_voxels: int) -> None:
     received = f"{dimension}-D data of sizes {' x '.join(map(str, sides))}"
     if kinds:
         received += f" and kinds {', '.join(header.fields['kinds'])}"
-    if dimension != 3 or not set(kinds) <= set(_SCALAR_KINDS):
+    if dimension > 3:
+        received += f". {_describe_surplus(header)}"
+    if dimension != 3 or not set(kinds) <= set(SPATIAL_KINDS):
         raise DataError(
             f"{header.path}: must be a scalar 3-D volume (fields 'dimension', 'kinds')."
             f" Received: {shorten(received)}"
@@ -185,3 +196,14 @@ def _check_scalar_volume(header: NrrdHeader, max_voxels: int) -> None:
             "sizes",
             f"must be positive and at most {max_voxels} voxels in total (--max-voxels)",
         )
+
+
+def _describe_surplus(header: NrrdHeader) -> str:
+    """Name the axis that makes a file more than one volume."""
+    sides, in_space = header.fields["sizes"], is_in_space(header.fields)
+    longer = [axis for axis, side in enumerate(sides) if side > 1]
+    axis = min(longer, key=lambda axis: (in_space[axis], -axis), default=3)
+    return (
+        f"Axis {axis + 1} has length {sides[axis]}: a file must hold one volume, and "
+        "only axes of length 1 are dropped"
+    )

@@ -30,7 +30,11 @@ def test_as_many_voxels_are_read_as_allowed(tmp_path):
         ({"kinds": "RGB-color domain domain"}, "sizes 2 x 3 x 4 and kinds RGB-color"),
         ({"kinds": "vector domain domain"}, "kinds vector, domain, domain"),
         ({"sizes": "2 -3 4"}, "field 'sizes' must be positive"),
-        ({"sizes": "2 0 4"}, "field 'sizes' must be positive"),
+        (
+            {"sizes": "2 0 4"},
+            "must be positive, but the file is empty: it holds no vox",
+        ),
+        ({"sizes": "0 0 0"}, "the file is empty.*3D Slicer saves"),
         ({"sizes": "2.5 3 4"}, "field 'sizes' must hold integers"),
         ({"sizes": "65536 65536 65536"}, "at most 2147483648 voxels"),
         ({"sizes": "2 3 4 " * 10_000}, "field 'sizes' must hold dimension = 3 numbers"),
