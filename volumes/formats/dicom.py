@@ -61,7 +61,7 @@ def read_dicom_series(folder: str | Path, max_voxels: int = MAX_VOXELS) -> Volum
     folder = Path(folder)
     images, notes = _find_series(folder)
     slices, grid, more_notes = arrange_slices(_slices(images), folder, max_voxels)
-    if images[0].modality == "CT" and any(one.slope is None for one in slices):
+    if images[0].modality == "CT" and any(slice_.slope is None for slice_ in slices):
         more_notes.append(
             "The CT gives no RescaleSlope: its stored values are taken as HU."
         )
@@ -111,7 +111,7 @@ def _checksum(images: Sequence[DicomImage]) -> str:
 
 
 def _slices(images: Sequence[DicomImage]) -> list[Slice]:
-    return [one for image in images for one in image.slices]
+    return [slice_ for image in images for slice_ in image.slices]
 
 
 def _list_files(folder: Path) -> tuple[list[tuple[Path, str]], int]:
@@ -189,7 +189,7 @@ def _find_series(folder: Path) -> tuple[list[DicomImage], list[str]]:
     placed = {
         uid: images
         for uid, images in series.items()
-        if any(one.position for image in images for one in image.slices)
+        if any(slice_.position for image in images for slice_ in image.slices)
     }
     if placed:  # a screen shot beside a series is no part of a volume
         count = sum(map(len, series.values())) - sum(map(len, placed.values()))

@@ -64,7 +64,7 @@ class PixelFormat:
         return -(2 ** (self.bits_stored - 1)), 2 ** (self.bits_stored - 1) - 1
 
 
-def pixel_format(image: DicomImage) -> PixelFormat:
+def check_pixel_format(image: DicomImage) -> PixelFormat:
     """Check the fields that describe an image's pixels.
 
     Raises:
@@ -103,9 +103,9 @@ def pixel_format(image: DicomImage) -> PixelFormat:
     kind = "ui"[fields["PixelRepresentation"]]
     order = "<" if image.is_little_endian else ">"
     dtype = np.dtype(f"{order}{kind}{allocated // 8}")
-    form = PixelFormat((image.rows, image.columns), dtype, stored, high)
-    _check_encoding(image, form)
-    return form
+    pixel_format = PixelFormat((image.rows, image.columns), dtype, stored, high)
+    _check_encoding(image, pixel_format)
+    return pixel_format
 
 
 def find_decoder(transfer_syntax: str) -> Decoder:
@@ -120,9 +120,9 @@ def _fault(image: DicomImage, keyword: str, demand: str) -> DataError:
     return DataError(f"{image.label}: field '{keyword}' {demand}. Received: {received}")
 
 
-def _check_encoding(image: DicomImage, form: PixelFormat) -> None:
+def _check_encoding(image: DicomImage, pixel_format: PixelFormat) -> None:
     """Refuse encodings that cannot be decoded, and data of the wrong length."""
-    promised = form.num_bytes * image.num_frames
+    promised = pixel_format.num_bytes * image.num_frames
     syntax = image.transfer_syntax
     if syntax in _NATIVE and not image.is_encapsulated:
         if image.pixel_length not in (promised, promised + promised % 2):

@@ -17,12 +17,12 @@ from volumes.formats.dicom_image import DicomImage
 _SOF_MARKERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}  # frame headers of JPEG
 
 
-def read_frames(image: DicomImage, form: PixelFormat) -> Iterator[npt.NDArray]:
+def read_frames(image: DicomImage, pixel_format: PixelFormat) -> Iterator[npt.NDArray]:
     """Yield the stored values of each frame, shape (rows, columns).
 
     Args:
         image: The image.
-        form: How its pixels are stored, of `pixel_format`.
+        pixel_format: How its pixels are stored, of `check_pixel_format`.
 
     Raises:
         DataError: If they cannot be decoded, or into another size than the header's.
@@ -31,32 +31,32 @@ def read_frames(image: DicomImage, form: PixelFormat) -> Iterator[npt.NDArray]:
         with image.path.open("rb") as stream:
             stream.seek(image.pixel_offset)
             read = _decoded if image.is_encapsulated else _native
-            yield from read(stream, image, form)
+            yield from read(stream, image, pixel_format)
     except OSError as error:
         raise DataError(f"{image.label}: could not be read: {error.strerror}") from None
 
 
 def _native(
-    stream: BinaryIO, image: DicomImage, form: PixelFormat
+    stream: BinaryIO, image: DicomImage, pixel_format: PixelFormat
 ) -> Iterator[npt.NDArray]:
     """Yield the stored values of frames that are not encapsulated."""
     for _ in range(image.num_frames):
-        content = stream.read(form.num_bytes)
-        if len(content) < form.num_bytes:
+        content = stream.read(pixel_format.num_bytes)
+        if len(content) < pixel_format.num_bytes:
             raise DataError(
                 f"{image.label}: the pixel data must be as long as before. "
                 "Received: fewer bytes; the file has changed"
             )
-        plane = np.frombuffer(content, form.dtype).reshape(form.shape)
-        plane = plane.astype(form.dtype.newbyteorder("="), copy=False)
+        plane = np.frombuffer(content, pixel_format.dtype).reshape(pixel_format.shape)
+        plane = plane.astype(pixel_format.dtype.newbyteorder("="), copy=False)
         # Other bits may hold anything; the sign is the highest of those stored.
-        highest = 8 * form.dtype.itemsize - 1
-        plane = plane << (highest - form.high_bit)
-        yield plane >> (highest + 1 - form.bits_stored)
+        highest = 8 * pixel_format.dtype.itemsize - 1
+        plane = plane << (highest - pixel_format.high_bit)
+        yield plane >> (highest + 1 - pixel_format.bits_stored)
 
 
 def _decoded(
-    stream: BinaryIO, image: DicomImage, form: PixelFormat
+    stream: BinaryIO, image: DicomImage, pixel_format: PixelFormat
 ) -> Iterator[npt.NDArray]:
     """Yield the stored values of frames that are encapsulated."""
     from pydicom.encaps import encapsulate, generate_frames
@@ -65,13 +65,13 @@ def _decoded(
     decoder = find_decoder(image.transfer_syntax)
     options: dict[str, Any] = {
         "number_of_frames": 1,
-        "rows": form.shape[0],
-        "columns": form.shape[1],
+        "rows": pixel_format.shape[0],
+        "columns": pixel_format.shape[1],
         "samples_per_pixel": 1,
         "photometric_interpretation": "MONOCHROME2",
-        "bits_allocated": 8 * form.dtype.itemsize,
-        "bits_stored": form.bits_stored,
-        "pixel_representation": int(form.dtype.kind == "i"),
+        "bits_allocated": 8 * pixel_format.dtype.itemsize,
+        "bits_stored": pixel_format.bits_stored,
+        "pixel_representation": int(pixel_format.dtype.kind == "i"),
     }
     clamped = _ClampedStream(stream, image.pixel_offset + image.pixel_length)
     frames = generate_frames(clamped, number_of_frames=image.num_frames)
@@ -81,7 +81,7 @@ def _decoded(
             f"{packages.replace(' ', ' and ')} can decode it"
         ):
             encoded = next(frames)
-            _check_encoded_size(encoded, image, form)
+            _check_encoded_size(encoded, image, pixel_format)
             plane, _ = decoder.as_array(
                 encapsulate([encoded]),
                 index=0,
@@ -90,12 +90,12 @@ def _decoded(
                 decoding_plugin="pydicom" if image.transfer_syntax == RLE else "",
                 **options,
             )
-        low, high = form.value_range
-        if plane.shape != form.shape or plane.min() < low or plane.max() > high:
+        low, high = pixel_format.value_range
+        if plane.shape != pixel_format.shape or plane.min() < low or plane.max() > high:
             raise DataError(
-                f"{image.label}: the decoded pixels must be {form.shape} values of "
-                f"{low} to {high} (field 'BitsStored'). Received: {plane.shape}, "
-                f"{plane.min()} to {plane.max()}"
+                f"{image.label}: the decoded pixels must be {pixel_format.shape} "
+                f"values of {low} to {high} (field 'BitsStored'). "
+                f"Received: {plane.shape}, {plane.min()} to {plane.max()}"
             )
         yield plane
 
@@ -112,17 +112,19 @@ class _ClampedStream:
         return self._stream.read(min(size, left))
 
 
-def _check_encoded_size(encoded: bytes, image: DicomImage, form: PixelFormat) -> None:
+def _check_encoded_size(
+    encoded: bytes, image: DicomImage, pixel_format: PixelFormat
+) -> None:
     """Refuse a frame that would be decoded into another size than the header's."""
     if image.transfer_syntax == RLE:  # which says nothing of the size
         return
     size = _encoded_size(encoded)
-    if size != form.shape:
+    if size != pixel_format.shape:
         received = "none" if size is None else f"{size[0]} x {size[1]}"
+        rows, columns = pixel_format.shape
         raise DataError(
             f"{image.label}: the compressed image must be of one grey channel and of "
-            f"the size of its header, {form.shape[0]} x {form.shape[1]}. "
-            f"Received: {received}"
+            f"the size of its header, {rows} x {columns}. Received: {received}"
         )
 
 

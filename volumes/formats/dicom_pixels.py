@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from system.errors import DataError
 from system.limits import MAX_INTENSITY
-from volumes.formats.dicom_format import PixelFormat, pixel_format
+from volumes.formats.dicom_format import PixelFormat, check_pixel_format
 from volumes.formats.dicom_frames import read_frames
 from volumes.formats.dicom_image import DicomImage, Slice
 
@@ -29,8 +29,8 @@ def read_voxels(slices: Sequence[Slice]) -> np.ndarray:
     Raises:
         DataError: If a file's fields or pixel data are not what can be read.
     """
-    formats = {one.image: pixel_format(one.image) for one in slices}
-    if len({(one.slope is None, one.intercept is None) for one in slices}) > 1:
+    formats = {slice_.image: check_pixel_format(slice_.image) for slice_ in slices}
+    if len({(slice_.slope is None, slice_.intercept is None) for slice_ in slices}) > 1:
         raise DataError(
             f"{slices[0].image.label}: fields 'RescaleSlope' and 'RescaleIntercept' "
             "must be given by all slices or by none. Received: by some"
@@ -43,24 +43,24 @@ def read_voxels(slices: Sequence[Slice]) -> np.ndarray:
     return array
 
 
-def _rescaled(plane: npt.NDArray, one: Slice, dtype: np.dtype) -> npt.NDArray:
+def _rescaled(plane: npt.NDArray, slice_: Slice, dtype: np.dtype) -> npt.NDArray:
     """Compute the values of a slice in 64 bits, in which no step can overflow."""
     wide = np.int64 if dtype == np.int16 else np.float64
-    slope, intercept = _rescaling(one)
+    slope, intercept = _rescaling(slice_)
     values = plane.astype(wide)
     values *= wide(slope)
     values += wide(intercept)
     return values
 
 
-def _rescaling(one: Slice) -> tuple[float, float]:
+def _rescaling(slice_: Slice) -> tuple[float, float]:
     """Return slope and intercept; 1 and 0 where the file gives none."""
-    slope = 1.0 if one.slope is None else one.slope
-    intercept = 0.0 if one.intercept is None else one.intercept
+    slope = 1.0 if slice_.slope is None else slice_.slope
+    intercept = 0.0 if slice_.intercept is None else slice_.intercept
     if slope == 0 or max(abs(slope), abs(intercept)) > MAX_INTENSITY:
         raise DataError(
-            f"{one.image.label}: fields 'RescaleSlope' and 'RescaleIntercept' must be "
-            f"at most {MAX_INTENSITY:g}, and the slope not 0. "
+            f"{slice_.image.label}: fields 'RescaleSlope' and 'RescaleIntercept' must "
+            f"be at most {MAX_INTENSITY:g}, and the slope not 0. "
             f"Received: {slope:g} and {intercept:g}"
         )
     return slope, intercept
@@ -74,15 +74,15 @@ def _result_type(
     Where the number of bits leaves it open, the voxels are read to see.
     """
 
-    def fits(one: Slice, stored: tuple[int, int]) -> bool:
-        slope, intercept = map(int, _rescaling(one))
+    def fits(slice_: Slice, stored: tuple[int, int]) -> bool:
+        slope, intercept = map(int, _rescaling(slice_))
         ends = [value * slope + intercept for value in stored]
         return _INT16.min <= min(ends) and max(ends) <= _INT16.max
 
-    rescalings = [_rescaling(one) for one in slices]
+    rescalings = [_rescaling(slice_) for slice_ in slices]
     if not all(number.is_integer() for pair in rescalings for number in pair):
         return np.dtype(np.float32)
-    if all(fits(one, formats[one.image].value_range) for one in slices):
+    if all(fits(slice_, formats[slice_.image].value_range) for slice_ in slices):
         return np.dtype(np.int16)
     for index, plane in _planes(slices, formats):
         if not fits(slices[index], (int(plane.min()), int(plane.max()))):
@@ -95,8 +95,8 @@ def _planes(
 ) -> Iterator[tuple[int, npt.NDArray]]:
     """Yield each slice's index and stored values, file by file."""
     places: dict[DicomImage, dict[int, int]] = {}
-    for index, one in enumerate(slices):
-        places.setdefault(one.image, {})[one.frame] = index
+    for index, slice_ in enumerate(slices):
+        places.setdefault(slice_.image, {})[slice_.frame] = index
     for image, indices in places.items():
         for frame, plane in enumerate(read_frames(image, formats[image])):
             yield indices[frame], plane

@@ -7,6 +7,7 @@ that are shifted along their own plane (a tilted gantry) give a sheared grid, ex
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -45,34 +46,50 @@ def arrange_slices(
         DataError: If the slices do not fill one grid: a field is missing or differs
             between them, or their positions are not evenly spaced.
     """
-    notes: list[str] = []
-    for one in slices:
-        _check_fields(one)
-    rows, columns = _sides(slices[0])
+    for slice_ in slices:
+        _check_fields(slice_)
+    slices = sorted(slices, key=lambda slice_: slice_.position)  # not by file names
     _check_agreement(slices, folder)
+    rows, columns = _sides(slices[0])
     if rows * columns * len(slices) > max_voxels:
         raise DataError(
             f"{folder}: the series must hold at most {max_voxels} voxels, which "
             f"--max-voxels raises. Received: {len(slices)} slices of {rows} x {columns}"
         )
     row, column, normal = _directions(slices[0])
-    positions = np.array([one.position for one in slices])
+    positions = np.array([slice_.position for slice_ in slices])
     order = np.argsort(positions @ normal, kind="stable")
     slices, positions = [slices[index] for index in order], positions[order]
     if len(slices) == 1:
-        step = normal * _single_gap(slices[0], notes)
+        step = normal * _thickness(slices[0])
+        notes = [
+            "The series holds a single slice: its thickness, "
+            f"{slices[0].thickness:g} mm, is taken as the spacing between slices."
+        ]
     else:
         _check_one_per_position(slices, positions, folder)
         step = (positions[-1] - positions[0]) / (len(slices) - 1)
         _check_even(positions, step, normal, folder)
-        notes += _tilt_note(step, normal)
+        notes = _tilt_notes(step, normal)
+    return slices, _build_grid(slices, row, column, step, folder), notes
+
+
+def _build_grid(
+    slices: Sequence[Slice],
+    row: npt.NDArray[np.float64],
+    column: npt.NDArray[np.float64],
+    step: npt.NDArray[np.float64],
+    folder: Path,
+) -> Grid:
+    """Build the grid in RAS from vectors in LPS."""
     between_rows, between_columns = slices[0].spacing
     affine = np.eye(4)
     block = np.stack([row * between_columns, column * between_rows, step], axis=1)
     affine[:3, :3] = _LPS_TO_RAS @ block
-    affine[:3, 3] = _LPS_TO_RAS @ positions[0]
+    affine[:3, 3] = _LPS_TO_RAS @ slices[0].position
+    rows, columns = _sides(slices[0])
     try:
-        grid = Grid((columns, rows, len(slices)), affine + 0.0)  # + 0: no minus zero
+        return Grid((columns, rows, len(slices)), affine + 0.0)  # + 0: no minus zero
     except ValueError as error:
         raise DataError(
             f"{folder}: fields 'PixelSpacing', 'ImageOrientationPatient' and "
@@ -80,16 +97,15 @@ def arrange_slices(
             f"{np.linalg.norm(step):.6g} mm apart, pixels of {between_rows:.6g} x "
             f"{between_columns:.6g} mm"
         ) from error
-    return slices, grid, notes
 
 
-def _sides(one: Slice) -> tuple[int, int]:
-    return one.image.rows, one.image.columns
+def _sides(slice_: Slice) -> tuple[int, int]:
+    return slice_.image.rows, slice_.image.columns
 
 
-def _check_fields(one: Slice) -> None:
+def _check_fields(slice_: Slice) -> None:
     """Refuse a slice that lacks a place in space, or has an impossible one."""
-    image = one.image
+    image = slice_.image
     if len(image.slices) != image.num_frames:
         raise DataError(
             f"{image.label}: field 'PerFrameFunctionalGroupsSequence' must give a "
@@ -98,24 +114,24 @@ def _check_fields(one: Slice) -> None:
     for keyword, value in (
         ("Rows", image.rows),
         ("Columns", image.columns),
-        ("ImagePositionPatient", one.position),
-        ("ImageOrientationPatient", one.orientation),
-        ("PixelSpacing", one.spacing),
+        ("ImagePositionPatient", slice_.position),
+        ("ImageOrientationPatient", slice_.orientation),
+        ("PixelSpacing", slice_.spacing),
     ):
         if not value:
             raise DataError(
                 f"{image.label}: field '{keyword}' must be given. Received: none"
             )
     low, high = SPACING_RANGE
-    if not low <= min(one.spacing) <= max(one.spacing) <= high:
+    if not low <= min(slice_.spacing) <= max(slice_.spacing) <= high:
         raise DataError(
             f"{image.label}: field 'PixelSpacing' must be {low:g} to {high:g} mm. "
-            f"Received: {_shown(one.spacing)}"
+            f"Received: {_shown(slice_.spacing)}"
         )
-    if max(map(abs, one.position)) >= MAX_LENGTH:
+    if max(map(abs, slice_.position)) >= MAX_LENGTH:
         raise DataError(
             f"{image.label}: field 'ImagePositionPatient' must be below "
-            f"{MAX_LENGTH:g} mm. Received: {_shown(one.position)}"
+            f"{MAX_LENGTH:g} mm. Received: {_shown(slice_.position)}"
         )
 
 
@@ -128,60 +144,57 @@ def _check_agreement(slices: Sequence[Slice], folder: Path) -> None:
     first = slices[0]
 
     def check(field: str, of: Callable[[Slice], Sequence[float]], tolerance: float):
-        for one in slices:
-            if np.abs(np.subtract(of(one), of(first))).max() > tolerance:
+        for slice_ in slices:
+            if np.abs(np.subtract(of(slice_), of(first))).max() > tolerance:
                 raise DataError(
                     f"{folder}: all slices must agree in {field}. Received: "
-                    f"{_shown(of(first))} and {_shown(of(one))}"
+                    f"{_shown(of(first))} and {_shown(of(slice_))}"
                 )
 
     check("fields 'Rows' and 'Columns'", _sides, 0)
     agreement = _AGREEMENT * min(first.spacing)
-    check("field 'PixelSpacing'", lambda one: one.spacing, agreement)
-    check("field 'ImageOrientationPatient'", lambda one: one.orientation, _AGREEMENT)
-    if len({one.image.uids[1] for one in slices}) > 1:
+    check("field 'PixelSpacing'", attrgetter("spacing"), agreement)
+    check("field 'ImageOrientationPatient'", attrgetter("orientation"), _AGREEMENT)
+    if len({slice_.image.uids[1] for slice_ in slices}) > 1:
         raise DataError(
             f"{folder}: all slices must agree in field 'FrameOfReferenceUID'. "
             "Received: several, so that their positions cannot be compared"
         )
 
 
-def _directions(one: Slice) -> tuple[npt.NDArray[np.float64], ...]:
+def _directions(slice_: Slice) -> tuple[npt.NDArray[np.float64], ...]:
     """Return the unit vectors of a row, a column and their normal, in LPS."""
-    row, column = np.reshape(one.orientation, (2, 3))
+    row, column = np.reshape(slice_.orientation, (2, 3))
     lengths = np.linalg.norm([row, column], axis=1)
     slant = abs(row @ column)
     if np.abs(lengths - 1).max() > _DIRECTION_TOLERANCE or slant > _DIRECTION_TOLERANCE:
         raise DataError(
-            f"{one.image.label}: field 'ImageOrientationPatient' must hold two unit "
-            f"vectors at right angles. Received: {_shown(one.orientation)}"
+            f"{slice_.image.label}: field 'ImageOrientationPatient' must hold two unit "
+            f"vectors at right angles. Received: {_shown(slice_.orientation)}"
         )
     row, column = row / lengths[0], column / lengths[1]
     normal = np.cross(row, column)
     return row, column, normal / np.linalg.norm(normal)
 
 
-def _single_gap(one: Slice, notes: list[str]) -> float:
-    """Return the spacing between slices where there is a single one."""
+def _thickness(slice_: Slice) -> float:
+    """Return the thickness of the only slice of a series."""
     low, high = SPACING_RANGE
-    if one.thickness is None or not low <= one.thickness <= high:
+    if slice_.thickness is None or not low <= slice_.thickness <= high:
         raise DataError(
-            f"{one.image.label}: field 'SliceThickness' must be {low:g} to {high:g} mm "
-            f"where a series holds a single slice. Received: {one.thickness}"
+            f"{slice_.image.label}: field 'SliceThickness' must be {low:g} to "
+            f"{high:g} mm where a series holds a single slice. "
+            f"Received: {slice_.thickness}"
         )
-    notes.append(
-        f"The series holds a single slice: its thickness, {one.thickness:g} mm, is "
-        "taken as the spacing between slices."
-    )
-    return one.thickness
+    return slice_.thickness
 
 
 def _check_one_per_position(
     slices: Sequence[Slice], positions: npt.NDArray[np.float64], folder: Path
 ) -> None:
     """Refuse several images at one position, and name what tells them apart."""
-    num_images = len({one.image.uids[2] for one in slices})
-    num_files = len({one.image.path for one in slices})
+    num_images = len({slice_.image.uids[2] for slice_ in slices})
+    num_files = len({slice_.image.path for slice_ in slices})
     if num_images < num_files:
         raise DataError(
             f"{folder}: every image must stand in one file (field 'SOPInstanceUID'). "
@@ -191,16 +204,12 @@ def _check_one_per_position(
     repeated = np.flatnonzero(apart < POSITION_TOLERANCE * min(slices[0].spacing))
     if not repeated.size:
         return
-    keywords = {keyword for one in slices for keyword in one.distinctions}
-    differing = [
-        f"{keyword} ({len({one.distinctions.get(keyword) for one in slices})} values)"
-        for keyword in sorted(keywords)
-        if any(
-            slices[index].distinctions.get(keyword)
-            != slices[index + 1].distinctions.get(keyword)
-            for index in repeated.tolist()
-        )
-    ]
+    keywords = {keyword for slice_ in slices for keyword in slice_.distinctions}
+    differing = []
+    for keyword in sorted(keywords):
+        values = [slice_.distinctions.get(keyword) for slice_ in slices]
+        if any(values[index] != values[index + 1] for index in repeated.tolist()):
+            differing.append(f"{keyword} ({len(set(values))} values)")
     raise DataError(
         f"{folder}: a series must hold one image for each position. Received: "
         f"{len(slices)} images at {len(slices) - len(repeated)} positions, which "
@@ -239,7 +248,7 @@ def _check_even(
         )
 
 
-def _tilt_note(
+def _tilt_notes(
     step: npt.NDArray[np.float64], normal: npt.NDArray[np.float64]
 ) -> list[str]:
     """Return a note where slices are shifted along their own plane."""

@@ -87,7 +87,9 @@ def test_the_grid_is_read_without_the_voxels(tmp_path):
 
 
 def test_names_and_order_of_files_make_no_difference(tmp_path):
-    first = write_series(tmp_path / "first")
+    slices = ct_slices()  # which agree as far as they have to
+    slices[0].PixelSpacing, slices[1].PixelSpacing = [0.80002, 0.5], [0.79998, 0.5]
+    first = write_series(tmp_path / "first", slices)
     second = tmp_path / "second"
     second.mkdir()
     for number, path in enumerate(sorted(first.iterdir(), reverse=True)):

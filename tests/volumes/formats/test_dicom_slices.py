@@ -167,8 +167,8 @@ def test_copies_of_a_file_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"Rows": 4}, r"'Rows' and 'Columns'\. Received: 3, 4 and 4, 4"),
-        ({"PixelSpacing": [0.8, 0.501]}, r"'PixelSpacing'\. Received: 0.8, 0.5 and"),
+        ({"Rows": 4}, r"'Rows' and 'Columns'\. Received: 4, 4 and 3, 4"),
+        ({"PixelSpacing": [0.8, 0.501]}, r"'PixelSpacing'\. Received: 0.8, 0.501 and 0.8, 0.5$"),
         (
             {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]},
             "agree in field 'ImageOrientationPatient'",
