@@ -105,14 +105,14 @@ def find_faults(
     """
     mode = cube.intensity
     unlike = _unlike_others(cube, list(measured))
-    far = _far_means(measured)
+    far = {} if mode[0] == "auto" else _far_means(measured)
     for row, scan in measured.items():
         signs = [unlike.get(row, ""), far.get(row, "")]
         if mode[0] == "window":
             signs.append(describe_saturation(scan.bottom, scan.top))
             signs.append(describe_span(scan.span / 2))
         if any(signs):
-            cause = "" if signs[0] else "; it may be in another unit"
+            cause = "" if unlike.get(row) else "; it may be in another unit"
             yield row, "; ".join(filter(None, signs)) + cause
 
 

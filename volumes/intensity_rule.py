@@ -158,6 +158,8 @@ def find_disagreements(
 def describe_unit(profile: IntensityProfile) -> str:
     """Describe a scan's range of values and what it tells of their unit."""
     values = f"values {profile.low:.4g} to {profile.high:.4g}"
+    if not profile.kind and profile.low < AIR[0]:
+        return f"{values} are not in HU; likely stored with an offset"
     return {
         "air": f"{values} are in HU, with air",
         "cropped": f"{values} can be in HU, without air",

@@ -52,9 +52,11 @@ def clean_rows():
     ]
 
 
-def write_cube(path, rows):
+def write_cube(path, rows, **attributes):
+    """Write a cube with the given attributes instead of the usual ones."""
+    attributes = CUBE_ATTRIBUTES | attributes
     with CubeWriter(
-        path, shape=SHAPE, num_rows=len(rows), attributes=CUBE_ATTRIBUTES
+        path, shape=SHAPE, num_rows=len(rows), attributes=attributes
     ) as cube:
         for row in rows:
             cube.add(row)
