@@ -28,14 +28,21 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("scans", type=Path, nargs="+", metavar="SCAN", help="NRRD or NIfTI file")
+    add(
+        "scans",
+        type=Path,
+        nargs="+",
+        metavar="SCAN",
+        help="NRRD, NIfTI or MetaImage file, or folder with one DICOM series",
+    )
     add("--model", type=Path, required=True, help="model.keras written by train.py")
     add("--output", type=Path, required=True, help="folder for the label maps")
     add(
         "--format",
         choices=("seg.nrrd", "input"),
         default="seg.nrrd",
-        help="segmentation for 3D Slicer, or the format of the scan (default seg.nrrd)",
+        help="segmentation for 3D Slicer, or the format of the scan, if it is not "
+        "DICOM (default seg.nrrd)",
     )
     add(
         "--keep-largest",

@@ -3,6 +3,7 @@
 A line has the form `image,label`, optionally followed by `,subject` and `,split`.
 Paths are relative to the list. Empty lines and lines that start with `#` are ignored.
 A name may be in parentheses or double quotes; a name with a comma must be in quotes.
+The image may be a folder with one DICOM series.
 
 A line `labels: verse`, `labels: totalsegmentator` or `labels: FILE.csv` states what the
 values of the label maps on the lines after it mean; `labels: none` ends it.
@@ -31,7 +32,7 @@ from cube.list_text import (
 from cube.splits import SPLITS
 from system.errors import DataError
 from system.text import short_repr
-from volumes.formats.files import SUFFIXES, stem_of, suffix_of
+from volumes.formats.files import SUFFIXES, is_series_folder, stem_of, suffix_of
 from volumes.label_tables import SCHEMES, LabelTable, read_label_table
 
 MAX_SHOWN_FAULTS = 50
@@ -183,13 +184,13 @@ def _path_faults(
     first_use: dict[str, tuple[Pair, str]] = {}
     for pair in pairs:
         for role, path in (("image", pair.image), ("label", pair.label)):
-            if not suffix_of(path):
-                yield (
-                    pair.line,
-                    f"the {role} must end in one of {', '.join(SUFFIXES)}. "
-                    f"Received: {path}",
-                )
-            elif not (may_be_missing or os.path.isfile(path)):
+            is_series = role == "image" and is_series_folder(path)
+            if not (suffix_of(path) or is_series):
+                forms = f"end in one of {', '.join(SUFFIXES)}"
+                if role == "image":
+                    forms += ", or be a folder with one DICOM series"
+                yield pair.line, f"the {role} must {forms}. Received: {path}"
+            elif not (may_be_missing or is_series or os.path.isfile(path)):
                 what = "is not a file" if os.path.exists(path) else "does not exist"
                 yield pair.line, f"the {role} {path} {what}"
             first, other = first_use.setdefault(os.path.realpath(path), (pair, role))

@@ -18,6 +18,7 @@ from system.errors import DataError, UsageError
 from system.limits import MAX_VOXELS
 from volumes.classes import count_labels
 from volumes.formats.files import (
+    is_series_folder,
     read_finite_volume,
     stem_of,
     suffix_of,
@@ -37,9 +38,10 @@ def plan_label_maps(
     front.
 
     Args:
-        scans: Files to label.
+        scans: Files, or folders of DICOM series, to label.
         folder: For the label maps.
-        kind: "seg.nrrd", or "input" for each scan's own format.
+        kind: "seg.nrrd", or "input" for each scan's own format; of a DICOM series,
+            "seg.nrrd" all the same.
         force: Whether existing label maps may be replaced.
 
     Raises:
@@ -51,8 +53,8 @@ def plan_label_maps(
     label_maps: dict[Path, Path] = {}
     for scan, stem in zip(scans, stems, strict=True):
         suffix = ".seg.nrrd"
-        if kind == "input":
-            suffix = suffix_of(scan).replace(".nhdr", ".nrrd")
+        if kind == "input" and not is_series_folder(scan):
+            suffix = suffix_of(scan).replace(".nhdr", ".nrrd").replace(".mhd", ".mha")
         is_unique = stems.count(stem) == 1
         name = stem if is_unique else f"{scan.absolute().parent.name}_{stem}"
         label_maps[scan] = folder / f"{name}_label{suffix}"

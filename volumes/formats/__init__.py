@@ -1,1 +1,1 @@
-"""Reading and writing NRRD and NIfTI, trusting no file."""
+"""Reading NRRD, NIfTI, MetaImage and DICOM, and writing, trusting no file."""

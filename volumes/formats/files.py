@@ -1,8 +1,12 @@
-"""Reading and writing volumes in the format that a file name's suffix names."""
+"""Reading and writing volumes in the format that a file name's suffix names.
+
+A folder is read as a DICOM series.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,19 +16,35 @@ import numpy as np
 
 from system.errors import DataError
 from system.limits import MAX_INTENSITY, MAX_LABEL, MAX_VOXELS
+from volumes.formats import metaimage_header, nrrd_header
 from volumes.formats.bounded_read import hash_file
+from volumes.formats.dicom import read_dicom_series, series_checksum
+from volumes.formats.metaimage import read_metaimage, write_metaimage
 from volumes.formats.nifti import read_nifti, write_nifti
 from volumes.formats.nrrd import kept_fields, read_nrrd, write_nrrd
 from volumes.formats.nrrd_grid import geometry_fields
-from volumes.formats.nrrd_header import DEFAULT_SPACE, check_is_file, read_header
+from volumes.formats.nrrd_header import DEFAULT_SPACE, check_is_file
 from volumes.formats.segments import format_segments
 from volumes.geometry import Grid, canonical_view
 from volumes.volume import Segment, Volume
 
 # Longest first, so that `stem_of` removes the whole suffix.
-SUFFIXES = (".seg.nrrd", ".seg.nhdr", ".nii.gz", ".nrrd", ".nhdr", ".nii")
-WRITTEN_SUFFIXES = (".seg.nrrd", ".nrrd", ".nii.gz", ".nii")
+SUFFIXES = (
+    ".seg.nrrd",
+    ".seg.nhdr",
+    ".nii.gz",
+    ".nrrd",
+    ".nhdr",
+    ".nii",
+    ".mha",
+    ".mhd",
+)
+WRITTEN_SUFFIXES = (".seg.nrrd", ".nrrd", ".nii.gz", ".nii", ".mha")
+_NIFTI = (".nii", ".nii.gz")
+_METAIMAGE = (".mha", ".mhd")
 _SHOWN_VALUES = 5
+# Label values that came through floating-point arithmetic are this near to integers.
+LABEL_TOLERANCE = 1e-3
 
 
 def suffix_of(path: str | Path) -> str:
@@ -33,47 +53,58 @@ def suffix_of(path: str | Path) -> str:
     return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
 
 
+def is_series_folder(path: str | Path) -> bool:
+    """Return whether a path is a folder, which is read as a DICOM series."""
+    return not suffix_of(path) and os.path.isdir(path)
+
+
 def stem_of(path: str | Path) -> str:
-    """Return a file's name without the suffix that names its format."""
-    name = Path(path).name
+    """Return a file's name without the suffix that names its format.
+
+    A folder of a DICOM series has no suffix; "." has the name of the folder it means.
+    """
+    name = Path(path).name or Path(os.path.abspath(path)).name
     return name[: len(name) - len(suffix_of(path))]
 
 
 def read_volume(path: str | Path, max_voxels: int = MAX_VOXELS) -> Volume:
-    """Read an NRRD or NIfTI file as a volume in RAS+ mm.
+    """Read a file, or the DICOM series of a folder, as a volume in RAS+ mm.
 
     Args:
-        path: A file with one of `SUFFIXES`.
+        path: A file with one of `SUFFIXES`, or a folder.
         max_voxels: Largest number of voxels accepted.
 
     Raises:
         DataError: If the file is missing, of another format, not a scalar 3-D
             volume, shorter or longer than its header says, too large for the
-            memory, or its header does not describe a grid.
+            memory, or its header does not describe a grid; of a folder see
+            `volumes.formats.dicom.read_dicom_series`.
     """
     path = Path(path)
-    read = read_nifti if _is_nifti(path) else read_nrrd
+    suffix = suffix_of(path)
+    read = read_nrrd
+    if is_series_folder(path):
+        read = read_dicom_series
+    elif suffix in _NIFTI:
+        read = read_nifti
+    elif suffix in _METAIMAGE:
+        read = read_metaimage
+    elif not suffix:
+        raise DataError(
+            f"{path}: a volume's name must end in {', '.join(SUFFIXES)}, or be that of "
+            f"a folder with one DICOM series. Received: {path.name!r}"
+        )
     try:
         return read(path, max_voxels)
     except MemoryError as error:
         raise DataError(f"{path}: out of memory while reading.") from error
 
 
-def _is_nifti(path: Path) -> bool:
-    """Return whether the suffix is one of NIfTI; raise if it is none of `SUFFIXES`."""
-    suffix = suffix_of(path)
-    if not suffix:
-        raise DataError(
-            f"{path}: a volume's name must end in {', '.join(SUFFIXES)}. "
-            f"Received: {path.name!r}"
-        )
-    return suffix in (".nii", ".nii.gz")
-
-
 def read_label_map(path: str | Path, max_voxels: int = MAX_VOXELS) -> Volume:
     """Read a volume whose values are labels.
 
-    A floating-point type is accepted if all values are integers.
+    A floating-point type is accepted if all values are within 0.001 of integers, to
+    which they are rounded, with a note.
 
     Args:
         path: As of `read_volume`.
@@ -87,12 +118,16 @@ def read_label_map(path: str | Path, max_voxels: int = MAX_VOXELS) -> Volume:
             65535; names up to five such values.
     """
     volume = read_volume(path, max_voxels)
-    array = volume.array
-    is_label = (array >= 0) & (array <= MAX_LABEL)  # False where not a number
-    if array.dtype.kind == "f":
-        is_label &= array == np.trunc(array)
+    nearest, farthest = volume.array, 0.0
+    is_label = True
+    if nearest.dtype.kind == "f":
+        nearest = np.rint(volume.array)
+        with np.errstate(invalid="ignore"):  # infinity minus itself
+            off = np.abs(volume.array - nearest)
+        is_label, farthest = off < LABEL_TOLERANCE, float(off.max())
+    is_label &= (nearest >= 0) & (nearest <= MAX_LABEL)  # False where not a number
     if not is_label.all():
-        wrong = np.unique(array[~is_label])
+        wrong = np.unique(volume.array[~is_label])
         shown = ", ".join(f"{value:.15g}" for value in wrong[:_SHOWN_VALUES].tolist())
         if wrong.size > _SHOWN_VALUES:
             shown += f" and {wrong.size - _SHOWN_VALUES} others"
@@ -100,7 +135,10 @@ def read_label_map(path: str | Path, max_voxels: int = MAX_VOXELS) -> Volume:
             f"{path}: the values of a label map must be integers from 0 to "
             f"{MAX_LABEL}. Received: {shown}"
         )
-    return replace(volume, array=array.astype(np.uint16))
+    notes = volume.notes
+    if farthest:
+        notes += (f"Label values up to {farthest:.2g} off an integer: rounded.",)
+    return replace(volume, array=nearest.astype(np.uint16), notes=notes)
 
 
 def write_label_map(
@@ -112,7 +150,7 @@ def write_label_map(
 ) -> None:
     """Write a label map on the grid of the scan it belongs to.
 
-    If the scan and the file are both NRRD, or both NIfTI, the scan's own header
+    If the scan and the file are both NRRD, NIfTI or MetaImage, the scan's own header
     fields are kept. Equal input gives equal bytes.
 
     Args:
@@ -133,8 +171,11 @@ def write_label_map(
             f"Received: {Path(path).name!r}"
         )
     labels = _to_smallest_type(array, like.grid)
-    if suffix in (".nii", ".nii.gz"):
+    if suffix in _NIFTI:
         write_nifti(path, labels, like)
+        return
+    if suffix in _METAIMAGE:
+        write_metaimage(path, labels, like)
         return
     is_slicer = suffix == ".seg.nrrd"
     is_nrrd = bool(like.header)
@@ -194,18 +235,18 @@ def write_image(
 def checksum(path: str | Path) -> str:
     """Return the SHA-256 of a file's bytes in hexadecimal, as `Volume.checksum`.
 
-    If an NRRD header names a data file, its bytes follow.
+    If an NRRD or MetaImage header names a data file, its bytes follow. Of a folder,
+    see `volumes.formats.dicom.series_checksum`.
 
     Raises:
         DataError: If it is not a regular file, or cannot be read.
     """
     path = Path(path)
+    if is_series_folder(path):
+        return series_checksum(path)
     check_is_file(path)  # a device would never end
-    parts = [path]
-    if suffix_of(path).endswith(("nrrd", "nhdr")):
-        data_path = read_header(path, sys.maxsize).data_path
-        if data_path != path:
-            parts.append(data_path)
+    data_path = _data_path(path)
+    parts = [path] if data_path == path else [path, data_path]
     digest = hashlib.sha256()
     try:
         for part in parts:
@@ -213,6 +254,16 @@ def checksum(path: str | Path) -> str:
     except OSError as error:
         raise DataError(f"{path}: could not be read: {error}") from error
     return digest.hexdigest()
+
+
+def _data_path(path: Path) -> Path:
+    """Return the file that holds the voxels, which a header may name."""
+    suffix = suffix_of(path)
+    if suffix in _METAIMAGE:
+        return metaimage_header.read_header(path, sys.maxsize).data_path
+    if suffix.endswith(("nrrd", "nhdr")):
+        return nrrd_header.read_header(path, sys.maxsize).data_path
+    return path
 
 
 def content_checksum(volume: Volume) -> str:

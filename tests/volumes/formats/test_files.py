@@ -23,16 +23,16 @@ from volumes.formats.files import (
 from volumes.geometry import Grid
 from volumes.volume import Volume
 
-WRITTEN = (".seg.nrrd", ".nrrd", ".nii.gz", ".nii")
+WRITTEN = (".seg.nrrd", ".nrrd", ".nii.gz", ".nii", ".mha")
 
 
-@pytest.mark.parametrize("name", ["scan.dcm", "scan.mha", "nrrd", "scan.gz"])
+@pytest.mark.parametrize("name", ["scan.dcm", "scan.mhz", "nrrd", "scan.gz"])
 def test_other_formats_are_refused_with_those_that_are_read(tmp_path, name):
     with pytest.raises(DataError, match=r"must end in \.seg\.nrrd, .*Received"):
         read_volume(tmp_path / name)
 
 
-@pytest.mark.parametrize("name", ["scan.nrrd", "scan.nii.gz"])
+@pytest.mark.parametrize("name", ["scan.nrrd", "scan.nii.gz", "scan.mha"])
 def test_a_missing_file_is_refused(tmp_path, name):
     with pytest.raises(DataError, match=f"{name}: .*no such file"):
         read_volume(tmp_path / name)
@@ -44,6 +44,38 @@ def test_a_missing_file_is_refused(tmp_path, name):
 def test_a_stem_loses_the_whole_ending():
     assert stem_of("a/verse.014.seg.nrrd") == "verse.014"
     assert stem_of("sub-1_ct.NII.GZ") == "sub-1_ct"
+    assert stem_of("1_t1.mhd") == "1_t1"
+
+
+def test_the_stem_of_a_folder_is_its_name(tmp_path, monkeypatch):
+    series = tmp_path / "ann_1.2"
+    series.mkdir()
+    monkeypatch.chdir(series)
+
+    assert stem_of(series) == "ann_1.2"
+    assert stem_of(".") == "ann_1.2"
+
+
+@pytest.mark.parametrize(
+    ("values", "note"),
+    [
+        ([1.0004, 2.9996], "Label values up to 0.0004 off an integer: rounded."),
+        ([-0.0004, 65535.0004], "Label values up to 0.0004 off an integer: rounded."),
+        ([1.0, 3.0], ""),
+    ],
+)
+def test_labels_next_to_integers_are_rounded_and_said(
+    tmp_path, oblique_grid, values, note
+):
+    array = np.zeros(SHAPE)
+    array.flat[[5, 9]] = values
+    write_image(tmp_path / "label.nrrd", array, oblique_grid)
+
+    label_map = read_label_map(tmp_path / "label.nrrd")
+
+    np.testing.assert_array_equal(label_map.array.flat[[5, 9]], np.rint(values))
+    assert label_map.array.dtype == np.uint16
+    assert (label_map.notes[-1] if note else "") == note
 
 
 def test_labels_stored_as_floats_are_fine(tmp_path, oblique_grid):
@@ -60,6 +92,7 @@ def test_labels_stored_as_floats_are_fine(tmp_path, oblique_grid):
     [
         (np.int16, [-1, -2], "Received: -2, -1$"),
         (np.float32, [0.5, 2.25], r"Received: 0\.5, 2\.25$"),
+        (np.float64, [1.002], r"Received: 1\.002$"),
         (np.float64, [np.nan], "Received: nan$"),
         (np.float32, [np.inf], "Received: inf$"),
         (np.int32, [70000], "Received: 70000$"),
@@ -77,12 +110,12 @@ def test_values_that_are_no_labels_are_refused_and_shown(
         read_label_map(tmp_path / "label.nrrd")
 
 
-@pytest.mark.parametrize("name", ["scan.nrrd", "scan.nii"])
+@pytest.mark.parametrize("name", ["scan.nrrd", "scan.nii", "scan.mha"])
 def test_want_of_memory_is_told(tmp_path, monkeypatch, name):
     def read(path, max_voxels):
         raise MemoryError
 
-    for reader in ("read_nrrd", "read_nifti"):
+    for reader in ("read_nrrd", "read_nifti", "read_metaimage"):
         monkeypatch.setattr(f"volumes.formats.files.{reader}", read)
 
     with pytest.raises(DataError, match=f"{name}: out of memory while reading"):
@@ -237,7 +270,7 @@ def test_an_array_that_is_no_label_map_is_not_written(
 
 def test_a_label_map_of_another_ending_is_not_written(tmp_path, nrrd_scan):
     with pytest.raises(DataError, match=r"must end in \.seg\.nrrd, \.nrrd"):
-        write_label_map(tmp_path / "label.mha", LABELS, like=nrrd_scan)
+        write_label_map(tmp_path / "label.mhd", LABELS, like=nrrd_scan)
 
 
 def test_a_volume_is_not_changed_by_writing(tmp_path, nrrd_scan):
