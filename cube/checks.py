@@ -8,7 +8,7 @@ one at a time.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,10 +67,11 @@ def check_cube(cube: Cube, visit: Visit | None = None) -> list[Finding]:
         case first those of the case as a whole, then the scan's, then those of its
         copies.
     """
-    findings = [*check_sources(cube), *check_splits(cube), *check_classes(cube)]
+    findings = [*check_sources(cube), *check_splits(cube)]
     cases = rows_by_case(cube)
     intensities: dict[int, ScanIntensity] = {}
     scans: dict[int, int] = {}
+    class_counts: dict[int, list[int]] = {}
     for rows in cases.values():
         scan_voxels = 0
         for row in rows:
@@ -81,6 +82,7 @@ def check_cube(cube: Cube, visit: Visit | None = None) -> list[Finding]:
             voxels = int(counts[1:].sum())
             if cube.copies[row] == 0:
                 scans[row] = scan_voxels = voxels
+                class_counts[row] = counts[: len(cube.class_names)].tolist()
                 measured = measure_scan(image[cube.filled_box(row)])
                 if measured is not None:
                     intensities[row] = measured
@@ -89,6 +91,7 @@ def check_cube(cube: Cube, visit: Visit | None = None) -> list[Finding]:
             if visit is not None:
                 visit(row, image, label)
     findings += check_across_scans(cube, intensities, scans)
+    findings += check_classes(cube, class_counts)
     order = {case_id: number for number, case_id in enumerate(cases)}
     return sorted(
         findings,
@@ -237,10 +240,17 @@ def check_splits(cube: Cube) -> Iterator[Finding]:
             )
 
 
-def check_classes(cube: Cube) -> Iterator[Finding]:
-    """Find classes that no training scan holds."""
-    for message in describe_untrained(untrained_classes(cube)):
-        yield Finding(WHOLE_CUBE, None, "class without training case", message)
+def check_classes(cube: Cube, counts: Mapping[int, Sequence[int]]) -> Iterator[Finding]:
+    """Find classes that no training scan holds, though some hold others.
+
+    Args:
+        cube: An open cube.
+        counts: Voxels of each class, by row of a scan.
+    """
+    untrained = untrained_classes(cube, counts)
+    if len(untrained) < len(cube.class_names) - 1:
+        for message in describe_untrained(untrained):
+            yield Finding(WHOLE_CUBE, None, "class without training scan", message)
 
 
 def _check_spacings(cube: Cube, scans: list[int]) -> Iterator[Finding]:

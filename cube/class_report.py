@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -81,45 +81,42 @@ def count_classes(cube: Cube, row: int) -> list[int]:
     return count_labels(cube.label(row), len(cube.class_names)).tolist()
 
 
-def untrained_classes(cube: Cube) -> dict[str, list[str]]:
+def untrained_classes(
+    cube: Cube, counts: Mapping[int, Sequence[int]] | None = None
+) -> dict[str, list[str]]:
     """Find the classes that no training scan holds.
 
     Args:
         cube: With its own splits or those of a fold.
+        counts: Voxels of each class by row of a scan, if they are known already.
 
     Returns:
         For each such class the cases of other splits that hold it. Empty if there is
         no training scan at all.
     """
-    rows = cube.rows(copy=0)
     training = cube.rows("train", copy=0)
     if not training:
         return {}
-    trained = np.sum([count_classes(cube, row) for row in training], axis=0)
-    untrained = {
-        number: name
-        for number, name in enumerate(cube.class_names)
-        if number and not trained[number]
-    }
-    others = set(rows) - set(training) if untrained else set()
-    return {
-        name: [
-            cube.case_ids[row]
-            for row in sorted(others)
-            if cube.splits[row] and count_classes(cube, row)[number]
-        ]
-        for number, name in untrained.items()
-    }
+
+    def count(row: int) -> Sequence[int]:
+        return count_classes(cube, row) if counts is None else counts[row]
+
+    trained = np.sum([count(row) for row in training], axis=0)
+    untrained = [n for n, voxels in enumerate(trained.tolist()) if n and not voxels]
+    held: dict[str, list[str]] = {cube.class_names[n]: [] for n in untrained}
+    others = [row for row in cube.rows(copy=0) if cube.splits[row] not in ("", "train")]
+    for row in others if untrained else ():
+        voxels = count(row)
+        for number in untrained:
+            if voxels[number]:
+                held[cube.class_names[number]].append(cube.case_ids[row])
+    return held
 
 
 def describe_untrained(untrained: dict[str, list[str]]) -> list[str]:
     """Return a sentence for each class of `untrained_classes`."""
     return [
         f"no training scan holds class {name}"
-        + (
-            f", only {shorten(', '.join(held))}"
-            if held
-            else ", nor does any other scan"
-        )
+        + (f", only {shorten(', '.join(held))}" if held else ", and no other does")
         for name, held in untrained.items()
     ]

@@ -16,7 +16,7 @@ import numpy as np
 from cube.hdf5 import local_dataset
 from cube.splits import SPLITS
 from system.errors import DataError
-from system.limits import MAX_LABEL, MAX_VOXELS, SPACING_RANGE
+from system.limits import MAX_INTENSITY, MAX_LABEL, MAX_VOXELS, SPACING_RANGE
 from system.text import short_repr
 from volumes.intensity import is_mode
 from volumes.intensity_rule import PROFILE_KINDS
@@ -64,8 +64,10 @@ def is_names(value: Sequence) -> bool:
 
 def is_values(value: Sequence) -> bool:
     """Check whether these are the label values of each class."""
+    if not all(isinstance(values, list | tuple) for values in value):
+        return False
     numbers = [number for values in value for number in values]
-    return all(isinstance(n, int) and 0 <= n <= MAX_LABEL for n in numbers)
+    return all(type(n) is int and 0 <= n <= MAX_LABEL for n in numbers)  # no booleans
 
 
 def is_members(value: Sequence) -> bool:
@@ -88,9 +90,12 @@ def is_source(value: dict) -> bool:
         and isinstance(letters, str)
         and len(letters) == 3
         and {CANONICAL_AXIS.get(letter) for letter in letters} == {0, 1, 2}
+        and isinstance(value.get("label_values", []), list)
         and is_values(value.get("label_values", []))
+        and isinstance(counts, list)
         and isinstance(value.get("label_voxels", 0), int)
         and is_profile(value.get("profile"))
+        and isinstance(value.get("intensity", {}), dict)
         and all(isinstance(count, int) and count >= 0 for count in counts)
     )
 
@@ -101,7 +106,11 @@ def is_profile(value: object) -> bool:
         isinstance(value, dict)
         and set(value) == {"low", "median", "high", "air", "kind"}
         and value["kind"] in PROFILE_KINDS
-        and all(isinstance(value[n], int | float) for n in value if n != "kind")
+        and all(
+            isinstance(number, int | float) and abs(number) <= MAX_INTENSITY
+            for name, number in value.items()
+            if name != "kind"
+        )
     )
 
 

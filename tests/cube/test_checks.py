@@ -198,6 +198,18 @@ def test_subject_with_two_cases_in_one_split_is_no_finding(findings_of):
     assert findings_of(rows) == []
 
 
+def test_class_that_no_training_scan_holds_is_found_before_all_else(findings_of, rows):
+    for number in (0, 1):
+        label = np.where(rows[number].label == 2, 0, rows[number].label)
+        rows[number] = replace(rows[number], label=label.astype(np.uint8))
+    finding = only(findings_of(rows))
+
+    assert str(finding) == (
+        "whole cube: class without training scan: no training scan holds class L2, "
+        "only ben, cid"
+    )
+
+
 def test_augmented_copy_outside_training_is_found(findings_of):
     rows = [*clean_rows(), make_row("cid", copy=2, split="test")]
 
@@ -275,6 +287,34 @@ def test_findings_are_in_the_order_of_cases_then_copies(findings_of, rows):
         ("cid", None, "same scan twice"),
         ("cid", 0, "no foreground"),
     ]
+
+
+def test_scan_in_another_unit_is_found_as_a_case(findings_of):
+    rows = [make_row(f"c{number}") for number in range(5)]
+    units = ["", "", "", "", "air"]
+    for number, kind in enumerate(units):
+        profile = {"low": -1000, "median": 0, "high": 900, "air": 0, "kind": kind}
+        rows[number] = with_source(rows[number], profile=profile)
+
+    finding = only(findings_of(rows))
+
+    assert str(finding) == (
+        "c4: intensity disagrees with the cube: values -1000 to 900 are in HU, with "
+        "air, unlike 4 of 5 scans"
+    )
+
+
+def test_label_volume_unlike_the_others_is_found_as_a_case(findings_of, rows):
+    label = np.zeros_like(make_label())
+    label[2, 2, 2:5] = 1  # 3 voxels of 1 mm3, less than a tenth of 40
+    rows[2] = replace(rows[2], label=label)
+
+    finding = only(findings_of(rows))
+
+    assert str(finding) == (
+        "ben: unusual label volume: 0.0 ml, the median of all cases is 0.0 ml; it may "
+        "label few of the structures"
+    )
 
 
 def test_every_row_is_read_once_and_visited(tmp_path):

@@ -251,3 +251,47 @@ def test_the_lists_of_the_real_scans_are_read():
     for path in lists:
         wanted = [line for line in path.read_text().splitlines() if line]
         assert len(read_pairs(path)) == len(wanted)
+
+
+def test_labels_line_states_what_the_values_of_the_next_lines_mean(folder):
+    (folder / "A1" / "my table.csv").write_text("id,structure\n7,vertebrae_L1\n")
+    path = write(
+        folder,
+        "a.nrrd,b.nrrd\n"
+        "labels: verse\n"
+        "A1/image.nrrd,A1/label.seg.nrrd\n"
+        'Labels : "A1/my table.csv"\n'
+        "B2/image.nrrd,B2/label.seg.nrrd,x,test\n"
+        "labels:none\n"
+        "c.nii.gz,d.nii\n",
+    )
+
+    tables = [pair.label_table for pair in read_pairs(path)]
+
+    assert tables[0] is tables[3] is None
+    assert (tables[1].name, tables[1].names[20]) == ("verse", "L1")
+    assert (tables[2].name, tables[2].names) == ("my table.csv", {7: "L1"})
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("labels: slicer", "verse, totalsegmentator, none or a CSV file. .*'slicer'"),
+        ("labels:", "none or a CSV file. Received: ''"),
+        ("labels: none.csv", "none.csv: could not be read: No such file"),
+        ("labels: bad.csv", "bad.csv: line 2 must have a value"),
+    ],
+)
+def test_faulty_labels_line_is_refused_with_its_number(folder, line, message):
+    (folder / "bad.csv").write_text("4,L1\nx,L2\n")
+
+    with pytest.raises(DataError, match=f"line 2: .*{message}"):
+        read_pairs(write(folder, f"a.nrrd,b.nrrd\n{line}\nc.nii.gz,d.nii"))
+
+
+def test_file_that_is_called_like_a_statement_stands_in_quotes(folder):
+    (folder / "labels: verse.nrrd").touch()
+
+    (pair,) = read_pairs(write(folder, '"labels: verse.nrrd",b.nrrd'))
+
+    assert pair.image.name == "labels: verse.nrrd"

@@ -19,6 +19,8 @@ from support.places import ROOT
 from cube.reader import Cube
 from system.errors import DataError
 
+PROFILE = {"low": 0, "median": 1, "high": 2, "air": 0, "kind": ""}
+
 
 def test_every_row_comes_back_as_it_was_written(cube_path):
     rows = clean_rows()
@@ -49,6 +51,44 @@ def test_attributes_come_back_as_they_were_written(cube_path):
         assert cube.intensity == ["zscore"]
         assert cube.arguments == {"seed": 0}
         assert cube.seed == 0
+
+
+def test_label_values_are_those_of_the_row_or_else_of_the_cube(tmp_path):
+    own, cubes = make_row("ann"), make_row("ben")
+    own = replace(own, source={**own.source, "label_values": [[], [4], []]})
+    bad = replace(own, source={**own.source, "label_values": [[], [4]]})
+    path = write_cube(tmp_path / "cube.h5", [own, cubes, bad])
+
+    with Cube(path) as cube:
+        assert cube.class_members is None
+        assert cube.label_values_of(0) == ((), (4,), ())
+        assert cube.label_values_of(1) == ((), (20,), (21,))
+        with pytest.raises(DataError, match="each class in `source` of row 2"):
+            cube.label_values_of(2)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"label_values": [[], [-1], []]},
+        {"label_values": 3},
+        {"class_voxels": 3},
+        {"intensity": 3},
+        {"profile": 3},
+        {"profile": {**PROFILE, "kind": ["air"]}},
+        {"profile": {**PROFILE, "low": 10**400}},
+        {"profile": {**PROFILE, "low": "0"}},
+        {"profile": {"kind": "air"}},
+    ],
+)
+def test_invalid_values_and_counts_of_a_row_are_refused(tmp_path, source):
+    row = make_row("ann")
+    path = write_cube(
+        tmp_path / "c.h5", [replace(row, source={**row.source, **source})]
+    )
+
+    with Cube(path) as cube, pytest.raises(DataError, match="`source` of row 0"):
+        cube.sources  # noqa: B018
 
 
 def test_names_beyond_ascii_come_back(tmp_path):

@@ -112,6 +112,9 @@ def test_dataset_of_wrong_kind_shape_or_type_is_refused(cube_path, change, messa
         ("arguments", "{}"),
         ("versions", "[]"),
         ("versions", "no JSON"),
+        ("class_members", '[[], "L1", "L2"]'),
+        ("class_members", '[[], [70000], ["L2"]]'),
+        ("class_members", '[[], [true], ["L2"]]'),
     ],
 )
 def test_invalid_attribute_is_refused_by_its_name(cube_path, name, text):
@@ -127,6 +130,14 @@ def test_label_values_for_too_few_classes_are_refused(cube_path):
         file.attrs["label_values"] = "[[], [20]]"
 
     with pytest.raises(DataError, match=r"values for each class\. Received: 2 for 3"):
+        Cube(cube_path)
+
+
+def test_structures_for_too_few_classes_are_refused(cube_path):
+    with h5py.File(cube_path, "r+") as file:
+        file.attrs["class_members"] = '[[], ["L1"]]'
+
+    with pytest.raises(DataError, match=r"structures for each class\. .*: 2 for 3"):
         Cube(cube_path)
 
 

@@ -9,9 +9,16 @@ import keras
 import numpy as np
 import pytest
 
-from models.model_file import METADATA_NAME, ModelMetadata, load_model, save_model
+from models.model_file import (
+    METADATA_NAME,
+    ModelMetadata,
+    load_model,
+    read_metadata,
+    save_model,
+)
 from models.unet import unet_3d
 from system.errors import DataError
+from volumes.classes import Classes
 
 METADATA = ModelMetadata(
     model="unet3d",
@@ -179,6 +186,8 @@ def test_file_with_an_optimizer_is_read(network, tmp_path):
         ({"intensity": ("window", 3, -3)}, "'intensity'"),
         ({"architecture": {"depth": 99}}, "'architecture'"),
         ({"architecture": {"depth": 1, "layers": "x"}}, "'architecture'"),
+        ({"class_members": [[], ["L1"]]}, "'class_members'"),
+        ({"class_members": [[], ["L1"], "L2", None]}, "'class_members'"),
         ({"orientation": "LPS"}, "'orientation', not LPS"),
         ({"spacing": None}, "'NoneType'"),
     ],
@@ -273,3 +282,33 @@ def test_classes_are_numbered_where_one_was_merged():
     merged = replace(METADATA, label_values=((), (20,), (21, 22), (26,)))
 
     assert [each.value for each in merged.segments()] == [1, 2, 3]
+
+
+def test_classes_are_numbered_where_two_have_one_value_or_none():
+    equal = replace(METADATA, label_values=((), (20,), (21,), (21,)))
+    without = replace(METADATA, label_values=((), (20,), (), (26,)))
+
+    assert [each.value for each in equal.segments()] == [1, 2, 3]
+    assert [each.value for each in without.segments()] == [1, 2, 3]
+
+
+def test_structures_of_the_classes_are_read_without_the_network(network, tmp_path):
+    members = ((), ("L1",), (21, "L2"), None)
+    save_model(
+        tmp_path / "model.keras", network, replace(METADATA, class_members=members)
+    )
+
+    metadata = read_metadata(tmp_path / "model.keras")
+
+    assert metadata.classes == Classes(METADATA.class_names, members)
+    with pytest.raises(DataError, match=r"none\.keras: no such model"):
+        read_metadata(tmp_path / "none.keras")
+
+
+def test_older_network_knows_its_classes_by_their_values():
+    binary = replace(
+        METADATA, class_names=("background", "spine"), label_values=((), (20, 21))
+    )
+
+    assert METADATA.classes.members == ((), (20,), (21,), (26,))
+    assert binary.classes.members == ((), None)

@@ -2,7 +2,7 @@ import pytest
 from support.small_runs import write_run
 
 from runs.comparing import compare_runs
-from runs.folder import read_json
+from runs.folder import read_json, write_json
 from system.errors import DataError
 
 MODELS = ("unet2d", "unet3d")
@@ -60,3 +60,17 @@ def test_runs_over_other_cases_are_not_compared(tmp_path):
 
     with pytest.raises(DataError, match="only in UNet-2D: ben; only in UNet-3D: cid"):
         compare_runs(runs, tmp_path)
+
+
+def test_class_that_a_run_could_not_learn_is_named_on_the_page(tmp_path):
+    runs = [tmp_path / model for model in MODELS]
+    for run in runs:
+        write_run(run, {"ann": 0.5, "ben": 0.7}, model=run.name)
+    config = read_json(runs[1] / "config.json")
+    write_json(runs[1] / "config.json", {**config, "untrained_classes": ["L5"]})
+
+    text = compare_runs(runs, tmp_path)
+
+    sentence = f"No training scan of {runs[1]} held class L5."
+    assert text.startswith(sentence)
+    assert sentence in (tmp_path / "comparison.md").read_text()
