@@ -120,7 +120,9 @@ def _unlike_others(cube: Cube, rows: Sequence[int]) -> dict[int, str]:
     """Compare the scans as they are stored, or else what an older cube made of them."""
     sources = cube.sources
     if cube.intensity[0] == "auto":
-        kinds = {row: sources[row].get("intensity", {}).get("kind") for row in rows}
+        kinds = {
+            row: str(sources[row].get("intensity", {}).get("kind")) for row in rows
+        }
         (usual, count), *others = Counter(kinds.values()).most_common() or [("", 0)]
         if not others:
             return {}

@@ -28,7 +28,7 @@ def find_unusual_volumes(
     volumes = {row: volume for row, volume in volumes_ml.items() if volume > 0}
     median = float(np.median(list(volumes.values()))) if volumes else 0.0
     for row, volume in volumes.items():
-        found = f"{volume:.1f} ml, the median of all cases is {median:.1f} ml"
+        found = f"{volume:.3g} ml, the median of all cases is {median:.3g} ml"
         if shares[row] > MOST_FOREGROUND:
             yield (
                 row,

@@ -19,6 +19,7 @@ from models.train_run import TrainingResult, check_resumable, fit
 from models.unet import describe_blocks
 from runs.folder import RUN_CONFIG_NAME, TITLES, write_json
 from runs.testing import EvaluationResult, check_sources, predict_test_cases
+from volumes.intensity_flag import describe_intensity
 
 
 def run_network(
@@ -47,6 +48,7 @@ def run_network(
     device = find_device(require_gpu=require_gpu)
     print(f"{title} on {device}", flush=True)
     with open_cube(cube_path, options.fold, options.folds) as cube:
+        print(f"intensity: {describe_intensity(cube.intensity)}", flush=True)
         splits = record_splits(cube)
         if options.fold is not None:
             print(describe_splits(splits), flush=True)

@@ -312,8 +312,8 @@ def test_label_volume_unlike_the_others_is_found_as_a_case(findings_of, rows):
     finding = only(findings_of(rows))
 
     assert str(finding) == (
-        "ben: unusual label volume: 0.0 ml, the median of all cases is 0.0 ml; it may "
-        "label few of the structures"
+        "ben: unusual label volume: 0.003 ml, the median of all cases is 0.04 ml; it "
+        "may label few of the structures"
     )
 
 

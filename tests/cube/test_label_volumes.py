@@ -9,9 +9,9 @@ SMALL = dict.fromkeys(range(5), 0.1)  # shares of the scan
     ("volume", "text"),
     [
         (200.0, ""),
-        (201.0, "201.0 ml, the median of all cases is 20.0 ml; it may label other"),
+        (201.0, "201 ml, the median of all cases is 20 ml; it may label other"),
         (2.0, ""),
-        (1.9, "1.9 ml, the median of all cases is 20.0 ml; it may label few"),
+        (1.9, "1.9 ml, the median of all cases is 20 ml; it may label few"),
     ],
 )
 def test_ten_times_the_median_or_a_tenth_of_it_is_found(volume, text):

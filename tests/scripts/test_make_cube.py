@@ -84,6 +84,32 @@ def test_scan_on_the_cube_s_own_grid_is_not_interpolated(scans):
     np.testing.assert_allclose(found, (turned - 500) / 500, atol=1e-3)
 
 
+def test_rule_of_normalisation_is_settled_over_all_scans(scans, capsys):
+    for name in NAMES:
+        rng = np.random.default_rng(list(name.encode()))
+        image = rng.normal(40, 30, GRID.shape)
+        if name == "ann":
+            image[:3] = -1000
+        if name == "dan":
+            image += 1024
+        write_scan(scans, name, image=image.astype(np.int16))
+
+    build(scans, "--copies", 0)
+
+    printed = capsys.readouterr().out
+    assert (
+        "intensity window -200 to 1000 HU (auto: 3 of 4 scans can be in HU, ann shows "
+        "air)\n" in printed
+    )
+    assert "note      dan: values 9" in printed
+    with Cube(scans / "cube.h5") as cube:
+        assert cube.intensity == ["window", -200, 1000]
+        assert cube.arguments["intensity"] == ["auto"]
+        assert {source["intensity"]["kind"] for source in cube.sources} == {"window"}
+        kinds = [source["profile"]["kind"] for source in cube.sources]
+        assert kinds == ["air", "cropped", "cropped", ""]
+
+
 def test_labels_keep_makes_each_value_a_class(scans):
     build(scans, "--copies", 0, "--labels", "keep")
 

@@ -15,6 +15,8 @@ from cube.reader import Cube
 from volumes.formats.files import write_image
 from volumes.geometry import Grid, affine_from
 
+SMALL = ("--copies", 0, "--spacing", 3)
+
 
 @pytest.fixture
 def scans(tmp_path):
@@ -105,6 +107,32 @@ def test_scan_of_more_voxels_than_allowed_is_refused(scans, capsys):
     assert len(error) == len(NAMES)
     assert "ann.nrrd: field 'sizes' must be positive and at most 923 voxels" in error[0]
     assert build(scans, "--max-voxels", 924, "--copies", 0) == 0
+
+
+def test_swapped_pair_is_refused_and_accepted_only_by_the_flag(scans, capsys):
+    lines = [f"{name}.nrrd,{name}_label.nrrd" for name in NAMES]
+    lines[2] = "cid_label.nrrd,cid.nrrd"
+    (scans / "pairs.txt").write_text("\n".join(lines))
+
+    assert build(scans, *SMALL) == 1
+    fault = capsys.readouterr().err
+    assert "The label map of case 'cid_label' cannot be one: it has " in fault
+    assert "values, and the image only 3; image and label map may be swapped" in fault
+    assert "line 3 of the pair list, or use --allow-unlikely" in fault
+    flags = ("--allow-unlikely", "--allow-same-person", "--labels", 20, 21)
+    assert build(scans, *SMALL, *flags) == 0
+
+
+def test_swapped_pair_of_a_ct_is_told_by_its_image(scans, capsys):
+    write_scan(scans, "cid", image=np.full(GRID.shape, -5, np.int16))
+    lines = [f"{name}.nrrd,{name}_label.nrrd" for name in NAMES]
+    lines[2] = "cid_label.nrrd,cid.nrrd"
+    (scans / "pairs.txt").write_text("\n".join(lines))
+
+    assert build(scans, *SMALL) == 1
+    fault = capsys.readouterr().err
+    assert "integers from 0 to 65535. Received: -5; the image" in fault
+    assert "the two may be swapped in line 3 of the pair list." in fault
 
 
 def test_cube_of_a_scan_with_a_wrong_spacing_is_refused(scans, capsys):

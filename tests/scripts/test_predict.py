@@ -127,6 +127,39 @@ def test_scan_of_more_voxels_than_allowed_is_refused(scan, model, tmp_path, caps
     assert predict.main([*arguments, "--max-voxels", "560"]) == 0
 
 
+def test_rule_of_the_model_is_printed_and_replaced_only_by_the_flag(
+    scan, model, tmp_path, capsys
+):
+    arguments = [str(scan), "--model", model, "--output", str(tmp_path / "a")]
+
+    assert predict.main(arguments) == 0
+    first = capsys.readouterr().out
+    window = ["--intensity", "window", "-100", "900"]
+    assert predict.main([*arguments, *window, "--force"]) == 0
+    second = capsys.readouterr().out
+
+    assert "intensity: z-score of each scan, as the model was trained" in first
+    assert "warning" not in first
+    assert (
+        "intensity: window -100 to 900 HU, by --intensity; the model was trained with: "
+        "z-score of each scan" in second
+    )
+
+
+def test_scan_that_the_rule_does_not_suit_is_warned_of(scan, model, tmp_path, capsys):
+    arguments = [str(scan), "--model", model, "--output", str(tmp_path / "a")]
+
+    # Values of -80 to 600 are all above the window's end.
+    assert predict.main([*arguments, "--intensity", "window", "-900", "-500"]) == 0
+
+    (warning,) = [x for x in capsys.readouterr().out.splitlines() if "warning" in x]
+    assert warning == (
+        "  warning: the scan does not suit the window -900 to -500 HU: 100 % of its "
+        "voxels are at the upper end of the window; it may be in another unit; "
+        "--intensity states another rule"
+    )
+
+
 def test_missing_model_ends_with_one(scan, tmp_path, capsys):
     arguments = [
         "--model",
@@ -158,6 +191,10 @@ def test_wrong_flag_ends_with_two(capsys):
         predict.main(["a.nrrd", "--model", "m", "--output", "o", "--max-voxels", "0"])
 
     assert "--max-voxels must be 1 or more" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        predict.main(["a.nrrd", "--model", "m", "--output", "o", "--intensity", "ct"])
+
+    assert "--intensity takes auto, zscore, or window" in capsys.readouterr().err
 
 
 def test_script_labels_a_scan_and_leaves_the_terminal_clean(scan, model, tmp_path):
