@@ -15,8 +15,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from system.atomic import require_folder
 from system.errors import UsageError
 from system.shell import script
@@ -67,6 +65,8 @@ def check_folder(folder: Path, *, force: bool) -> None:
 def check(cube_path: Path, folder: Path | None) -> list:
     """Return the findings, and draw pictures into `folder`; read every row once."""
     # Imported late, so that --help and usage errors are immediate.
+    from tqdm import tqdm
+
     from cube.checks import check_cube
     from cube.contact_sheets import ContactSheets
     from cube.reader import Cube

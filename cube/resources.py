@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +13,13 @@ import numpy as np
 from cube.survey import CaseInfo
 from cube.writer import BYTES_PER_VOXEL
 from system.errors import UsageError
+from system.job import available_memory
 from system.text import format_bytes
 
 # A case being built holds the scan as read and smoothed, one warped copy with its
 # scratch space, and one row, which is written before the next is made.
 BYTES_PER_SCAN_VOXEL = 12
 BYTES_PER_WARPED_VOXEL = 16
-CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -90,22 +89,6 @@ def check_resources(
             f"memory, but {format_bytes(memory)} are free. A coarser --spacing helps."
         )
     return max(1, min(workers, memory // estimate.memory_per_worker))
-
-
-def available_memory() -> int:
-    """Return the number of bytes of memory that are free."""
-    try:
-        with open("/proc/meminfo") as lines:
-            fields = dict(line.split(":", 1) for line in lines)
-        free = int(fields["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError):
-        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    try:  # the limit of a container or batch job
-        limit = int((CGROUP / "memory.max").read_text())
-        used = int((CGROUP / "memory.current").read_text())
-    except (OSError, ValueError):
-        return free
-    return min(free, max(0, limit - used))
 
 
 def free_disk(output: Path) -> tuple[Path, int]:

@@ -4,9 +4,13 @@ Importing this package imports TensorFlow without its start-up messages.
 """
 
 import os
+from contextlib import suppress
 
 from models.quiet import suppress_stderr
+from system.job import available_cpus
+from system.surroundings import fix_surroundings
 
+fix_surroundings()
 # TensorFlow reads these when it is first imported.
 # Convolutions are four times faster on AMD CPUs, where TensorFlow leaves oneDNN off.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -14,4 +18,8 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 with suppress_stderr():
-    import tensorflow  # noqa: F401  first here, so that its messages are hidden
+    import tensorflow  # first here, so that its messages are hidden
+
+with suppress(RuntimeError):  # it has started, in a process that used it before
+    tensorflow.config.threading.set_intra_op_parallelism_threads(available_cpus())
+    tensorflow.config.threading.set_inter_op_parallelism_threads(available_cpus())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import tensorflow as tf
 
 from models.quiet import suppress_stderr
 from system.errors import DataError, UsageError
+from system.job import available_cpus
 
 
 def find_device(*, require_gpu: bool) -> str:
@@ -31,7 +31,7 @@ def find_device(*, require_gpu: bool) -> str:
     if gpus:
         details = tf.config.experimental.get_device_details(gpus[0])
         return f"GPU {details.get('device_name', gpus[0].name)}"
-    return f"CPU with {os.cpu_count()} threads"
+    return f"CPU with {available_cpus()} threads"
 
 
 def peak_memory_mib() -> float:

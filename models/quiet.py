@@ -26,10 +26,18 @@ def suppress_stderr() -> Iterator[None]:
     if terminal is None:
         yield
         return
-    with tempfile.TemporaryFile() as hidden:
+    try:
+        hidden = tempfile.TemporaryFile()  # noqa: SIM115
+    except OSError:  # no folder for temporary files
+        os.close(terminal)
+        yield
+        return
+    with hidden:
         _redirect_stderr(hidden.fileno())
         try:
             yield
+        except ModuleNotFoundError:  # which is the whole message
+            raise
         except BaseException:
             _redirect_stderr(terminal)
             hidden.seek(0)

@@ -11,14 +11,13 @@ scans resemble T2-weighted MR, every fourth resembles CT.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from phantom.cases import UNSEEN, case_name, write_case, write_pairs
 from system.errors import UsageError
+from system.job import available_cpus
 from system.processes import map_cases
 from system.shell import script
 
@@ -47,9 +46,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--workers",
         type=int,
-        default=os.cpu_count(),
+        default=available_cpus(),
         metavar="N",
-        help="worker processes, 1 or more (default: one per core, %(default)s)",
+        help="worker processes, 1 or more (default: one per CPU that may be used, "
+        "%(default)s)",
     )
     parser.add_argument("--force", action="store_true", help="replace OUT/pairs.txt")
     return parser.parse_args(argv)
@@ -73,6 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write the cases and the pair list."""
     args = parse_args(argv)
     check_args(args)
+    # Imported late, so that --help and usage errors are immediate.
+    from phantom.cases import UNSEEN, case_name, write_case, write_pairs
+
     cases = [*range(1, args.cases + 1), UNSEEN]
     write = partial(write_case, args.output, args.seed)
     workers = min(args.workers, len(cases))

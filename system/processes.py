@@ -13,6 +13,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExec
 from itertools import islice
 
 from system.errors import DataError
+from system.job import available_cpus
 from system.shell import script
 
 
@@ -99,10 +100,7 @@ class WorkerPool(ProcessPoolExecutor):
     """
 
     def __init__(self, workers: int):
-        import numba  # late: it is slow to import, and --help does not need it
-
-        available: int = numba.config.NUMBA_NUM_THREADS  # pyright: ignore
-        threads = max(1, available // workers)
+        threads = max(1, available_cpus() // workers)
         super().__init__(
             workers,
             mp_context=multiprocessing.get_context("spawn"),
@@ -132,7 +130,7 @@ class WorkerPool(ProcessPoolExecutor):
 def _initialize_worker(threads: int) -> None:
     import numba
 
-    numba.set_num_threads(threads)
+    numba.set_num_threads(min(threads, numba.get_num_threads()))
     _exit_with_parent()
 
 

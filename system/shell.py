@@ -5,15 +5,19 @@ from __future__ import annotations
 import io
 import os
 import select
+import shlex
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import TextIO
 
 from system.errors import DataError
+from system.surroundings import fix_surroundings
 
 INTERRUPTED = 130  # 128 + SIGINT, the convention of shells
 BROKEN_PIPE = 141  # 128 + SIGPIPE
+FOLDER = Path(__file__).resolve().parents[1]
 
 
 def script(function: Callable[..., int]) -> Callable[..., int]:
@@ -23,7 +27,8 @@ def script(function: Callable[..., int]) -> Callable[..., int]:
         function: Returns the exit code.
 
     Returns:
-        The function, which prints a `DataError` and returns its exit code, returns
+        The function, which fixes the surroundings; prints a `DataError` and returns
+        its exit code; prints how to install a missing package and returns 1; returns
         130 on Ctrl-C, and silently 141 if the reader of its output ended, as `head`
         does.
     """
@@ -33,12 +38,16 @@ def script(function: Callable[..., int]) -> Callable[..., int]:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):  # not where tests replace it
                 stream.reconfigure(errors="backslashreplace")
+        fix_surroundings()
         try:
             try:
                 code = function(*args, **options)
             except DataError as error:
                 print(error, file=sys.stderr)
                 code = error.exit_code
+            except ModuleNotFoundError as error:
+                print(describe_missing(error), file=sys.stderr)
+                code = DataError.exit_code
             except KeyboardInterrupt:
                 print("Interrupted.", file=sys.stderr)
                 code = INTERRUPTED
@@ -55,6 +64,25 @@ def script(function: Callable[..., int]) -> Callable[..., int]:
         return code
 
     return main
+
+
+def describe_missing(error: ModuleNotFoundError) -> str:
+    """Describe which package is missing and how to install it.
+
+    Raises:
+        ModuleNotFoundError: The error itself, if a module of this project is missing.
+    """
+    package = (error.name or "").partition(".")[0]
+    if not package or (FOLDER / package).is_dir():
+        raise error
+    fault = "incomplete" if package in sys.modules else "missing"
+    python = shlex.quote(sys.executable or "python")
+    requirements = shlex.quote(str(FOLDER / "requirements.txt"))
+    return (
+        f"The package {package} is {fault}. Use the Python of the environment in which "
+        "the requirements are installed, as .venv/bin/python, or install them: "
+        f"{python} -m pip install -r {requirements}"
+    )
 
 
 def _silence_if_broken(stream: TextIO | None) -> bool:

@@ -51,16 +51,3 @@ def test_case_larger_than_the_memory_is_refused(monkeypatch, tmp_path):
 
     with pytest.raises(UsageError, match=r"about 2.5 GB of memory, but 2.0 GB are"):
         check_resources(ResourceEstimate(1, 25 * 10**8), tmp_path / "cube.h5", 4)
-
-
-def test_available_memory_respects_the_limit_of_a_job(monkeypatch, tmp_path):
-    (tmp_path / "memory.max").write_text("3000\n")
-    (tmp_path / "memory.current").write_text("1000\n")
-    monkeypatch.setattr(resources, "CGROUP", tmp_path)
-
-    assert resources.available_memory() == 2000
-
-
-def test_available_memory_is_a_number_of_bytes():
-    # More than 16 MB, or no test would run; less than 64 TB.
-    assert 2**24 < resources.available_memory() < 2**46

@@ -1,4 +1,3 @@
-import os
 from types import SimpleNamespace
 
 import pytest
@@ -24,8 +23,9 @@ def gpus(request, monkeypatch):
     return found
 
 
-def test_device_is_named(gpus):
-    expected = "GPU H100" if gpus else f"CPU with {os.cpu_count()} threads"
+def test_device_is_named(gpus, monkeypatch):
+    monkeypatch.setattr("models.device.available_cpus", lambda: 3)
+    expected = "GPU H100" if gpus else "CPU with 3 threads"
 
     assert find_device(require_gpu=False) == expected
 
