@@ -20,7 +20,6 @@ from cube.texture import find_related
 from system.errors import DataError
 
 MAX_SHOWN = 10
-MIN_PHANTOMS = 4
 
 
 @dataclass(frozen=True)
@@ -106,11 +105,16 @@ def _shown(found: Sequence[Likeness]) -> str:
 def _find_by_labels(
     cases: Sequence[CaseInfo],
 ) -> tuple[list[Likeness], list[str]]:
-    """Find cases with equal label maps, and notes on those that are no evidence."""
+    """Find cases with equal label maps, and notes on those that are no evidence.
+
+    Where most subjects have one label map, it is that of phantoms or of an atlas, and
+    only images that are alike tell.
+    """
     found, notes = [], []
+    num_subjects = len({case.pair.subject for case in cases})
     labels = {case.pair.case_id: case.label_content_checksum for case in cases}
     for group in _group(cases, labels):
-        if not _may_be_phantoms(group, len(cases)):
+        if 2 * len(group) <= num_subjects:  # a person has some of the scans
             first, *others = group
             found += [
                 Likeness(first, other, "label", "equal label maps") for other in others
@@ -169,10 +173,3 @@ def _group(
         if key:
             groups[key].setdefault(case.pair.subject, case)
     return [list(group.values()) for group in groups.values() if len(group) > 1]
-
-
-def _may_be_phantoms(group: Sequence[CaseInfo], num_cases: int) -> bool:
-    """Return whether nearly all cases have one label map, as no person's scans are."""
-    return len(group) == num_cases or (
-        len(group) >= MIN_PHANTOMS and 2 * len(group) > num_cases
-    )
