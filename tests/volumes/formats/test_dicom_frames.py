@@ -15,7 +15,7 @@ from support.dicom_files import (
 )
 
 from system.errors import DataError
-from volumes.formats import dicom_frames
+from volumes.formats import dicom_format, dicom_frames
 from volumes.formats.dicom import read_dicom_series
 
 pytestmark = needs_pydicom
@@ -118,6 +118,24 @@ def test_lossless_jpeg_as_simpleitk_writes_it_is_exact(tmp_path):
         writer.Execute(SimpleITK.ReadImage(str(path)))
 
     np.testing.assert_array_equal(read_dicom_series(tmp_path / "jpeg").array, VOXELS)
+
+
+def test_rle_is_decoded_by_pydicom_itself_whatever_is_installed(tmp_path, monkeypatch):
+    from pydicom.uid import RLELossless
+
+    plugins = []
+
+    class Recorder:
+        @staticmethod
+        def as_array(*args, decoding_plugin, **kwargs):
+            plugins.append(decoding_plugin)
+            return dicom_format.find_decoder(RLELossless).as_array(*args, **kwargs)
+
+    monkeypatch.setattr(dicom_frames, "find_decoder", lambda _: Recorder)
+
+    read(tmp_path / "series", compressed(ct_slices(), RLELossless))
+
+    assert plugins == ["pydicom"] * 5
 
 
 def test_compressed_frames_of_one_file_are_put_in_order(tmp_path):
