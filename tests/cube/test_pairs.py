@@ -221,6 +221,42 @@ def test_a_file_used_as_image_and_label_or_through_a_link_is_a_fault(folder):
     assert "is also the image of line 1" in str(caught.value)
 
 
+def test_label_map_may_be_shared_by_scans_of_one_subject_only(folder):
+    shared = "a.nrrd,b.nrrd,{}\nc.nii.gz,b.nrrd,{}\n"
+
+    first, second = read_pairs(write(folder, shared.format("p1", "p1")))
+
+    assert first.label == second.label
+    assert [first.case_id, second.case_id] == ["a", "c"]
+    for subjects in (("p1", "p2"), ("", ""), ("p1", "")):
+        with pytest.raises(
+            DataError, match=r"line 2: .*one subject only.*line 1; give both.*third"
+        ):
+            read_pairs(write(folder, shared.format(*subjects)))
+
+
+def test_image_of_one_subject_is_used_once_and_is_no_label_map(folder):
+    text = "a.nrrd,b.nrrd,p\na.nrrd,d.nii,p\nb.nrrd,c.nii.gz,p\n"
+
+    with pytest.raises(DataError, match="2 faults") as caught:
+        read_pairs(write(folder, text))
+
+    assert "line 2: a file must be used once" in str(caught.value)
+    assert "b.nrrd is also the label of line 1" in str(caught.value)
+
+
+def test_case_ids_do_not_depend_on_where_the_folder_lies(tmp_path):
+    ids = []
+    for place in (tmp_path / "here", tmp_path / "there" / "deep"):
+        (place / "x").mkdir(parents=True)
+        for name in ("one.nrrd", "one.nii", "l.nrrd", "m.nrrd"):
+            (place / "x" / name).touch()
+        text = "x/one.nrrd,x/l.nrrd\nx/one.nii,x/m.nrrd\n"
+        ids.append([pair.case_id for pair in read_pairs(write(place, text))])
+
+    assert ids == [["one", "one_2"]] * 2
+
+
 def test_folder_in_the_place_of_a_file_is_a_fault(folder):
     (folder / "folder.nrrd").mkdir()
 
@@ -240,7 +276,7 @@ def test_list_that_is_missing_or_not_text_is_refused(folder):
     with pytest.raises(DataError, match="No such file"):
         read_pairs(folder / "none.txt")
     with pytest.raises(DataError, match="must be UTF-8 text"):
-        read_pairs(write(folder, "a.nrrd,b.nrrd".encode("utf-16")))
+        read_pairs(write(folder, "ä.nrrd,b.nrrd".encode("latin-1")))
 
 
 @pytest.mark.skipif(not REAL_LISTS.is_dir(), reason="the real scans are not here")
