@@ -186,7 +186,7 @@ def build_cases(
     ]
     finished = {}
     for job in jobs:
-        with suppress(DataError), Cube(job.path) as cube:
+        with suppress(DataError), Cube(job.path, is_part=True) as cube:
             finished[job.path] = _result_of(cube, 0)
     built = map_cases(
         build_case,
@@ -281,7 +281,7 @@ def gather(
         ) as cube,
     ):
         for number in finished:
-            with Cube(partial_build.case_path(number)) as case:
+            with Cube(partial_build.case_path(number), is_part=True) as case:
                 cube.add_rows(case)
 
 

@@ -26,12 +26,14 @@ from cube.schema import (
     OPTIONAL_ATTRIBUTES,
     is_drawn,
     is_source,
+    read_boxes,
     read_dicts,
     read_layout,
     read_numbers,
     read_texts,
 )
 from cube.splits import SPLITS
+from cube.storage import read_padded, round_to_chunks
 from system.errors import DataError
 from system.text import short_repr
 from volumes.geometry import Grid
@@ -45,13 +47,14 @@ class Cube:
 
     Args:
         path: The HDF5 file.
+        is_part: Whether it is one case of a cube that is being built.
 
     Raises:
         DataError: If the file is missing, is not a cube, has another format
             version or is incomplete.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, *, is_part: bool = False):
         self.path = Path(path)
         if not os.path.isfile(path):
             raise DataError(f"{path}: no such cube.")
@@ -60,7 +63,9 @@ class Cube:
         except OSError as error:
             raise DataError(f"{path} {describe_open_error(error)}") from error
         try:
-            self._attributes, self._datasets = read_layout(self._file, self.path)
+            self._attributes, self._datasets = read_layout(
+                self._file, self.path, is_part=is_part
+            )
         except DataError:
             self._file.close()
             raise
@@ -236,14 +241,25 @@ class Cube:
     @cached_property
     def extents(self) -> npt.NDArray[np.int64]:
         """Box of the grid that the scan fills, by row, shape (N, 3, 2)."""
-        extents = read_numbers(self._datasets["extent"], self.path)
-        first, last = extents[..., 0], extents[..., 1]
-        if (first < 0).any() or (first >= last).any() or (last > self.shape).any():
-            raise DataError(
-                f"{self.path} must hold in `extent` boxes inside its grid of "
-                f"{self.shape}. Received: {extents.min()} to {extents.max()}"
-            )
-        return extents
+        return read_boxes(self._datasets, "extent", self.path)
+
+    @cached_property
+    def stored_boxes(self) -> npt.NDArray[np.int64] | None:
+        """Box of each row that is in the file, shape (N, 3, 2); None if all voxels."""
+        if "stored" not in self._datasets:
+            return None
+        return read_boxes(self._datasets, "stored", self.path)
+
+    @cached_property
+    def _filled_boxes(self) -> npt.NDArray[np.int64] | None:
+        """The stored boxes, rounded to chunks."""
+        if self.stored_boxes is None:
+            return None
+        return round_to_chunks(self.stored_boxes, self.shape)
+
+    @cached_property
+    def _paddings(self) -> npt.NDArray[np.float16]:
+        return read_numbers(self._datasets["padding"], self.path)
 
     def filled_box(self, row: int) -> tuple[slice, slice, slice]:
         """Return the box of the grid that the scan of a row fills."""
@@ -286,8 +302,13 @@ class Cube:
         return self._read("label", row, box)
 
     def _read(self, name: str, row: int, box: tuple | None) -> np.ndarray:
+        box = box or (slice(None),) * 3
+        dataset, filled = self._datasets[name], self._filled_boxes
         try:
-            return self._datasets[name][(row, *(box or (slice(None),) * 3))]
+            if name == "image" and filled is not None:
+                padding = self._paddings[row]
+                return read_padded(dataset, row, box, filled[row], padding)
+            return dataset[(row, *box)]
         except OSError as error:
             raise DataError(
                 f"{self.path} is damaged in `{name}` of row {row}: {error}"

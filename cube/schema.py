@@ -15,6 +15,7 @@ import numpy as np
 
 from cube.hdf5 import local_dataset
 from cube.splits import SPLITS
+from cube.storage import check_grid, check_storage
 from system.errors import DataError
 from system.limits import MAX_INTENSITY, MAX_LABEL, MAX_VOXELS, SPACING_RANGE
 from system.text import short_repr
@@ -36,6 +37,9 @@ COLUMNS = (
     ("drawn", (), TEXT_DTYPE),
     ("source", (), TEXT_DTYPE),
 )
+# What rows have whose image is stored without the chunks of padding; see
+# `cube.storage`. Not in version 1.
+STORAGE_COLUMNS = (("stored", (3, 2), np.int64), ("padding", (), np.float16))
 ATTRIBUTES = (
     "spacing",
     "class_names",
@@ -172,13 +176,15 @@ def check_version(file: h5py.File, path: Path) -> None:
 
 
 def read_layout(
-    file: h5py.File, path: Path
+    file: h5py.File, path: Path, *, is_part: bool = False
 ) -> tuple[dict[str, object], dict[str, h5py.Dataset]]:
     """Check everything that a cube must hold, except the voxels.
 
     Args:
         file: Open for reading.
         path: Path of the file, for messages.
+        is_part: Whether it holds one case of a cube, which may be far smaller than
+            the grid.
 
     Returns:
         Attributes and datasets, by name.
@@ -188,7 +194,8 @@ def read_layout(
             another file.
     """
     check_version(file, path)
-    names = [*VOXELS, *(name for name, _, _ in COLUMNS)]
+    columns = columns_of(file)
+    names = [*VOXELS, *(name for name, _, _ in columns)]
     missing = sorted(set(names) - set(file))
     missing += sorted({*ATTRIBUTES, "complete"} - set(file.attrs))
     if missing:
@@ -196,8 +203,12 @@ def read_layout(
     if not np.array_equal(file.attrs["complete"], True):
         raise DataError(f"{path} is incomplete. Build it again.")
     datasets = {name: local_dataset(file, name, path) for name in names}
-    _check_shapes(datasets, path)
-    _check_storage(datasets, path)
+    _check_shapes(datasets, columns, path)
+    voxels = {name: datasets[name] for name in VOXELS}
+    boxes = read_boxes(datasets, "stored", path) if "stored" in datasets else None
+    check_storage(voxels, boxes, path)
+    if not is_part:
+        check_grid(datasets["image"], path)
     attributes = dict(OPTIONAL_ATTRIBUTES)
     for name in (*ATTRIBUTES, *OPTIONAL_ATTRIBUTES):
         if name in file.attrs:
@@ -216,7 +227,15 @@ def read_layout(
     return attributes, datasets
 
 
-def _check_shapes(datasets: dict[str, h5py.Dataset], path: Path) -> None:
+def columns_of(file: h5py.File) -> tuple:
+    """Return the row-wise datasets that a cube must have."""
+    has_storage = any(name in file for name, _, _ in STORAGE_COLUMNS)
+    return (*COLUMNS, *STORAGE_COLUMNS) if has_storage else COLUMNS
+
+
+def _check_shapes(
+    datasets: dict[str, h5py.Dataset], columns: Sequence, path: Path
+) -> None:
     """Check that the datasets fit together and have shapes that a cube can have."""
     shape = datasets["image"].shape
     rows = shape[0] if len(shape) == 4 else 0
@@ -226,7 +245,7 @@ def _check_shapes(datasets: dict[str, h5py.Dataset], path: Path) -> None:
             f"voxels. Received: shape {shape}"
         )
     expected = {name: (shape, np.dtype(kind)) for name, kind in VOXELS.items()}
-    for name, row, kind in COLUMNS:
+    for name, row, kind in columns:
         expected[name] = ((rows, *row), np.dtype(kind))
     for name, wanted in expected.items():
         found = (datasets[name].shape, datasets[name].dtype)
@@ -236,30 +255,6 @@ def _check_shapes(datasets: dict[str, h5py.Dataset], path: Path) -> None:
                 f"{path} must hold `{name}` of shape and type {wanted}. "
                 f"Received: {found}"
             )
-
-
-def _check_storage(datasets: dict[str, h5py.Dataset], path: Path) -> None:
-    """Check that the voxels are stored as makeCube.py stores them.
-
-    Otherwise a small file could declare voxels without holding them, or need memory
-    for many rows to read one.
-
-    Raises:
-        DataError: If they are not.
-    """
-    slices = (1, 1, *datasets["image"].shape[2:])
-    for name in VOXELS:
-        if datasets[name].chunks != slices:
-            raise DataError(
-                f"{path} must hold `{name}` in chunks of {slices}. "
-                f"Received: {datasets[name].chunks}"
-            )
-    expected, stored = datasets["image"].nbytes, datasets["image"].id.get_storage_size()
-    if stored != expected:
-        raise DataError(
-            f"{path} must hold all of `image`, not compressed, {expected} bytes. "
-            f"Received: {stored}"
-        )
 
 
 def _attribute(file: h5py.File, name: str, path: Path) -> object:
@@ -284,6 +279,23 @@ def read_numbers(dataset: h5py.Dataset, path: Path) -> np.ndarray:
         DataError: If it cannot be read.
     """
     return _read_column(dataset, dataset, path)
+
+
+def read_boxes(datasets: dict[str, h5py.Dataset], name: str, path: Path) -> np.ndarray:
+    """Read a column of boxes of the grid, shape (N, 3, 2).
+
+    Raises:
+        DataError: If it cannot be read, or a box is empty or not inside the grid.
+    """
+    shape = datasets["image"].shape[1:]
+    boxes = read_numbers(datasets[name], path)
+    first, last = boxes[..., 0], boxes[..., 1]
+    if (first < 0).any() or (first >= last).any() or (last > shape).any():
+        raise DataError(
+            f"{path} must hold in `{name}` boxes inside its grid of {shape}. "
+            f"Received: {boxes.min()} to {boxes.max()}"
+        )
+    return boxes
 
 
 def _read_column(dataset: h5py.Dataset, view: Sequence, path: Path) -> np.ndarray:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import h5py
@@ -16,7 +15,14 @@ import numpy.typing as npt
 
 from cube.hdf5 import NewFile
 from cube.reader import Cube
-from cube.schema import COLUMNS, FORMAT_VERSION, TEXT_DTYPE
+from cube.schema import COLUMNS, FORMAT_VERSION, STORAGE_COLUMNS, TEXT_DTYPE
+from cube.storage import (
+    box_slices,
+    chunk_places,
+    chunk_shape,
+    find_stored_box,
+    round_to_chunks,
+)
 from system.errors import DataError
 
 MADE_WITH = ("numpy", "scipy", "numba", "h5py", "pynrrd", "nibabel")
@@ -76,11 +82,12 @@ class CubeWriter:
         versions = {name: importlib.metadata.version(name) for name in MADE_WITH}
         for name, value in {**attributes, "versions": versions}.items():
             self._file.attrs[name] = json.dumps(value)
-        # A chunk is a sagittal slice: UNet-2D reads one, UNet-3D a few. Noisy images
-        # hardly compress, and every training step would pay for it; a label map
-        # compresses to a hundredth almost for free (benchmarks/cube.py). Not with LZF:
-        # it reads uninitialised memory, so equal rows can differ by a few bytes.
-        chunks = (1, 1, *shape[1:])
+        # A chunk is a sagittal slice, or a part of it where slices are large: UNet-2D
+        # reads one, UNet-3D a few. Noisy images hardly compress, and every training
+        # step would pay for it; a label map compresses to a hundredth almost for free
+        # (benchmarks/cube.py). Not with LZF: it reads uninitialised memory, so equal
+        # rows can differ by a few bytes.
+        chunks = chunk_shape(shape)
         size = (num_rows, *shape)
         self._file.create_dataset("image", size, np.float16, chunks=chunks)
         self._file.create_dataset(
@@ -91,13 +98,17 @@ class CubeWriter:
             compression="gzip",
             compression_opts=1,
         )
-        for name, row, dtype in COLUMNS:
+        for name, row, dtype in (*COLUMNS, *STORAGE_COLUMNS):
             self._file.create_dataset(name, (num_rows, *row), dtype)
 
     def add(self, row: CubeRow) -> None:
-        """Write the next row."""
+        """Write the next row, without the chunks of its image that are padding."""
+        stored, padding = find_stored_box(row.image, row.extent)
+        box = box_slices(round_to_chunks(stored, row.image.shape))
         with self._disk.raise_write_errors():
-            self._file["image"][self._next] = row.image
+            self._file["image"][(self._next, *box)] = row.image[box]
+            self._file["stored"][self._next] = stored
+            self._file["padding"][self._next] = padding
             self._file["label"][self._next] = row.label
             for name, _, dtype in COLUMNS:
                 value = getattr(row, name)
@@ -114,6 +125,12 @@ class CubeWriter:
             DataError: If its rows have another shape or are stored differently.
         """
         first, end = self._next, self._next + len(cube)
+        boxes = cube.stored_boxes
+        if boxes is None:
+            raise DataError(
+                f"{cube.path} must store its rows as this version does: with `stored` "
+                "boxes. Received: none"
+            )
         with self._disk.raise_write_errors():
             for name in ("image", "label"):
                 source, target = cube.dataset(name), self._file[name]
@@ -122,11 +139,13 @@ class CubeWriter:
                         f"{cube.path} must store its rows as this version does: "
                         f"{_storage(target)}. Received: {_storage(source)}"
                     )
-                sides = zip(source.shape, source.chunks, strict=True)
-                for row, *place in product(*(range(0, *side) for side in sides)):
-                    mask, chunk = source.id.read_direct_chunk((row, *place))
-                    target.id.write_direct_chunk((first + row, *place), chunk, mask)
-            for name, _, _ in COLUMNS:
+                whole = np.array([(0, side) for side in cube.shape])
+                for row in range(len(cube)):
+                    box = boxes[row] if name == "image" else whole
+                    for place in chunk_places(box, cube.shape):
+                        mask, chunk = source.id.read_direct_chunk((row, *place))
+                        target.id.write_direct_chunk((first + row, *place), chunk, mask)
+            for name, _, _ in (*COLUMNS, *STORAGE_COLUMNS):
                 self._file[name][first:end] = cube.dataset(name)[:]
         self._next = end
 
