@@ -54,10 +54,13 @@ def read_source(finder: ScanFinder, row: int, kind: str) -> Volume:
     Raises:
         DataError: If the file is gone, or is no longer the one in the cube.
     """
-    path = finder.find(row, kind)
-    read = read_volume if kind == "image" else read_label_map
+    path, source = finder.find(row, kind), finder.cube.sources[row]
+    max_voxels, read = math.prod(source["shape"]), read_volume
+    if kind == "label":  # on a grid of its own
+        max_voxels = max(max_voxels, source.get("label_voxels", 0))
+        read = read_label_map
     try:
-        volume = read(path, math.prod(finder.cube.sources[row]["shape"]))
+        volume = read(path, max_voxels)
     except DataError:
         finder.check(row, kind, path, checksum(path))
         raise

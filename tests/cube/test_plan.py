@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -144,7 +145,7 @@ def test_duplicate_is_planned_only_if_allowed(plan_of):
 def test_inputs_list_the_flags_and_what_each_case_is_built_from(plan_of):
     plan = plan_of([make_case("ann", subject="anna")], validation=0, test=0)
 
-    inputs = list_inputs(plan, {"bias_field": 0.3})
+    inputs = list_inputs(plan, {"bias_field": 0.3}, Path.cwd().parent)
 
     assert inputs["--bias-field"] == 0.3
     assert inputs["number of cases"] == 1
@@ -153,7 +154,8 @@ def test_inputs_list_the_flags_and_what_each_case_is_built_from(plan_of):
     assert inputs["spacing in mm"] == (2.25, 2.25, 2.25)
     assert inputs["subject of case 'ann'"] == "anna"
     assert inputs["split of case 'ann'"] == "train"
-    assert inputs["image of case 'ann'"].endswith("ann.nrrd, SHA-256 ")
+    image = f"{Path.cwd().name}/ann.nrrd"  # from the cube's folder
+    assert inputs["image of case 'ann'"] == f"{image}, SHA-256 "
     assert inputs["version of numpy"] == np.__version__
 
 
