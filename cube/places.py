@@ -51,6 +51,14 @@ def stored_paths(pair: Pair, folder: Path) -> dict[str, str]:
     }
 
 
+def checksum_if_readable(path: Path) -> str:
+    """Return the checksum of a file; "" if it is damaged or no volume."""
+    try:
+        return checksum(path)
+    except DataError:
+        return ""
+
+
 class ScanFinder:
     """Finds the files from which the rows of a cube were made.
 
@@ -80,7 +88,7 @@ class ScanFinder:
         recorded = Path(str(self.cube.sources[row].get(kind, "")))
         first = None
         for path in self._candidates(row, kind, recorded):
-            found = checksum(path)
+            found = checksum_if_readable(path)
             if self._is_the_one(row, kind, found):
                 return path
             first = first or (path, found)

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from cube.places import ScanFinder
+from cube.places import ScanFinder, checksum_if_readable
 from evaluation.scores import Score, score_case
 from models.device import report_out_of_memory
 from models.model_file import ModelMetadata
@@ -21,7 +21,7 @@ from system.atomic import atomic_write
 from system.errors import DataError
 from system.text import file_names
 from volumes.classes import build_lookup
-from volumes.formats.files import checksum, read_label_map, read_volume, write_label_map
+from volumes.formats.files import read_label_map, read_volume, write_label_map
 from volumes.geometry import canonical_spacing, canonical_view
 from volumes.lattice import place_on_grid
 from volumes.overlay import draw_prediction
@@ -62,7 +62,7 @@ def read_source(finder: ScanFinder, row: int, kind: str) -> Volume:
     try:
         volume = read(path, max_voxels)
     except DataError:
-        finder.check(row, kind, path, checksum(path))
+        finder.check(row, kind, path, checksum_if_readable(path))
         raise
     finder.check(row, kind, path, volume.checksum)
     return volume

@@ -106,6 +106,16 @@ def test_moved_scan_is_recognised_by_its_checksum_among_others(cube_path, tmp_pa
     assert find(cube_path, tmp_path / "elsewhere") == moved / "cid.nrrd"
 
 
+def test_damaged_file_of_the_same_name_is_passed_over(cube_path, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "cid.nrrd").write_bytes(b"no NRRD")
+
+    assert find(cube_path, tmp_path) == tmp_path / "old" / "scans" / "cid.nrrd"
+    (tmp_path / "old" / "scans").rename(tmp_path / "away")
+    with pytest.raises(DataError, match=r"a/cid\.nrrd must be the image .* it changed"):
+        find(cube_path, tmp_path / "a")
+
+
 def test_changed_scan_is_refused_or_found_unchanged_elsewhere(cube_path, tmp_path):
     scans = tmp_path / "old" / "scans"
     shutil.copytree(scans, tmp_path / "backup")

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,47 @@ def test_runs_of_different_cubes_are_refused(tmp_path):
         DataError, match=r"of one cube.*c\.h5 \(0000.*/a and c\.h5 \(ffff.*/b$"
     ):
         gather([tmp_path / "a", tmp_path / "b"])
+
+
+def record_places(run, checksum):
+    """Record the checksum with places, as newer runs do."""
+    config = json.loads((run / "config.json").read_text())
+    config["cube_checksum_with_places"] = checksum
+    (run / "config.json").write_text(json.dumps(config))
+
+
+def test_runs_of_copies_of_a_cube_are_compared(tmp_path):
+    for name, model in (("a", "unet2d"), ("b", "unet3d")):
+        write_run(tmp_path / name, DICE, model=model, cube_checksum="1" * 64)
+        record_places(tmp_path / name, name * 64)
+
+    assert len(gather([tmp_path / "a", tmp_path / "b"])) == 2
+
+
+def test_earlier_run_is_compared_with_a_newer_one_of_the_same_file(tmp_path):
+    write_run(tmp_path / "old", DICE, cube_checksum="a" * 64)
+    write_run(tmp_path / "new", DICE, model="unet3d", cube_checksum="1" * 64)
+    record_places(tmp_path / "new", "a" * 64)
+    for order in (("old", "new"), ("new", "old")):
+        assert len(gather([tmp_path / name for name in order])) == 2
+
+    record_places(tmp_path / "new", "b" * 64)
+    with pytest.raises(
+        DataError, match=r"\(aaaa.*/old and .*\(bbbb.*/new\. .*/old is of an earlier"
+    ):
+        gather([tmp_path / "old", tmp_path / "new"])
+
+
+def test_weights_are_known_by_their_checksum_and_scans_may_lie_anywhere(tmp_path):
+    for fold, (name, case_id) in enumerate((("a", "ann"), ("b", "ben"))):
+        places = {"weights": f"/{name}/model.keras", "scans": f"/{name}"}
+        write_run(
+            tmp_path / name, {case_id: 0.5}, fold=fold, weights_checksum="1", **places
+        )
+
+    (side,) = gather([tmp_path / "a", tmp_path / "b"])
+
+    assert len(side.runs) == 2
 
 
 def test_case_that_one_side_tested_twice_is_refused(tmp_path):

@@ -4,28 +4,38 @@ import h5py
 import numpy as np
 import pytest
 
+from cube.places import ScanFinder
 from cube.reader import Cube
 from models.model_file import load_model
 from runs import testing
 from system.errors import DataError
-from volumes.formats.files import checksum, write_image
+from volumes.formats.files import read_volume, write_image
 
 
-def test_source_is_read_while_it_is_the_one_in_the_cube(tmp_path, oblique_grid):
-    voxels = np.arange(60, dtype=np.int16).reshape(oblique_grid.shape)
-    path = tmp_path / "scan.nrrd"
-    write_image(path, voxels, oblique_grid)
-    source = {"image": str(path), "image_checksum": checksum(path), "shape": (3, 4, 5)}
+def test_source_is_read_while_it_is_the_one_in_the_cube(small_cube, tmp_path):
+    scans = shutil.copytree(small_cube.parent, tmp_path / "copy")
+    path = scans / "cid.nrrd"
+    expected = read_volume(path)
 
-    found = testing.read_source(source, "image", "ann")
-    np.testing.assert_array_equal(found.array, voxels)
+    with Cube(scans / small_cube.name) as cube:
+        (row,) = [row for row in cube.rows("test") if cube.case_ids[row] == "cid"]
+        finder = ScanFinder(cube)
+        found = testing.read_source(finder, row, "image")
+        np.testing.assert_array_equal(found.array, expected.array)
 
-    write_image(path, voxels + 1, oblique_grid)
-    with pytest.raises(DataError, match=r"scan\.nrrd must be the image.*'ann'.*chang"):
-        testing.read_source(source, "image", "ann")
-    path.unlink()
-    with pytest.raises(DataError, match=r"scan\.nrrd: must be a file that exists"):
-        testing.read_source(source, "image", "ann")
+        write_image(path, expected.array + 1, expected.grid)
+        with pytest.raises(DataError, match=r"cid\.nrrd must be the image.*'cid'.*ch"):
+            testing.read_source(finder, row, "image")
+        path.write_bytes(b"no NRRD")
+        with pytest.raises(DataError, match=r"cid\.nrrd must be the image.*'cid'.*ch"):
+            testing.read_source(finder, row, "image")
+        path.unlink()
+        (small_cube.parent / "cid.nrrd").rename(tmp_path / "cid.nrrd")
+        try:
+            with pytest.raises(DataError, match=r"'cid' must be a file that exists"):
+                testing.read_source(finder, row, "image")
+        finally:
+            (tmp_path / "cid.nrrd").rename(small_cube.parent / "cid.nrrd")
 
 
 def test_case_that_names_a_path_is_written_inside_the_run_folder(
@@ -39,7 +49,8 @@ def test_case_that_names_a_path_is_written_inside_the_run_folder(
     network, metadata = load_model(small_run / "model.keras")
 
     with Cube(path) as cube:
-        testing.predict_test_cases(network, metadata, cube, tmp_path / "a" / "run")
+        finder = ScanFinder(cube)
+        testing.predict_test_cases(network, metadata, finder, tmp_path / "a" / "run")
 
     written = {p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file()}
     folders = {str(path.parent) for path in written}
@@ -50,12 +61,9 @@ def test_case_that_names_a_path_is_written_inside_the_run_folder(
 def test_changed_test_case_is_refused_before_training(small_cube, tmp_path):
     cube = shutil.copytree(small_cube.parent, tmp_path / "copy") / small_cube.name
     with h5py.File(cube, "r+") as file:
-        for row, source in enumerate(file["source"].asstr()[:]):
-            file["source"][row] = source.replace(
-                str(small_cube.parent), str(cube.parent)
-            )
+        file.attrs["built_in"] = '"/no such folder"'
     with Cube(cube) as unchanged:
-        testing.check_sources(unchanged)
+        testing.check_sources(ScanFinder(unchanged))
     with open(cube.parent / "dan_reference.seg.nrrd", "ab") as file:
         file.write(b"\0")
 
@@ -63,4 +71,4 @@ def test_changed_test_case_is_refused_before_training(small_cube, tmp_path):
         Cube(cube) as changed,
         pytest.raises(DataError, match=r"dan_reference.*must be the label.*'dan'"),
     ):
-        testing.check_sources(changed)
+        testing.check_sources(ScanFinder(changed))

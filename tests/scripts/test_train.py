@@ -1,8 +1,10 @@
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import SimpleITK
@@ -45,6 +47,32 @@ def test_saved_network_knows_its_cube(small_run):
     assert metadata.class_names == ("background", "L1", "L2")
     assert metadata.label_values == ((), (20,), (21,))
     assert metadata.architecture["filters"] == 2
+
+
+def test_moved_scans_are_named_and_found_with_the_flag(
+    small_cube, small_run, tmp_path, capsys
+):
+    (tmp_path / "study").mkdir()
+    cube = shutil.copy(small_cube, tmp_path / "study" / "cube.h5")
+    with h5py.File(cube, "r+") as file:  # nothing lies where it was built
+        file.attrs["built_in"] = json.dumps(str(tmp_path / "gone"))
+    weights = str(small_run / "model.keras")
+    flags = ["--epochs", "0", "--weights", weights]
+
+    assert call(cube, tmp_path / "refused", *flags) == 1
+    assert call(cube, tmp_path / "none", *flags, "--scans", str(tmp_path)) == 1
+    error = capsys.readouterr().err
+    assert "image of case 'cid' must be a file that exists" in error
+    assert f"study/cid.nrrd, which does not, nor is it below {tmp_path}" in error
+
+    scans = str(small_cube.parent)
+    assert call(cube, tmp_path / "run", *flags, "--scans", scans) == 0
+    assert read_rows(tmp_path / "run" / "scores.csv") == read_rows(
+        small_run / "scores.csv"
+    )
+    with pytest.raises(SystemExit):
+        call(cube, tmp_path / "wrong", "--scans", str(cube))
+    assert "--scans must be a folder. Received: " in capsys.readouterr().err
 
 
 def test_no_epochs_with_weights_only_tests(small_cube, small_run, tmp_path):
