@@ -140,6 +140,7 @@ def _cube_attributes(plan: Plan, arguments: dict, inputs: dict) -> dict:
         "label_values": prediction_values(plan.classes, plan.cases),
         "intensity": plan.spec.intensity,
         "arguments": arguments,
+        "grid_notes": plan.grid_notes,
         "request": hashlib.sha256(json.dumps(inputs).encode()).hexdigest(),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import numpy as np
 from augment.compose import Compose
 from cube.class_choice import check_classes, choose_classes
 from cube.class_report import describe_classes
+from cube.grid_notes import describe_grid, plan_extents
 from cube.intensities import describe_rule, settle_rule
 from cube.pairs import Pair
 from cube.partial_build import PartialBuild
@@ -27,6 +29,7 @@ from cube.resources import (
 from cube.rows import CubeSpec
 from cube.schema import FORMAT_VERSION
 from cube.splits import assign_splits
+from cube.storage import largest_row
 from cube.survey import CaseInfo, check_duplicates
 from cube.writer import MADE_WITH
 from system.atomic import require_folder
@@ -35,7 +38,7 @@ from system.limits import MAX_LENGTH, SPACING_RANGE
 from system.text import format_bytes
 from volumes.classes import Classes
 from volumes.geometry import Grid, canonical_grid, canonical_spacing
-from volumes.pooling import pooling_sizes
+from volumes.pooling import round_to_pooling
 
 MAX_COARSENING = 1000  # the blur before resampling reaches over as many voxels
 
@@ -54,6 +57,7 @@ class Plan:
         workers: Number of processes, limited by the memory.
         intensity_reason: Why the scans are normalised as `spec.intensity` says.
         person_notes: On cases that were taken for different persons.
+        grid_notes: On cases that make the grid larger than most need.
         left_out: Why cases of the pair list were left out, by case id.
     """
 
@@ -66,6 +70,7 @@ class Plan:
     workers: int
     intensity_reason: str = "by --intensity"
     person_notes: tuple[str, ...] = ()
+    grid_notes: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -146,18 +151,20 @@ def plan_cube(
         seed=args["seed"],
     )
     copies = tuple(args["copies"] if split == "train" else 0 for split in splits)
-    estimate = estimate_resources(cases, [1 + count for count in copies], shape)
+    spec = CubeSpec(
+        spacing=spacing,
+        shape=shape,
+        intensity=intensity,
+        compose=compose,
+        seed=args["seed"],
+    )
+    estimate = estimate_resources(cases, plan_extents(cases, copies, spec), shape)
+    check_filled(shape, estimate.cube)
     return Plan(
         cases=tuple(cases),
         splits=tuple(splits),
         copies=copies,
-        spec=CubeSpec(
-            spacing=spacing,
-            shape=shape,
-            intensity=intensity,
-            compose=compose,
-            seed=args["seed"],
-        ),
+        spec=spec,
         classes=classes,
         estimate=estimate,
         workers=check_resources(
@@ -168,6 +175,7 @@ def plan_cube(
         ),
         intensity_reason=reason,
         person_notes=tuple(person_notes),
+        grid_notes=() if args["shape"] else tuple(describe_grid(cases, copies, spec)),
         left_out=left_out or {},
     )
 
@@ -180,6 +188,25 @@ def _choose_grid(cases: Sequence[CaseInfo], args: dict) -> tuple[tuple, tuple]:
         spacing = spacing_for_side(grids, args["side"])
     check_spacing(spacing, args["shape"] or (1, 1, 1), cases)
     return spacing, tuple(args["shape"] or choose_shape(grids, spacing))
+
+
+def check_filled(shape: Sequence[int], size: int) -> None:
+    """Check that the scans fill a grid, as whoever opens the cube requires.
+
+    Args:
+        shape: Of the grid.
+        size: Bytes of the cube.
+
+    Raises:
+        UsageError: If the grid is out of proportion.
+    """
+    row = math.prod(shape) * np.dtype(np.float16).itemsize
+    if row > largest_row(size):
+        raise UsageError(
+            "--shape must be a grid that the scans fill. Received: "
+            f"{' x '.join(map(str, shape))} voxels, {format_bytes(row)} a row, for "
+            f"scans of {format_bytes(size)} in all"
+        )
 
 
 def choose_spacing(grids: Sequence[Grid]) -> tuple[float, float, float]:
@@ -236,8 +263,7 @@ def choose_shape(
         less along thick slices.
     """
     sides = np.max([canonical_grid(grid, spacing).shape for grid in grids], axis=0)
-    multiple = np.prod(pooling_sizes(spacing, depth), axis=0)
-    return tuple((-(-sides // multiple) * multiple).tolist())
+    return tuple(round_to_pooling(sides, spacing, depth).tolist())
 
 
 def describe_plan(plan: Plan, output: Path) -> str:
@@ -260,7 +286,7 @@ def describe_plan(plan: Plan, output: Path) -> str:
     ]
     lines += describe_rule(plan.cases, plan.spec.intensity, plan.intensity_reason)
     classes = describe_classes(plan.classes, plan.cases, plan.splits)
-    for line in (*classes, *plan.person_notes):
+    for line in (*plan.grid_notes, *classes, *plan.person_notes):
         lines.append(f"note      {line}")
     for note, case_ids in notes.items():
         lines.append(f"note      {note} ({len(case_ids)} cases, first {case_ids[0]})")

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
+from cube.storage import count_bytes
 from cube.survey import CaseInfo
 from cube.writer import BYTES_PER_VOXEL
 from system.errors import UsageError
@@ -27,9 +29,9 @@ class ResourceEstimate:
     """What building a cube will take, in bytes.
 
     Args:
-        cube: The file. Images are not compressed; label maps compress to almost
-            nothing. Until the cube is complete its cases lie beside it, so that
-            building takes this twice.
+        cube: The file. Images are not compressed, and stored where their scans are;
+            label maps compress to almost nothing. Until the cube is complete its
+            cases lie beside it, so that building takes this twice.
         memory_per_worker: Peak memory while a worker builds a case.
     """
 
@@ -38,18 +40,20 @@ class ResourceEstimate:
 
 
 def estimate_resources(
-    cases: Sequence[CaseInfo], rows: Sequence[int], shape: Sequence[int]
+    cases: Sequence[CaseInfo],
+    extents: npt.NDArray[np.int64],
+    shape: Sequence[int],
 ) -> ResourceEstimate:
     """Estimate a cube's size and the memory that building it takes.
 
     Args:
         cases: Every case of the cube.
-        rows: Number of rows of each case.
+        extents: Box that the scan of each row fills, shape (N, 3, 2).
         shape: Grid of the cube, (I, J, K).
     """
     # Python's integers, since the shape of a mistyped spacing overflows numpy's.
     padded = math.prod(shape)
-    cube = padded * sum(rows) * np.dtype(np.float16).itemsize
+    cube = count_bytes(extents.astype(object), shape)
     memory = max(
         math.prod(case.grid.shape) * BYTES_PER_SCAN_VOXEL
         + padded * (BYTES_PER_WARPED_VOXEL + BYTES_PER_VOXEL)

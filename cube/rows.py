@@ -99,6 +99,26 @@ def draw_copy(
     return drawn, mapping.output_to_input
 
 
+def draw_extent(
+    spec: CubeSpec, case_id: str, grid: Grid, copy: int
+) -> npt.NDArray[np.int64]:
+    """Return the box that a row's scan will fill, before it is made.
+
+    Args:
+        spec: What all rows of the cube have in common.
+        case_id: Name of the case.
+        grid: The scanner's grid.
+        copy: 0 for the scan itself, 1, 2, ... for augmented copies.
+    """
+    target = canonical_grid(grid, spec.spacing, spec.shape)
+    if copy == 0:
+        return filled_extent(grid, target)
+    drawn = spec.compose.draw(generator_for(spec.seed, case_id, copy))
+    affine = {name: value for name, value in drawn.items() if name != "elastic"}
+    mapping = coordinate_map(affine, spec.shape, spec.spacing)
+    return filled_extent(grid, target, mapping.output_to_input)
+
+
 def make_row(
     case: PreparedCase,
     *,

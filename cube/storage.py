@@ -214,12 +214,21 @@ def check_grid(image: h5py.Dataset, path: Path) -> None:
     """
     size = math.prod(image.shape[1:]) * image.dtype.itemsize
     stored = image.id.get_storage_size()
-    if size > max(HARMLESS_BYTES, MAX_PADDING * stored):
+    if size > largest_row(stored):
         raise DataError(
             f"{path} must have a grid that its scans fill, with rows of at most "
-            f"{max(HARMLESS_BYTES, MAX_PADDING * stored)} bytes for {stored} bytes in "
-            f"the file. Received: {size}. Build it again with a smaller --shape."
+            f"{largest_row(stored)} bytes for {stored} bytes in the file. "
+            f"Received: {size}. Build it again with a smaller --shape."
         )
+
+
+def largest_row(stored: int) -> int:
+    """Return the largest size of a row in memory, in bytes.
+
+    Args:
+        stored: Bytes of all images in the file.
+    """
+    return max(HARMLESS_BYTES, MAX_PADDING * stored)
 
 
 def _whole(shape: Sequence[int]) -> npt.NDArray[np.int64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 
 def pooling_sizes(spacing: Sequence[float], depth: int) -> list[tuple[int, int, int]]:
@@ -24,3 +25,17 @@ def pooling_sizes(spacing: Sequence[float], depth: int) -> list[tuple[int, int, 
         sizes.append(tuple(factors.tolist()))
         current = current * factors
     return sizes
+
+
+def round_to_pooling(
+    sides: npt.ArrayLike, spacing: Sequence[float], depth: int = 4
+) -> npt.NDArray[np.int64]:
+    """Round sides in voxels up to multiples of their axis' down-sampling factor.
+
+    Args:
+        sides: Shape (..., 3).
+        spacing: Of the voxels, in mm.
+        depth: Number of poolings.
+    """
+    multiple = np.prod(pooling_sizes(spacing, depth), axis=0)
+    return -(-np.asarray(sides) // multiple) * multiple

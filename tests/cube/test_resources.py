@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from support.scans import make_case
 
@@ -13,10 +14,13 @@ def test_estimate_equals_a_calculation_by_hand():
         make_case(grid=Grid((5, 40, 8), affine_from((1, 1, 1)))),
     ]
 
-    estimate = estimate_resources(cases, [3, 1], (16, 32, 16))
+    # Slices 4 to 9, and all sixteen; each slice is a chunk.
+    extents = np.array([[(4, 10), (1, 30), (0, 16)], [(0, 16), (0, 2), (0, 2)]])
 
-    # Four rows of images, two bytes a voxel.
-    assert estimate.cube == 4 * 8192 * 2
+    estimate = estimate_resources(cases, extents, (16, 32, 16))
+
+    # Two bytes a voxel.
+    assert estimate.cube == (6 + 16) * 32 * 16 * 2
     # 12 bytes a voxel of the larger scan; 16 of the cube, and 3 for a row.
     assert estimate.memory_per_worker == 1600 * 12 + 8192 * (16 + 3)
 
