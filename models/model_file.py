@@ -22,13 +22,12 @@ import h5py
 import keras
 
 from cube.hdf5 import local_datasets
-from cube.reader import Cube
 from cube.schema import is_members, is_names, is_spacing, is_values
 from models.defaults import is_valid_patch_size
 from models.device import jit_compile
 from models.unet import BUILDERS, MAX_DEPTH
 from system.atomic import atomic_write
-from system.errors import DataError, UsageError
+from system.errors import DataError
 from system.text import shorten
 from volumes.classes import Classes, Member
 from volumes.intensity import is_mode
@@ -284,32 +283,3 @@ def parse_metadata(found: dict) -> ModelMetadata:
 def _is_patch_size(sides: tuple) -> bool:
     are_counts = len(sides) == 3 and all(isinstance(n, int) and n > 0 for n in sides)
     return are_counts and math.prod(sides) <= MAX_PATCH_VOXELS
-
-
-def content_checksums(cube: Cube, split: str) -> set[str]:
-    """Return the content checksums of a split's scans."""
-    rows = cube.rows(split, copy=0)
-    return {cube.sources[row].get("content_checksum", "") for row in rows} - {""}
-
-
-def check_unseen(path: Path, metadata: ModelMetadata, cube: Cube) -> None:
-    """Check that a network was not trained or validated on a cube's test cases.
-
-    Args:
-        path: The network's file, for the message.
-        metadata: Of the network.
-        cube: With the test cases.
-
-    Raises:
-        UsageError: If it was, from this cube or any other; names the cases.
-    """
-    known = [
-        cube.case_ids[row]
-        for row in cube.rows("test", copy=0)
-        if cube.sources[row].get("content_checksum") in metadata.seen
-    ]
-    if known:
-        raise UsageError(
-            f"{path} must not have been trained or validated on the test cases. "
-            f"Received: {shorten(', '.join(known))}"
-        )

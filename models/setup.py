@@ -11,12 +11,15 @@ from models.defaults import check_patch_size, choose_patch_size
 from models.model_file import (
     ModelMetadata,
     build_network,
-    check_unseen,
-    content_checksums,
     load_model,
 )
 from models.options import TrainingOptions
-from models.transfer import check_transfer, copy_weights
+from models.transfer import (
+    check_transfer,
+    check_unseen,
+    content_checksums,
+    copy_weights,
+)
 from system.errors import DataError
 
 

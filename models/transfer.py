@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 
@@ -11,6 +12,7 @@ from models.defaults import DEFAULT_ARCHITECTURE
 from models.model_file import ModelMetadata
 from models.options import TrainingOptions
 from system.errors import DataError, UsageError
+from system.text import shorten
 from volumes.pooling import pooling_sizes
 
 HEAD = "scores"  # name of the layer with one filter per class
@@ -55,7 +57,8 @@ def _check_classes(options: TrainingOptions, before: ModelMetadata, cube: Cube) 
         raise UsageError(
             f"{options.weights} can only be tested on its own classes, in their "
             f"order: {_listed(before.class_names)}. Received a cube of: "
-            f"{_listed(cube.class_names)}. With --epochs above 0 it gets a new head."
+            f"{_listed(cube.class_names)}. makeCube.py --labels-from {options.weights} "
+            "builds a cube of its classes; with --epochs above 0 it gets a new head."
         )
 
 
@@ -121,3 +124,32 @@ def copy_weights(
                 layer.set_weights(trained.get_layer(layer.name).get_weights())
     except ValueError as error:
         raise DataError(f"The weights do not fit the network: {error}") from error
+
+
+def content_checksums(cube: Cube, split: str) -> set[str]:
+    """Return the content checksums of a split's scans."""
+    rows = cube.rows(split, copy=0)
+    return {cube.sources[row].get("content_checksum", "") for row in rows} - {""}
+
+
+def check_unseen(path: Path, metadata: ModelMetadata, cube: Cube) -> None:
+    """Check that a network was not trained or validated on a cube's test cases.
+
+    Args:
+        path: The network's file, for the message.
+        metadata: Of the network.
+        cube: With the test cases.
+
+    Raises:
+        UsageError: If it was, from this cube or any other; names the cases.
+    """
+    known = [
+        cube.case_ids[row]
+        for row in cube.rows("test", copy=0)
+        if cube.sources[row].get("content_checksum") in metadata.seen
+    ]
+    if known:
+        raise UsageError(
+            f"{path} must not have been trained or validated on the test cases. "
+            f"Received: {shorten(', '.join(known))}"
+        )

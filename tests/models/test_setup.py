@@ -8,8 +8,9 @@ from support.small_runs import CASES, TINY, call, training_options
 
 import makeCube
 from cube.reader import Cube
-from models.model_file import content_checksums, load_model
+from models.model_file import load_model
 from models.setup import build_metadata, prepare_network
+from models.transfer import content_checksums
 from system.errors import DataError, UsageError
 
 TINY_OPTIONS = training_options(filters=2, depth=1)
