@@ -176,6 +176,16 @@ class Grid:
         )
 
 
+def largest_corner_distance(first: Grid, second: Grid) -> float:
+    """Compute the largest distance of two grids' corresponding corners in mm.
+
+    It is infinite for grids of different shape, whose voxels do not correspond.
+    """
+    if first.shape != second.shape:
+        return float("inf")
+    return float(np.linalg.norm(first.corners() - second.corners(), axis=1).max())
+
+
 def share_a_grid(first: Grid, second: Grid) -> bool:
     """Return whether all corners agree within 2 % of a voxel along each axis."""
     if first.shape != second.shape:

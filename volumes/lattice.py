@@ -16,7 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from system.errors import DataError
-from volumes.geometry import SHARED_GRID_TOLERANCE, Grid, share_a_grid
+from volumes.geometry import (
+    SHARED_GRID_TOLERANCE,
+    Grid,
+    largest_corner_distance,
+    share_a_grid,
+)
 from volumes.volume import Volume
 
 Integers = npt.NDArray[np.int64]
@@ -31,9 +36,9 @@ def check_not_empty(label_map: Volume) -> None:
     """
     if not label_map.array.any():
         raise DataError(
-            f"{label_map.path} is empty: no voxel is labelled. 3D Slicer saves a "
-            "segmentation so if nothing was drawn in its segments, or they were "
-            "removed."
+            f"{label_map.path} is empty: no voxel is labelled, where there must be at "
+            "least one value above 0. 3D Slicer saves a segmentation so if nothing was "
+            "drawn in its segments, or they were removed."
         )
 
 
@@ -41,7 +46,9 @@ def place_on_grid(label_map: Volume, image: Volume, case_id: str) -> Volume:
     """Place a label map on the grid of its scan.
 
     It may be a box of the scan, or larger than the scan if nothing is labelled
-    outside; its axes may have another order or run in the opposite direction.
+    outside; its axes may have another order or run in the opposite direction. Not so
+    if only the number of slices differs, by one: a slice was lost then, and the equal
+    origins do not say at which end.
 
     Args:
         label_map: As read, on any grid.
@@ -60,7 +67,7 @@ def place_on_grid(label_map: Volume, image: Volume, case_id: str) -> Volume:
     if share_a_grid(grid, other):
         return label_map
     axes, signs = _match_axes(grid, other)
-    reason = _find_difference(grid, other, axes, signs)
+    reason = _find_lost_slice(grid, other) or _find_difference(grid, other, axes, signs)
     offset = np.rint(_first_index(grid, other)).astype(np.int64)
     turned = label_map.array.transpose(axes)
     turned = turned[tuple(slice(None, None, int(sign)) for sign in signs)]
@@ -71,7 +78,7 @@ def place_on_grid(label_map: Volume, image: Volume, case_id: str) -> Volume:
         reason = _find_overhang(turned, inside)
     if reason:
         raise DataError(
-            f"Image and label map of case '{case_id}' are on different grids: "
+            f"Image and label map of case '{case_id}' are on different grids, "
             f"{reason}.\n  {image.path}: {grid}\n  {label_map.path}: {other}"
         )
     array = np.zeros(grid.shape, label_map.array.dtype)
@@ -98,6 +105,20 @@ def _first_index(grid: Grid, other: Grid) -> npt.NDArray[np.float64]:
     return grid.to_index(other.corners()).min(axis=0)
 
 
+def _find_lost_slice(grid: Grid, other: Grid) -> str:
+    """Describe that one of two grids lacks the last plane of the other; "" if not."""
+    more = np.subtract(other.shape, grid.shape)
+    same_extent = Grid(grid.shape, other.affine)
+    if np.abs(more).sum() != 1 or not share_a_grid(grid, same_extent):
+        return ""
+    axis = int(np.flatnonzero(more)[0])
+    return (
+        f"their shapes differ, by one slice along axis {'IJK'[axis]}. If the first "
+        "slice is missing, all labels would be off by one, and nothing but the equal "
+        "origins speaks for the last; save the label map on the scan's own grid"
+    )
+
+
 def _find_difference(grid: Grid, other: Grid, axes: Integers, signs: Integers) -> str:
     """Describe why the voxels of two grids do not coincide; "" if they do."""
     sides = np.array(other.shape)[axes]
@@ -107,14 +128,14 @@ def _find_difference(grid: Grid, other: Grid, axes: Integers, signs: Integers) -
     stretch = np.abs(spacing / grid.spacing - 1) * steps
     if stretch.max() > SHARED_GRID_TOLERANCE:
         return (
-            f"their spacings differ, {_tuple(grid.spacing)} and {_tuple(spacing)} mm "
-            f"along the scan's axes; {_RESAMPLE}"
+            f"{_corners(grid, other)}their spacings differ, {_tuple(grid.spacing)} and "
+            f"{_tuple(spacing)} mm along the scan's axes; {_RESAMPLE}"
         )
     turned = other.direction[:, axes] * signs
     drift = np.linalg.solve(grid.direction, turned) - np.eye(3)
     drift = np.abs(drift * spacing / np.array(grid.spacing)[:, None]) * steps
     if drift.max() > SHARED_GRID_TOLERANCE:
-        return f"{_describe_turn(grid, turned)}; {_RESAMPLE}"
+        return f"{_corners(grid, other)}{_describe_turn(grid, turned)}; {_RESAMPLE}"
     first = _first_index(grid, other)
     if (first > np.array(grid.shape) - 0.5).any() or (first + sides < 0.5).any():
         apart = np.linalg.norm(other.center - grid.center)
@@ -123,10 +144,18 @@ def _find_difference(grid: Grid, other: Grid, axes: Integers, signs: Integers) -
     if np.abs(shift).max() > SHARED_GRID_TOLERANCE:
         apart = np.linalg.norm(grid.affine[:3, :3] @ shift)
         return (
-            f"their voxels do not coincide, but are shifted by {_tuple(first)} voxels, "
-            f"{apart:.3f} mm from the nearest; {_RESAMPLE}"
+            f"{_corners(grid, other)}their voxels do not coincide, but are shifted by "
+            f"{_tuple(first)} voxels, {apart:.3f} mm from the nearest; {_RESAMPLE}"
         )
     return ""
+
+
+def _corners(grid: Grid, other: Grid) -> str:
+    """Begin a description with how far apart the corners of grids of one shape are."""
+    distance = largest_corner_distance(grid, other)
+    if not np.isfinite(distance):
+        return ""
+    return f"their corners are up to {distance:.3f} mm apart: "
 
 
 def _describe_turn(grid: Grid, turned: npt.NDArray[np.float64]) -> str:

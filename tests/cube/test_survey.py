@@ -52,6 +52,7 @@ def test_shifted_label_map_is_refused_with_both_grids_and_the_shift(tmp_path):
     # 0.3 mm of 1 mm, and 0.4 mm of 0.5 mm, nearer to one voxel than to none: 0.3 and
     # 0.1 mm at right angles are 0.316 mm.
     assert "case 'ann' are on different grids" in first
+    assert "corners are up to 0.500 mm apart" in first
     assert "shifted by (0, 0.3, 0.8) voxels, 0.316 mm from the nearest" in first
     assert str(pair.image) in image
     assert "origin (0, 0, 0) mm" in image

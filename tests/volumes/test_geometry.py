@@ -9,6 +9,7 @@ from volumes.geometry import (
     canonical_axes,
     canonical_grid,
     canonical_spacing,
+    largest_corner_distance,
     share_a_grid,
 )
 
@@ -113,11 +114,17 @@ def test_a_wrong_spacing_shows_at_the_far_corner():
     first = Grid((2, 3, 101), affine_from((1, 1, 1)))
     second = Grid((2, 3, 101), affine_from((1, 1, 1.001)))
 
+    # 100 steps of 0.001 mm.
+    assert largest_corner_distance(first, second) == pytest.approx(0.1)
     assert not share_a_grid(first, second)
 
 
-def test_grids_of_other_shape_are_not_shared():
-    assert not share_a_grid(Grid((2, 3, 4), np.eye(4)), Grid((2, 3, 5), np.eye(4)))
+def test_grids_of_other_shape_are_infinitely_far_apart():
+    first = Grid((2, 3, 4), np.eye(4))
+    second = Grid((2, 3, 5), np.eye(4))
+
+    assert largest_corner_distance(first, second) == float("inf")
+    assert not share_a_grid(first, second)
 
 
 def test_canonical_axes_of_permuted_and_flipped_axes(oblique_grid):

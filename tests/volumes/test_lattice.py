@@ -157,10 +157,33 @@ SLANTED[:3, 2] = 2 * np.sin(np.deg2rad(20)), 0, 2 * np.cos(np.deg2rad(20))
 def test_other_lattices_are_refused_with_what_they_are(affine, reason):
     with pytest.raises(
         DataError,
-        match=rf"(?s)case 'ann' are on different grids: .*{reason}.*\n"
+        match=rf"(?s)case 'ann' are on different grids, .*{reason}.*\n"
         r"  scan\.nrrd: shape .*\n  label\.nrrd: shape ",
     ):
         place_on_grid(label_map(labels(), affine), scan(), "ann")
+
+
+@pytest.mark.parametrize("pad", [1, -1])
+@pytest.mark.parametrize("axis", range(3))
+def test_one_slice_more_or_less_from_the_same_origin_is_refused(axis, pad):
+    # As in a real data set: 76 slices in the image, 77 in the label map.
+    shape = list(SHAPE)
+    shape[axis] += pad
+    array = np.ones(shape, np.uint16)
+
+    with pytest.raises(
+        DataError,
+        match=f"grids, their shapes differ, by one slice along axis {'IJK'[axis]}",
+    ):
+        place_on_grid(label_map(array, AFFINE), scan(), "ann")
+
+
+def test_one_slice_more_at_an_origin_that_says_so_is_placed():
+    array = np.pad(labels(), ((0, 0), (0, 0), (1, 0)))
+
+    placed = place_on_grid(label_map(array, moved((0, 0, -1))), scan(), "ann")
+
+    np.testing.assert_array_equal(placed.array, labels())
 
 
 def test_spacing_that_differs_after_rounding_is_the_same_lattice():
