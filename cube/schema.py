@@ -205,7 +205,7 @@ def read_layout(
     datasets = {name: local_dataset(file, name, path) for name in names}
     _check_shapes(datasets, columns, path)
     voxels = {name: datasets[name] for name in VOXELS}
-    boxes = read_boxes(datasets, "stored", path) if "stored" in datasets else None
+    boxes = _read_stored_boxes(datasets, path) if "stored" in datasets else None
     check_storage(voxels, boxes, path)
     if not is_part:
         check_grid(datasets["image"], path)
@@ -231,6 +231,19 @@ def columns_of(file: h5py.File) -> tuple:
     """Return the row-wise datasets that a cube must have."""
     has_storage = any(name in file for name, _, _ in STORAGE_COLUMNS)
     return (*COLUMNS, *STORAGE_COLUMNS) if has_storage else COLUMNS
+
+
+def _read_stored_boxes(datasets: dict[str, h5py.Dataset], path: Path) -> np.ndarray:
+    """Read the stored box of each row, which must hold what the scan fills."""
+    boxes = read_boxes(datasets, "stored", path)
+    extents = read_boxes(datasets, "extent", path)
+    is_inside = boxes[..., 0] <= extents[..., 0]
+    if not (is_inside & (boxes[..., 1] >= extents[..., 1])).all():
+        raise DataError(
+            f"{path} must have `stored` boxes that hold its `extent` boxes. Received: "
+            "others"
+        )
+    return boxes
 
 
 def _check_shapes(

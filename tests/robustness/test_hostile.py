@@ -18,7 +18,9 @@ from support.hostile_files import (
     replaced,
     stored_elsewhere,
     virtual,
+    with_a_grid_that_no_scan_fills,
     with_lambda,
+    with_voxels_only_promised,
     without_metadata,
     without_voxels,
 )
@@ -71,6 +73,14 @@ CUBES = {
     "that promises more than a disk holds": (
         changed_cube(without_voxels),
         "must hold `image` as 1 to .* Received: shape .4, 32768, 32768, 32768.",
+    ),
+    "whose voxels are only promised": (
+        changed_cube(with_voxels_only_promised),
+        "must hold all of `image`, not compressed, 3840 bytes. Received: 0",
+    ),
+    "whose grid no scan fills": (
+        changed_cube(with_a_grid_that_no_scan_fills),
+        "a grid that its scans fill, .* for 131072 bytes .* Received: 4294967296",
     ),
     "of brackets without end": (
         changed_cube(attribute("class_names", "[" * 30_000)),

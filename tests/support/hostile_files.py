@@ -155,6 +155,23 @@ def without_voxels(file: h5py.File, other: Path) -> None:
         file.create_dataset(name, size, dtype, chunks=(1, 1, 64, 64))
 
 
+def with_voxels_only_promised(file: h5py.File, other: Path) -> None:
+    """Declare the same images, of which none is stored."""
+    shape, chunks = file["image"].shape, file["image"].chunks
+    del file["image"]
+    file.create_dataset("image", shape, np.float16, chunks=chunks)
+
+
+def with_a_grid_that_no_scan_fills(file: h5py.File, other: Path) -> None:
+    """Declare rows of 4 GB, of which 32 kB are stored, where the scans are."""
+    for name, dtype in (("image", np.float16), ("label", np.uint8)):
+        del file[name]
+        size = (4, 2**15, 2**7, 2**9)
+        new = file.create_dataset(name, size, dtype, chunks=(1, 1, 128, 128))
+        new[:, 0, 0, 0] = 1
+    file["extent"][:] = file["stored"][:] = [(0, 1)] * 3
+
+
 def attribute(name: str, value: object) -> Callable[[h5py.File, Path], None]:
     return lambda file, other: file.attrs.__setitem__(name, value)
 
