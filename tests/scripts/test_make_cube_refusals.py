@@ -6,6 +6,7 @@ from support.scans import (
     NAMES,
     beside_the_scans,
     build,
+    write_list,
     write_scan,
     write_scans,
 )
@@ -107,6 +108,30 @@ def test_scan_of_more_voxels_than_allowed_is_refused(scans, capsys):
     assert len(error) == len(NAMES)
     assert "ann.nrrd: field 'sizes' must be positive and at most 923 voxels" in error[0]
     assert build(scans, "--max-voxels", 924, "--copies", 0) == 0
+
+
+def test_two_contrasts_of_a_person_are_refused_or_settled(scans, capsys):
+    for name in NAMES[1:]:
+        label = np.zeros(GRID.shape, np.uint8)
+        label[2:6, 3:8, 2:4] = 1 + NAMES.index(name)
+        write_scan(scans, name, label=label)
+    for source, target in (("ann", "1_t1"), ("ben", "1_t2")):
+        (scans / f"{source}.nrrd").rename(scans / f"{target}.nrrd")
+    lines = ["1_t1.nrrd,ann_label.nrrd", "1_t2.nrrd,ben_label.nrrd"]
+    others = [f"{name}.nrrd,{name}_label.nrrd" for name in NAMES[2:]]
+    flags = ("--copies", 0, "--spacing", 3)
+
+    write_list(scans, [*lines, *others])
+    assert build(scans, *flags) == 1
+    error = capsys.readouterr().err
+    assert "'1_t1' and '1_t2' (1_t1.nrrd and 1_t2.nrrd differ in the" in error
+    assert not (scans / "cube.h5").exists()
+
+    assert build(scans, *flags, "--allow-same-person") == 0
+    assert "taken for different persons: '1_t1' and '1_t2'" in capsys.readouterr().out
+    write_list(scans, [*(line + ",p1" for line in lines), *others])
+    assert build(scans, *flags, "--force") == 0
+    assert "persons" not in capsys.readouterr().out
 
 
 def test_swapped_pair_is_refused_and_accepted_only_by_the_flag(scans, capsys):

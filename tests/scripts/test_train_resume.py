@@ -126,7 +126,7 @@ def test_resume_refuses_another_model(tmp_path, capsys, inner, recorded, given):
 def test_no_epochs_are_resumed_with_the_same_cube_and_weights_only(
     small_cube, tmp_path, monkeypatch, capsys
 ):
-    def record(options, cube_path, run, arguments, *, require_gpu):
+    def record(options, cube_path, run, arguments, *, require_gpu, scans):
         with Cube(cube_path) as cube:
             config = {"arguments": arguments, "cube_checksum": cube.checksum}
         write_json(run / "config.json", config)
