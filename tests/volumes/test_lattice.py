@@ -2,6 +2,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
+from support.itk import itk_image
 
 from system.errors import DataError
 from volumes.geometry import Grid, affine_from
@@ -112,6 +114,40 @@ def test_reordered_reversed_box_is_placed(order, oblique_grid):
     assert placed.notes[0].endswith(
         "offset (1, 2, 1) voxels, axes re-ordered, reversed along J."
     )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_placing_is_resampling_by_nearest_neighbours(seed, oblique_grid):
+    rng = np.random.default_rng(seed)
+    image = scan(oblique_grid.affine, (9, 10, 11))
+    # Any box that hangs over, in any order, reversed along any axes.
+    first, last = rng.integers(-3, 4, 3), rng.integers(6, 13, 3)
+    array = rng.integers(1, 5, last - first).astype(np.uint16)
+    for axis, side in enumerate(image.grid.shape):
+        places = np.arange(first[axis], last[axis])
+        outside = (places < 0) | (places >= side)
+        array[(slice(None),) * axis + (outside,)] = 0
+    order = rng.permutation(3)
+    affine = moved(first, oblique_grid.affine)
+    for axis in np.flatnonzero(rng.random(3) < 0.5):
+        array = np.flip(array, axis)
+        affine[:3, 3] += affine[:3, axis] * (array.shape[axis] - 1)
+        affine[:3, axis] *= -1
+    affine[:3, :3] = affine[:3, order]
+    stored = label_map(np.ascontiguousarray(array.transpose(order)), affine)
+
+    placed = place_on_grid(stored, image, "ann")
+
+    expected = SimpleITK.Resample(
+        itk_image(stored.array, stored.grid),
+        itk_image(image.array, image.grid),
+        SimpleITK.Transform(),
+        SimpleITK.sitkNearestNeighbor,
+    )
+    np.testing.assert_array_equal(
+        placed.array, SimpleITK.GetArrayFromImage(expected).transpose()
+    )
+    assert placed.array.any()
 
 
 def test_box_of_one_voxel_in_a_sheared_scan_is_placed():
