@@ -94,6 +94,12 @@ def test_image_of_few_values_is_a_note_if_the_label_map_has_fewer():
     )
 
 
+def test_image_of_as_few_values_as_the_label_map_is_a_note():
+    image = np.roll(make_labels(), 9, axis=2)
+
+    assert len(check(image, make_labels())) == 1
+
+
 @pytest.mark.parametrize("label", [make_labels(), np.zeros(SHAPE, np.uint16)])
 def test_constant_image_and_empty_label_map_are_left_to_other_checks(label):
     assert check(np.zeros(SHAPE, np.int16), label) == ()

@@ -96,6 +96,28 @@ def test_mr_of_negative_values_is_not_taken_for_ct(image):
     assert not measure_profile(image).is_hounsfield
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        np.random.default_rng(1).uniform(-4000, -1600, SHAPE[1:]),  # no padding
+        np.where(np.arange(100).reshape(SHAPE[1:]) < 20, 9000, 40),  # 2 % of all
+    ],
+    ids=["uneven below -1500", "beyond 12 bits"],
+)
+def test_ct_with_values_that_no_scanner_gives_is_not_in_hu(spoil):
+    image = make_ct(air=True)
+    image[9] = spoil
+
+    assert not measure_profile(image).is_hounsfield
+
+
+def test_air_without_soft_tissue_is_not_ct():
+    image = make_mr() * 5  # around 1500
+    image[:3] = -1000
+
+    assert not measure_profile(image).is_hounsfield
+
+
 def test_profile_survives_json():
     found = measure_profile(make_ct(air=True))
 
