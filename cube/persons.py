@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 from cube.contrast_words import bids_subject, names_without_contrast
 from cube.survey import CaseInfo
-from cube.texture import find_related
 from system.errors import DataError
 
 MAX_SHOWN = 10
@@ -107,30 +106,24 @@ def _find_by_labels(
 ) -> tuple[list[Likeness], list[str]]:
     """Find cases with equal label maps, and notes on those that are no evidence.
 
-    Where most subjects have one label map, it is that of phantoms or of an atlas, and
-    only images that are alike tell.
+    A label map that three or more subjects, and most of them, have in common is that
+    of phantoms or of an atlas.
     """
     found, notes = [], []
     num_subjects = len({case.pair.subject for case in cases})
     labels = {case.pair.case_id: case.label_content_checksum for case in cases}
     for group in _group(cases, labels):
-        if 2 * len(group) <= num_subjects:  # a person has some of the scans
-            first, *others = group
-            found += [
-                Likeness(first, other, "label", "equal label maps") for other in others
-            ]
+        first, *others = group
+        if len(group) >= 3 and 2 * len(group) > num_subjects:
+            notes.append(
+                f"label maps of {len(group)} subjects are equal, as of phantoms, which "
+                f"is no evidence of one person (first {first.pair.case_id} and "
+                f"{others[0].pair.case_id})"
+            )
             continue
-        evidence = "equal label maps, and images that are alike"
-        related = find_related([case.texture for case in group])
         found += [
-            Likeness(group[one], group[other], "label", evidence)
-            for one, other in related
+            Likeness(first, other, "label", "equal label maps") for other in others
         ]
-        notes.append(
-            f"label maps of {len(group)} subjects are equal, as of phantoms, which is "
-            f"no evidence of one person (first {group[0].pair.case_id} and "
-            f"{group[1].pair.case_id})"
-        )
     return found, notes
 
 

@@ -11,13 +11,12 @@ import numpy as np
 
 from cube.label_checks import check_label_map, looks_like_labels
 from cube.pairs import Pair
-from cube.texture import sample_texture
 from system.errors import DataError
 from system.limits import MAX_VOXELS
 from system.processes import map_cases
 from volumes.classes import count_labels
 from volumes.formats.files import content_checksum, read_finite_volume, read_label_map
-from volumes.geometry import Grid, canonical_view
+from volumes.geometry import Grid
 from volumes.intensity_rule import IntensityProfile, measure_profile
 from volumes.label_tables import name_values
 from volumes.lattice import check_not_empty, place_on_grid
@@ -42,7 +41,6 @@ class CaseInfo:
         label_voxels: Number of voxels in the label map's file, on its own grid.
         label_content_checksum: Of the label map on the scan's grid, whatever its file
             format.
-        texture: Of the scan; see `sample_texture`.
     """
 
     pair: Pair
@@ -56,7 +54,6 @@ class CaseInfo:
     notes: tuple[str, ...]
     label_voxels: int = 0
     label_content_checksum: str = ""
-    texture: bytes = b""
 
     @property
     def found_names(self) -> dict[int, str]:
@@ -170,10 +167,6 @@ def survey_case(
         ),
         label_voxels=label_voxels,
         label_content_checksum=content_checksum(label_map),
-        texture=sample_texture(
-            canonical_view(image.array, image.grid),
-            canonical_view(label_map.array, image.grid),
-        ),
     )
 
 
