@@ -1,8 +1,8 @@
 """What is left of the path of a scan without words for its contrast.
 
-Such words stand between separators in the names of folders and files, `1_t1.nrrd`,
-`t1/1.nrrd`, `patient1/T1w.nrrd`, and tell scans of one person apart. Numbers stay:
-`scan_1` and `scan_2` are two persons.
+Words for a plane or a visit count as well. They stand between separators in the names
+of folders and files, `1_t1.nrrd`, `t1/1.nrrd`, `patient1/T1w.nrrd`, and tell scans of
+one person apart. Numbers stay: `scan_1` and `scan_2` are two persons.
 """
 
 from __future__ import annotations

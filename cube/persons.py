@@ -68,8 +68,8 @@ def check_persons(cases: Sequence[CaseInfo], *, allow: bool) -> list[str]:
         allow: Whether to accept such cases.
 
     Returns:
-        Notes on evidence that was overruled, and on equal label maps that are no
-        evidence.
+        Notes on evidence that was overruled, on equal label maps that are no evidence,
+        and on scans listed twice.
 
     Raises:
         DataError: If cases of two subjects look like one person and `allow` is off;
@@ -78,7 +78,6 @@ def check_persons(cases: Sequence[CaseInfo], *, allow: bool) -> list[str]:
     found, notes = _find_by_labels(cases)
     known = {likeness.pair for likeness in found}
     found += [each for each in _find_by_paths(cases) if each.pair not in known]
-    # A scan that is listed twice is refused, or accepted, as that.
     found = [each for each in found if not each.is_one_scan]
     refused = [likeness for likeness in found if not likeness.is_overruled]
     if refused and not allow:
@@ -90,6 +89,7 @@ def check_persons(cases: Sequence[CaseInfo], *, allow: bool) -> list[str]:
             "are different persons."
         )
     kept = [each for each in found if each in refused or each.kind == "subject"]
+    kept += _find_accepted_duplicates(cases)
     if kept:
         notes.append(f"taken for different persons: {_shown(kept)}")
     return notes
@@ -99,6 +99,16 @@ def _shown(found: Sequence[Likeness]) -> str:
     text = "; ".join(map(str, found[:MAX_SHOWN]))
     more = len(found) - MAX_SHOWN
     return f"{text}; and {more} more" if more > 0 else text
+
+
+def _find_accepted_duplicates(cases: Sequence[CaseInfo]) -> list[Likeness]:
+    """List scans that are listed twice, which `check_duplicates` has accepted."""
+    scans = {case.pair.case_id: case.content_checksum for case in cases}
+    return [
+        Likeness(first, other, "label", "the same scan")
+        for first, *others in _group(cases, scans)
+        for other in others
+    ]
 
 
 def _find_by_labels(
@@ -146,7 +156,7 @@ def _find_by_paths(cases: Sequence[CaseInfo]) -> Iterator[Likeness]:
                 os.path.relpath(case.pair.image, above).replace(os.sep, "/")
                 for case in (first, other)
             ]
-            evidence = f"{' and '.join(paths)} differ in the contrast only"
+            evidence = f"{' and '.join(paths)} differ only in contrast or visit"
             likeness = Likeness(first, other, "name", evidence)
             if likeness.pair not in named:
                 yield likeness

@@ -62,13 +62,15 @@ def test_empty_label_checksums_are_no_evidence():
     assert check_persons([case_of("a"), case_of("b"), case_of("c")], allow=False) == []
 
 
-def test_scan_listed_twice_is_left_to_the_check_of_duplicates():
+def test_scan_listed_twice_is_accepted_with_a_note():
     cases = [
         case_of(name, label=label) for name, label in zip("abcd", "xxyz", strict=True)
     ]
     cases[1] = replace(cases[1], content_checksum=cases[0].content_checksum)
 
-    assert check_persons(cases, allow=False) == []
+    notes = check_persons(cases, allow=False)
+
+    assert notes == ["taken for different persons: 'a' and 'b' (the same scan)"]
 
 
 def test_one_bids_subject_is_refused_unless_the_list_names_both():
@@ -91,7 +93,7 @@ def test_bids_subjects_of_two_data_sets_are_two_persons():
 def test_names_but_for_the_contrast_are_refused_unless_the_list_names_both():
     paths = ("1_t1", "1_t2", "2_t1")
 
-    message = refused([case_of(path) for path in paths], "1_t1 and 1_t2 differ in the")
+    message = refused([case_of(path) for path in paths], "1_t1 and 1_t2 differ only in")
     assert "2_t1" not in message
     named = [case_of(path, name) for path, name in zip(paths, "abc", strict=True)]
     assert check_persons(named, allow=False) == []
@@ -100,5 +102,8 @@ def test_names_but_for_the_contrast_are_refused_unless_the_list_names_both():
 def test_only_the_first_of_many_pairs_are_shown():
     cases = [case_of(f"{n}_{word}") for n in range(13) for word in ("t1", "t2")]
 
-    assert refused(cases, "'9_t1' and '9_t2'").count("in the contrast only") == 10
+    assert (
+        refused(cases, "'9_t1' and '9_t2'").count("differ only in contrast or visit")
+        == 10
+    )
     refused(cases, "and 3 more")

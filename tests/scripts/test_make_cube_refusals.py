@@ -124,7 +124,7 @@ def test_two_contrasts_of_a_person_are_refused_or_settled(scans, capsys):
     write_list(scans, [*lines, *others])
     assert build(scans, *flags) == 1
     error = capsys.readouterr().err
-    assert "'1_t1' and '1_t2' (1_t1.nrrd and 1_t2.nrrd differ in the" in error
+    assert "'1_t1' and '1_t2' (1_t1.nrrd and 1_t2.nrrd differ only in" in error
     assert not (scans / "cube.h5").exists()
 
     assert build(scans, *flags, "--allow-same-person") == 0
