@@ -251,11 +251,11 @@ class Cube:
         return read_boxes(self._datasets, "stored", self.path)
 
     @cached_property
-    def _filled_boxes(self) -> npt.NDArray[np.int64] | None:
+    def _filled_boxes(self) -> list[list[list[int]]] | None:
         """The stored boxes, rounded to chunks."""
         if self.stored_boxes is None:
             return None
-        return round_to_chunks(self.stored_boxes, self.shape)
+        return round_to_chunks(self.stored_boxes, self.shape).tolist()
 
     @cached_property
     def _paddings(self) -> npt.NDArray[np.float16]:

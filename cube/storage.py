@@ -123,7 +123,7 @@ def read_padded(
     dataset: h5py.Dataset,
     row: int,
     box: Box,
-    filled: npt.NDArray[np.int64],
+    filled: Sequence[Sequence[int]],
     padding: np.float16,
 ) -> np.ndarray:
     """Read a box of a row, with padding where the file holds no chunks.
@@ -132,20 +132,18 @@ def read_padded(
         dataset: The images.
         row: Number of the row.
         box: What to read; negative and open ends are those of Python's slices.
-        filled: The row's stored box, rounded to chunks, shape (3, 2).
+        filled: The row's stored box, rounded to chunks: first and one-past-last
+            index along each axis.
         padding: The row's value outside.
     """
-    ends = [
-        part.indices(side) for part, side in zip(box, dataset.shape[1:], strict=True)
-    ]
-    asked = np.array([(first, max(first, last)) for first, last, _ in ends])
-    inner = np.clip(asked, filled[:, :1], filled[:, 1:])
-    if (inner == asked).all():
-        return dataset[(row, *box_slices(asked))]
-    found = np.full(asked[:, 1] - asked[:, 0], padding, dataset.dtype)
-    if (inner[:, 0] < inner[:, 1]).all():
-        place = box_slices(inner - asked[:, :1])
-        found[place] = dataset[(row, *box_slices(inner))]
+    found = dataset[(row, *box)]  # with zeros where there are no chunks
+    for axis, (first, last) in enumerate(filled):
+        start, stop, _ = box[axis].indices(dataset.shape[1 + axis])
+        if start >= first and stop <= last:
+            continue
+        along = np.moveaxis(found, axis, 0)
+        along[: max(0, first - start)] = padding
+        along[max(0, last - start) :] = padding
     return found
 
 
