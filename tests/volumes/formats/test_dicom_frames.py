@@ -158,24 +158,27 @@ def test_compressed_images_of_another_size_are_refused(tmp_path):
         read(tmp_path / "series", [large])
 
 
+# Of 7 - 3 columns and 5 - 2 rows; the number of channels follows.
+JPEG_2000 = "ff4fff51 0029 0000 00000007 00000005 00000003 00000002" + "00" * 16
+
+
 @pytest.mark.parametrize(
     ("codestream", "size"),
     [
-        (b"\xff\x4f\xff\x51\0\x29\0\0" + bytes.fromhex("00000007 00000005 00000003"
-         "00000002 00000007 00000005 00000000 00000000 0001"), (3, 4)),
-        (b"\xff\x4f\xff\x51\0\x29\0\0" + bytes.fromhex("00000007 00000005 00000003"
-         "00000002 00000007 00000005 00000000 00000000 0003"), None),
-        (bytes.fromhex("ffd8 ffe0 0004 aaaa ffc3 000b 0c 0003 0004 01"), (3, 4)),
-        (bytes.fromhex("ffd8 fff7 000b 0c 0003 0004 01"), (3, 4)),
-        (bytes.fromhex("ffd8 ffc4 0004 aaaa ffc0 000b 0c 0003 0004 03"), None),
-        (bytes.fromhex("ffd8 ffc4 0004 aaaa"), None),
-        (bytes.fromhex("ffd8 ffc4 0000 ffc4 0000"), None),
-        (b"", None),
-        (b"GIF89a", None),
+        (JPEG_2000 + "0001", (3, 4)),
+        (JPEG_2000 + "0003", None),
+        ("ffd8 ffe0 0004 aaaa ffc3 000b 0c 0003 0004 01", (3, 4)),
+        ("ffd8 ffc4 0008 aaaaaaaaaaaa ffc3 000b 0c 0003 0004 01", (3, 4)),
+        ("ffd8 fff7 000b 0c 0003 0004 01", (3, 4)),
+        ("ffd8 ffe0 0004 aaaa ffc0 000b 0c 0003 0004 03", None),
+        ("ffd8 ffc4 0004 aaaa", None),
+        ("ffd8 ffc4 0000 ffc4 0000", None),
+        ("474946383961", None),  # GIF
+        ("", None),
     ],
-)  # fmt: skip
+)
 def test_the_size_of_a_codestream_is_that_of_its_markers(codestream, size):
-    assert dicom_frames._encoded_size(codestream) == size
+    assert dicom_frames._encoded_size(bytes.fromhex(codestream)) == size
 
 
 def test_compressed_images_that_are_cut_off_are_refused(tmp_path):

@@ -168,7 +168,10 @@ def test_copies_of_a_file_are_refused(tmp_path):
     ("changes", "message"),
     [
         ({"Rows": 4}, r"'Rows' and 'Columns'\. Received: 4, 4 and 3, 4"),
-        ({"PixelSpacing": [0.8, 0.501]}, r"'PixelSpacing'\. Received: 0.8, 0.501 and 0.8, 0.5$"),
+        (
+            {"PixelSpacing": [0.8, 0.501]},
+            r"'PixelSpacing'\. Received: 0.8, 0.501 and 0.8, 0.5$",
+        ),
         (
             {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]},
             "agree in field 'ImageOrientationPatient'",
