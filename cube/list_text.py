@@ -32,10 +32,7 @@ SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", "，": "full-width c
 # Headings of the columns, without blanks, underscores, and endings such as "path".
 HEADINGS = {
     "image": ("image", "images", "img", "scan", "scans", "volume", "ct", "mr", "mri"),
-    "label": (
-        *("label", "labels", "labelmap", "mask", "masks", "seg", "segmentation"),
-        *("segmentations", "annotation", "groundtruth", "reference"),
-    ),
+    "label": ("label", "labels", "labelmap", "mask", "masks", "seg", "segmentation"),
     "subject": ("subject", "subjects", "patient", "person", "participant"),
     "split": ("split", "splits"),
 }

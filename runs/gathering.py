@@ -17,10 +17,8 @@ from runs.folder import RUN_CONFIG_NAME, TITLES, read_json
 from system.errors import DataError
 
 # Arguments that may differ between the runs of one side.
-MAY_DIFFER = (
-    *("cube", "scans", "output", "force", "resume"),
-    *("fold", "seed", "require_gpu"),
-)
+PLACES = ("cube", "scans", "output")
+MAY_DIFFER = (*PLACES, "force", "resume", "fold", "seed", "require_gpu")
 # In config.json, beside the checksum of the content; see `check_cubes`.
 WITH_PLACES = "cube_checksum_with_places"
 
