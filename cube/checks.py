@@ -18,7 +18,7 @@ from cube.class_report import describe_untrained, untrained_classes
 from cube.intensities import ScanIntensity, find_faults, measure_scan
 from cube.label_volumes import find_unusual_volumes
 from cube.reader import Cube
-from cube.schema import CANONICAL_AXIS
+from cube.values import CANONICAL_AXIS
 
 # Further from the median, a wrong header is more likely than an unusual protocol.
 SPACING_FACTOR = 1.5

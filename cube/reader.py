@@ -24,8 +24,6 @@ from cube.identity import content_digest
 from cube.schema import (
     ATTRIBUTES,
     OPTIONAL_ATTRIBUTES,
-    is_drawn,
-    is_source,
     read_boxes,
     read_dicts,
     read_layout,
@@ -34,6 +32,7 @@ from cube.schema import (
 )
 from cube.splits import SPLITS
 from cube.storage import read_padded, round_to_chunks
+from cube.values import is_drawn, is_source
 from system.errors import DataError
 from system.text import short_repr
 from volumes.geometry import Grid

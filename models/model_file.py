@@ -22,7 +22,7 @@ import h5py
 import keras
 
 from cube.hdf5 import local_datasets
-from cube.schema import is_members, is_names, is_spacing, is_values
+from cube.values import is_members, is_names, is_spacing, is_values
 from models.defaults import is_valid_patch_size
 from models.device import jit_compile
 from models.unet import BUILDERS, MAX_DEPTH
