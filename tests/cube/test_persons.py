@@ -58,6 +58,14 @@ def test_label_map_that_most_of_three_subjects_or_more_have_is_no_evidence():
     refused([*cases, case_of("f", label="f")], r"'a' and 'b' \(equal label maps\)")
 
 
+def test_label_map_of_all_subjects_is_no_evidence_however_few_they_are():
+    cases = [case_of("a", label="x"), case_of("b", label="x")]
+
+    (note,) = check_persons(cases, allow=False)
+    assert note.startswith("label maps of 2 subjects are equal, as of phantoms")
+    refused([*cases, case_of("c", label="y")], r"'a' and 'b' \(equal label maps\)")
+
+
 def test_empty_label_checksums_are_no_evidence():
     assert check_persons([case_of("a"), case_of("b"), case_of("c")], allow=False) == []
 

@@ -44,7 +44,7 @@ def write_unusual_scans(folder, name):
     for number in range(2):
         image = np.random.default_rng(number).integers(0, 900, GRID.shape)
         label = np.zeros(GRID.shape, np.uint8)
-        label[2 : 10 + number, 3:8, 2:4] = 1  # equal ones would be of one person
+        label[2:11, 3:8, 2:4] = 1
         paths = [folder / f"{name} {number}{end}.nrrd" for end in ("", "_label")]
         write_image(paths[0], image.astype(np.int16), GRID)
         write_image(paths[1], label, GRID)
