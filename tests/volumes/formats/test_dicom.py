@@ -162,6 +162,8 @@ def test_a_ct_without_rescaling_and_a_lossy_one_are_noted(tmp_path):
         "The CT gives no RescaleSlope: its stored values are taken as HU.",
         "The images went through a lossy compression.",
     )
+    mr = write_series(tmp_path / "mr", ct_slices(Modality="MR", **changes))
+    assert read_dicom_series(mr).notes == ()
 
 
 @pytest.mark.parametrize("stored", [12, 16])  # 16 bits are read twice
