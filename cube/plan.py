@@ -14,7 +14,14 @@ import numpy as np
 from augment.compose import Compose
 from cube.class_choice import check_classes, choose_classes
 from cube.class_report import describe_classes
-from cube.grid_notes import describe_grid, plan_extents
+from cube.grid import (
+    check_spacing,
+    choose_shape,
+    choose_spacing,
+    describe_grid,
+    plan_extents,
+    spacing_for_side,
+)
 from cube.intensities import describe_rule, settle_rule
 from cube.pairs import Pair
 from cube.partial_build import PartialBuild
@@ -34,13 +41,8 @@ from cube.survey import CaseInfo, check_duplicates
 from cube.writer import MADE_WITH
 from system.atomic import require_folder
 from system.errors import UsageError
-from system.limits import MAX_LENGTH, SPACING_RANGE
 from system.text import format_bytes
 from volumes.classes import Classes
-from volumes.geometry import Grid, canonical_grid, canonical_spacing
-from volumes.pooling import round_to_pooling
-
-MAX_COARSENING = 1000  # the blur before resampling reaches over as many voxels
 
 
 @dataclass(frozen=True)
@@ -207,63 +209,6 @@ def check_filled(shape: Sequence[int], size: int) -> None:
             f"{' x '.join(map(str, shape))} voxels, {format_bytes(row)} a row, for "
             f"scans of {format_bytes(size)} in all"
         )
-
-
-def choose_spacing(grids: Sequence[Grid]) -> tuple[float, float, float]:
-    """Choose the scans' median spacing, with the two finest axes made equal.
-
-    Returns:
-        Spacing in mm along right, anterior, superior; the two finest are both the
-        smaller of their medians.
-    """
-    median = np.median([canonical_spacing(grid) for grid in grids], axis=0)
-    order = np.argsort(median, kind="stable")
-    median[order[1]] = median[order[0]]
-    return tuple(float(f"{value:.4g}") for value in median)
-
-
-def spacing_for_side(grids: Sequence[Grid], side: int) -> tuple[float, float, float]:
-    """Choose the isotropic spacing at which the longest scan takes `side` voxels."""
-    longest = max(max(np.array(grid.shape) * np.array(grid.spacing)) for grid in grids)
-    return (float(longest / side),) * 3
-
-
-def check_spacing(
-    spacing: Sequence[float], shape: Sequence[int], cases: Sequence[CaseInfo]
-) -> None:
-    """Check that a grid is of possible size and not far coarser than a scan.
-
-    Raises:
-        UsageError: If it is not.
-    """
-    low, high = SPACING_RANGE
-    longest = max(side * count for side, count in zip(spacing, shape, strict=True))
-    if not all(low <= side <= high for side in spacing) or longest > MAX_LENGTH:
-        raise UsageError(
-            f"The voxels of a cube must measure {low:g} to {high:g} mm, and its grid "
-            f"{MAX_LENGTH:g} mm at most. Received: {spacing} mm, {shape} voxels"
-        )
-    for case in cases:
-        finest = min(case.grid.spacing)
-        if max(spacing) > MAX_COARSENING * finest:
-            raise UsageError(
-                f"A cube's voxels must be at most {MAX_COARSENING} times coarser than "
-                f"a scan's. Received: {max(spacing):g} mm, and {finest:g} mm of case "
-                f"'{case.pair.case_id}'"
-            )
-
-
-def choose_shape(
-    grids: Sequence[Grid], spacing: Sequence[float], depth: int = 4
-) -> tuple[int, int, int]:
-    """Choose the smallest grid that holds every scan and that networks can pool.
-
-    Returns:
-        Sides in voxels, each a multiple of its axis' down-sampling factor: 16, or
-        less along thick slices.
-    """
-    sides = np.max([canonical_grid(grid, spacing).shape for grid in grids], axis=0)
-    return tuple(round_to_pooling(sides, spacing, depth).tolist())
 
 
 def describe_plan(plan: Plan, output: Path) -> str:

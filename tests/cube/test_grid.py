@@ -3,10 +3,25 @@ import pytest
 from support.scans import make_case
 
 from augment.compose import Compose, compose_default
-from cube.grid_notes import describe_grid, plan_extents
-from cube.plan import choose_shape
+from cube.grid import (
+    check_spacing,
+    choose_shape,
+    choose_spacing,
+    describe_grid,
+    plan_extents,
+    spacing_for_side,
+)
 from cube.rows import CubeSpec
-from volumes.geometry import Grid, affine_from
+from system.errors import UsageError
+from volumes.geometry import Grid, affine_from, canonical_grid
+
+# I -> posterior, J -> superior, K -> left.
+PERMUTED = [[0, 0, -1], [-1, 0, 0], [0, 1, 0]]
+
+
+def grid_of(spacing, shape=(10, 20, 30)):
+    """A grid whose spacing and shape are given along right, anterior, superior."""
+    return Grid(shape, affine_from(spacing))
 
 
 def case_of(case_id, shape, spacing=(1, 1, 1)):
@@ -100,3 +115,81 @@ def test_extents_of_all_rows_are_foreseen():
     assert extents.shape == (4, 3, 2)
     np.testing.assert_array_equal(extents[[0, 1]], [scan, scan])
     assert (extents[2:] != scan).any()
+
+
+def test_spacing_is_the_median_along_each_direction_and_the_finest_two_equal():
+    grids = [
+        grid_of((4, 0.8, 0.7)),
+        grid_of((3, 0.9, 0.75)),
+        # Stored as posterior, superior, left: 0.5 anterior, 0.6 superior, 9 right.
+        Grid((5, 6, 7), affine_from((0.5, 0.6, 9), direction=PERMUTED)),
+    ]
+
+    # Medians 4, 0.8 and 0.7; the finest two are both the smaller.
+    assert choose_spacing(grids) == (4, 0.7, 0.7)
+
+
+def test_spacing_of_thick_slices_along_any_direction_is_kept():
+    assert choose_spacing([grid_of((0.7, 0.6, 5))]) == (0.6, 0.6, 5)
+    assert choose_spacing([grid_of((0.6, 3, 0.7))]) == (0.6, 3, 0.6)
+
+
+def test_spacing_has_four_figures():
+    assert choose_spacing([grid_of((4.123456, 0.7031249, 0.71))]) == (
+        4.123,
+        0.7031,
+        0.7031,
+    )
+
+
+def test_side_gives_the_longest_scan_that_many_voxels():
+    grids = [
+        grid_of((4, 0.5, 0.5), (15, 300, 400)),  # 60, 150 and 200 mm
+        Grid((100, 560, 20), affine_from((1, 0.5, 4), direction=PERMUTED)),  # 280 mm
+    ]
+
+    spacing = spacing_for_side(grids, 64)
+
+    assert spacing == (280 / 64,) * 3
+    # Left, third, is 80 mm: 80 / 4.375 = 18.3; anterior 100 / 4.375 = 22.9.
+    assert canonical_grid(grids[1], spacing).shape == (19, 23, 64)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "expected"),
+    [
+        # 40, 50 and 90 mm; 16 along every axis.
+        ((1, 1, 1), (48, 64, 96)),
+        # 40 / 4 = 10 in fours; 50 / 0.7 = 71.4 and 90 / 0.7 = 128.6 in sixteens.
+        ((4, 0.7, 0.7), (12, 80, 144)),
+    ],
+)
+def test_shape_holds_the_largest_scan_in_multiples_of_the_poolings(spacing, expected):
+    grids = [grid_of((4, 1, 1), (10, 30, 90)), grid_of((4, 1, 1), (5, 50, 10))]
+
+    assert choose_shape(grids, spacing) == expected
+
+
+def test_shape_that_fits_exactly_is_not_rounded_up():
+    assert choose_shape([grid_of((2, 1, 1), (8, 32, 48))], (1, 1, 1)) == (16, 32, 48)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "shape"),
+    [
+        ((1e-7, 1, 1), (8, 8, 8)),
+        ((1, 1e7, 1), (8, 8, 8)),
+        ((1, 1, 10), (8, 8, 10**9)),
+    ],
+)
+def test_grid_that_is_too_fine_too_coarse_or_too_large_is_refused(spacing, shape):
+    with pytest.raises(UsageError, match=r"must measure 1e-06 to 1e\+06 mm"):
+        check_spacing(spacing, shape, [])
+
+
+def test_grid_far_coarser_than_a_scan_is_refused_with_its_case():
+    cases = [make_case("ann", grid=grid_of((3, 2, 1))), make_case("ben")]
+    check_spacing((900, 1, 1), (8, 8, 8), cases)
+
+    with pytest.raises(UsageError, match="1001 mm, and 1 mm of case 'ann'"):
+        check_spacing((1001, 1, 1), (8, 8, 8), cases)
