@@ -1,4 +1,4 @@
-"""Choosing one normalisation for all scans of a cube, and finding those it suits not.
+"""Choosing one normalisation for all scans; finding those that it does not suit.
 
 A scan is taken to be in Hounsfield units (HU) by its histogram: air near -1000 and
 soft tissue near 0. A scan cropped to the body has no air, but fat and marrow, which
