@@ -16,8 +16,9 @@ from pathlib import Path
 from volumes.formats.files import stem_of
 
 WORD = re.compile(
-    r"t[12](w|c|ce|gd|fs|s|star|rho)?|pd(w|fs)?|stir|tirm|flair|spir|fs|fatsat"
-    r"|m?dixon|in|out|opp|opposed|(in|out|outof|opposed)?phase|ip|op|water|fat|w|f"
+    r"t[12](w|c|ce|gd|fs|s|star|rho|weighted|flair)?|weighted|pd(w|fs)?|stir|tirm"
+    r"|flair|spir|fs|fatsat|m?dixon|opp|opposed|(in|out|outof|opposed)?phase|ip|op"
+    r"|water|fat|soft|bone|lung|(te|tp)[0-9]+"
     r"|dwi|adc|swi|tse|fse|gre|spgr|vibe|space|mprage|haste|dess|ciss|fiesta|trufi"
     r"|mra?|mri|cta?|cect|ncct|cbct|ce|gd|gad|contrast|native|arterial|venous|portal"
     r"|delayed|pre|post|preop|postop|baseline|followup"
@@ -28,6 +29,10 @@ WORD = re.compile(
 BIDS_ENTITY = re.compile(
     r"(?<![a-z0-9])(ses|run|acq|echo|ce|rec|dir|inv|mod|part|desc|space)-[a-z0-9]+"
 )
+# Words that tell a contrast only beside another one; alone, "w" may be a person.
+PHRASE = re.compile(
+    r"(?<![a-z0-9])(dixon[\s_-]+[wf]|(in|out|opp|opposed)[\s_-]+phase)(?![a-z0-9])"
+)
 BIDS_SUBJECT = re.compile(r"(sub-[a-z0-9]+)(?![a-z0-9-])", re.IGNORECASE)
 SEPARATORS = re.compile(r"[\s_.,;+()\[\]-]+")
 # What is left of a scan that is named by its contrast alone: it names no one.
@@ -35,16 +40,27 @@ NAMELESS = frozenset(
     ("image", "images", "img", "scan", "scans", "volume", "volumes", "data", "raw")
 )
 NUMBER_OF_T = re.compile(r"t(\d+)")
+# Folders of a BIDS data set, above those of its subjects.
+BIDS_FOLDERS = frozenset(("derivatives", "rawdata", "sourcedata"))
 
 
 def bids_subject(path: Path) -> tuple[str, str] | None:
-    """Return the data set's folder and the subject, `sub-01`; None if none is named."""
+    """Return the data set's folder and the subject, `sub-01`; None if none is named.
+
+    As BIDS has it, the file's own name begins with the subject: a folder called
+    `sub-study` is none.
+    """
     parts = Path(os.path.abspath(path)).parts
-    for number, part in enumerate(parts):
-        match = BIDS_SUBJECT.match(part)
-        if match:
-            return os.path.join(*parts[:number]), match[1]
-    return None
+    match = BIDS_SUBJECT.match(parts[-1])
+    if match is None:
+        return None
+    subject = match[1].casefold()
+    above = []
+    for part in parts[:-1]:
+        if part.casefold() == subject or part.casefold() in BIDS_FOLDERS:
+            break
+        above.append(part)
+    return os.path.join(*above), subject
 
 
 def names_without_contrast(images: Mapping[str, Path]) -> dict[str, tuple[str, ...]]:
@@ -75,7 +91,8 @@ def names_without_contrast(images: Mapping[str, Path]) -> dict[str, tuple[str, .
 
 
 def _words_of(part: str) -> list[str]:
-    return SEPARATORS.split(BIDS_ENTITY.sub("", part.casefold()))
+    part = re.sub(r"(?<=\d)(?=t[12](?!\d))", "_", part.casefold())  # 1T1, 1T2
+    return SEPARATORS.split(PHRASE.sub("", BIDS_ENTITY.sub("", part)))
 
 
 def _numbers_of_t(parts: list[str]) -> set[int]:

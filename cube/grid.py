@@ -63,7 +63,7 @@ def describe_grid(
     # The lower of two middle cases: one of two scans may be huge.
     median = np.percentile(counts, 50, axis=0, method="lower")
     is_large = (counts > MAX_FACTOR * median).any(axis=1)
-    if not is_large.any():
+    if not is_large.any() or is_large.all():  # along one axis or another
         return []
     large = [
         case.pair.case_id for case, found in zip(cases, is_large, strict=True) if found

@@ -115,7 +115,7 @@ def _parse(
 ) -> tuple[list[Pair], list[tuple[int, str]]]:
     """Return the pairs, still without case ids, and the faults of the other lines."""
     pairs, faults = [], []
-    label_table = None
+    label_table, headings = None, None
     for number, content in enumerate(lines, start=1):
         content = content.strip()
         if is_ignored(content):
@@ -130,12 +130,13 @@ def _parse(
         if fault:
             faults.append((number, fault))
             continue
-        headings = heading_roles(columns)
-        if headings is not None:
-            fault = heading_fault(headings)
+        found = heading_roles(columns)
+        if found is not None:
+            headings, fault = found, heading_fault(found)
             faults += [(number, fault)] if fault else []
             continue
-        if len(columns) == 3 and columns[2].lower() in SPLITS:
+        is_split = headings == ["image", "label", "split"]
+        if len(columns) == 3 and (is_split or columns[2].lower() in SPLITS):
             columns.insert(2, "")  # a split without a subject
         columns += [""] * (4 - len(columns))
         image, label, subject, split = columns

@@ -134,7 +134,13 @@ class ScanFinder:
             for kind in ("image", "label")
         }
         found = defaultdict(list)
-        for folder, folders, files in os.walk(self._scans or ""):
+        seen = set()  # a link may lead back to a folder above it
+        for folder, folders, files in os.walk(self._scans or "", followlinks=True):
+            place = os.path.realpath(folder)
+            if place in seen:
+                folders.clear()
+                continue
+            seen.add(place)
             folders.sort()
             for name in sorted(wanted.intersection(folders + files)):
                 found[name].append(Path(folder) / name)

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
+from evaluation.figures import new_figure
 from system.atomic import atomic_write
 
 BOX = {"boxstyle": "round,pad=0.4", "facecolor": "#eef3fa", "edgecolor": "#35608f"}
@@ -27,8 +25,7 @@ def draw_architecture(
         path: PNG to write.
     """
     depth = (len(blocks) - 3) // 2
-    figure = Figure(figsize=(9, 1.6 + 0.95 * depth), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(9, 1.6 + 0.95 * depth)
     axes = figure.subplots()
     places = [(-1.5, 0.0)]
     places += [(-1 + 0.5 * level / max(depth, 1), -level) for level in range(depth)]

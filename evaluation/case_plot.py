@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from evaluation.curves import COLORS
+from evaluation.figures import new_figure
 from evaluation.metrics import METRICS, Metric, subjects_of, values_by_case
 from evaluation.scores import Score
 from evaluation.statistics import bootstrap_interval
@@ -40,8 +39,7 @@ def draw_cases(networks: Mapping[str, Sequence[Score]], path: str | Path) -> Non
             f"Received: none for {', '.join(networks) or 'no network'}"
         )
     metrics = [metric for metric in METRICS if metric.key in PLOTTED_METRICS]
-    figure = Figure(figsize=(3.6 * len(metrics), 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(3.6 * len(metrics), 4.2)
     panels = figure.subplots(1, len(metrics))
     for panel, metric in zip(panels, metrics, strict=True):
         _draw_metric(panel, networks, metric)

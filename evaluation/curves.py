@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
+from evaluation.figures import new_figure
 from system.atomic import atomic_write
 from system.errors import DataError
 
@@ -70,8 +69,7 @@ def draw_curves(
             "At least one epoch must be finished to draw curves. "
             f"Received: none for {', '.join(histories) or 'no network'}"
         )
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11, 4.5)
     panels = figure.subplots(1, 2, sharey=True)
     for panel, column, title in zip(
         panels,

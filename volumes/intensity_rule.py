@@ -17,7 +17,8 @@ from volumes.intensity import CT_WINDOW, PERCENTILES, sample_voxels
 
 # Below it, CT has only padding: one value, as -2000, -3024 or -32768.
 PADDING_BELOW = -1500.0
-LEAST_CONSTANT = 0.9  # share of the voxels below it that must be that one value
+STREAKS = 0.01  # share of the voxels that metal may darken below it
+LEAST_CONSTANT = 0.5  # share of the voxels below it that must be that one value
 AIR = (-1100.0, -500.0)
 LEAST_AIR = 0.01
 TISSUE = (-200.0, 500.0)  # from fat to trabecular bone
@@ -81,7 +82,7 @@ def measure_profile(image: np.ndarray) -> IntensityProfile:
 def _kind_in_hounsfield(voxels: npt.NDArray[np.float32]) -> tuple[str, float]:
     """Return "air", "cropped" or "" for voxels taken as HU, and the share of air."""
     below = voxels[voxels < PADDING_BELOW]
-    if below.size:
+    if below.size > STREAKS * voxels.size:
         _, counts = np.unique(below, return_counts=True)
         if counts.max() < LEAST_CONSTANT * below.size:
             return "", 0.0

@@ -22,6 +22,9 @@ def left_of(*paths):
         ("1_dixon_W.nrrd", "1_dixon_F.nrrd", "2_dixon_W.nrrd"),
         ("1_in_phase.nrrd", "1_opp_phase.nrrd", "2_in_phase.nrrd"),
         ("1_ct.nrrd", "1_mr.nrrd", "2_ct.nrrd"),
+        ("1T1.nrrd", "1T2.nrrd", "2T1.nrrd"),
+        ("1_T1weighted.nrrd", "1_T2FLAIR.nrrd", "2_T1weighted.nrrd"),
+        ("1_soft.nrrd", "1_bone.nrrd", "2_soft.nrrd"),
         ("a_ses-01_run-1_T1w.nrrd", "a_ses-02_run-2.nrrd", "b_ses-01.nrrd"),
         ("a_echo1.nrrd", "a_echo2.nrrd", "b_echo1.nrrd"),
         ("a 1 pre Gd.nrrd", "a 1 post Gd.nrrd", "a 2 pre Gd.nrrd"),
@@ -43,6 +46,7 @@ def test_first_two_paths_are_one_person_and_the_third_is_another(paths):
         ("spine_t1.nrrd", "spine_t2.nrrd", "spine_t3.nrrd"),  # numbers, no contrasts
         ("ct1.nrrd", "ct2.nrrd"),
         ("fat1.nrrd", "water1.nrrd"),  # no whole words
+        ("case_f.nrrd", "case_w.nrrd"),  # letters of persons
     ],
 )
 def test_paths_of_several_persons_differ(paths):
@@ -70,6 +74,9 @@ def test_nothing_is_left_of_names_that_name_no_one(paths):
         ("/d/sub-01/anat/sub-01_T1w.nii.gz", ("/d", "sub-01")),
         ("/d/sub-01_ses-2_T2w.nii.gz", ("/d", "sub-01")),
         ("/d/sub-verse401_split-verse253_ct.nii.gz", ("/d", "sub-verse401")),
+        ("/d/rawdata/Sub-01/sub-01_T1w.nii.gz", ("/d", "sub-01")),
+        ("/d/derivatives/n4/sub-01/anat/sub-01_T2w.nii.gz", ("/d", "sub-01")),
+        ("/sub-study/c1.nrrd", None),
         ("/d/subject-01/image.nrrd", None),
         ("/d/nosub-01.nrrd", None),
     ],
