@@ -180,9 +180,15 @@ def wait_for_first_case(output, process):
 
 
 @pytest.fixture(scope="module")
-def whole(scans, tmp_path_factory):
+def place(tmp_path_factory):
+    """The folder of all cubes: a cube notes where its scans lie, seen from it."""
+    return tmp_path_factory.mktemp("place")
+
+
+@pytest.fixture(scope="module")
+def whole(scans, place):
     """Bytes of an undisturbed build; seconds until its first case, and after that."""
-    output = tmp_path_factory.mktemp("whole") / "cube.h5"
+    output = place / "cube.h5"
     times = [time.monotonic()]
     process = begin(scans, output)
     wait_for_first_case(output, process)
@@ -196,10 +202,11 @@ def whole(scans, tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(KILLS))
 def test_build_killed_at_any_moment_is_resumed_to_the_same_bytes(
-    scans, whole, tmp_path, number
+    scans, whole, place, number
 ):
     bytes_of_whole, *seconds = whole
-    output, parts = tmp_path / "cube.h5", tmp_path / "cube.h5.parts"
+    output, parts = place / "cube.h5", place / "cube.h5.parts"
+    output.unlink(missing_ok=True)
     older, flags = None, []
     if number % 2:  # an older cube, which stays until the new one is complete
         older, flags = b"older", ["--force"]
@@ -221,7 +228,7 @@ def test_build_killed_at_any_moment_is_resumed_to_the_same_bytes(
     assert left in (older, bytes_of_whole)
     assert (process.returncode, errors) == (0, "")
     assert output.read_bytes() == bytes_of_whole
-    assert list(tmp_path.iterdir()) == [output]
+    assert list(place.iterdir()) == [output]
     if left == bytes_of_whole:  # the kill came when the cube was in place
         finished = NUM_CASES
     assert count_kept(printed) == finished
