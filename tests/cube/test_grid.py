@@ -193,3 +193,11 @@ def test_grid_far_coarser_than_a_scan_is_refused_with_its_case():
 
     with pytest.raises(UsageError, match="1001 mm, and 1 mm of case 'ann'"):
         check_spacing((1001, 1, 1), (8, 8, 8), cases)
+
+
+def test_cases_of_which_each_is_large_along_another_axis_have_no_note():
+    assert (
+        notes([case_of("axial", (80, 80, 8)), case_of("sagittal", (18, 80, 90))]) == []
+    )
+    rods = [(256, 16, 16), (16, 256, 16), (16, 16, 256)]
+    assert notes([case_of(f"c{n}", shape) for n, shape in enumerate(rods)]) == []

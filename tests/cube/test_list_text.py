@@ -134,3 +134,10 @@ def test_empty_columns_and_rows_of_a_spreadsheet_are_ignored(folder, end):
     rows = ["sep=,", *(line + end for line in LINES), ",,,", '"",""', ";;;", "\t\t"]
 
     assert read(folder, "\n".join(rows)) == ["c1", "Müller"]
+
+
+def test_third_column_is_a_split_where_the_heading_says_so(folder):
+    with pytest.raises(
+        DataError, match=r"line 2: the split must be one of train.*'val'"
+    ):
+        read(folder, f"image,label,split\n{PAIR},val\n{UMLAUT},train\n")

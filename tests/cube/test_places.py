@@ -156,3 +156,13 @@ def test_complete_cube_is_resumed_after_moving_it_with_its_scans(cube_path, tmp_
 
     assert code == 0
     assert cube_path.read_bytes() == before
+
+
+def test_scans_are_found_through_linked_folders_even_in_a_circle(cube_path, tmp_path):
+    (tmp_path / "old" / "scans").rename(tmp_path / "moved")
+    links = tmp_path / "links"
+    links.mkdir()
+    (links / "circle").symlink_to(links)
+    (links / "data").symlink_to(tmp_path / "moved")
+
+    assert find(cube_path, links) == links / "data" / "cid.nrrd"

@@ -219,3 +219,10 @@ def test_new_scan_is_compared_with_the_rule_of_its_network(image, mode, text):
 
     assert text in found
     assert bool(found) == bool(text)
+
+
+def test_streaks_of_metal_leave_a_scan_in_hu():
+    streaks = make_ct(air=True)
+    streaks[5, 0, :3] = (-1620, -1710, -1550)  # 0.3 % of the voxels
+
+    assert measure_profile(streaks).kind == "air"
