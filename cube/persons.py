@@ -116,15 +116,15 @@ def _find_by_labels(
 ) -> tuple[list[Likeness], list[str]]:
     """Find cases with equal label maps, and notes on those that are no evidence.
 
-    A label map that all subjects of the list have in common, or four or more and most
-    of them, is that of phantoms or of an atlas: a person is one of several.
+    A label map that all subjects of the list have in common, or three or more and three
+    quarters of them, is that of phantoms or of an atlas: a person is one of several.
     """
     found, notes = [], []
     num_subjects = len({case.pair.subject for case in cases})
     labels = {case.pair.case_id: case.label_content_checksum for case in cases}
     for group in _group(cases, labels):
         first, *others = group
-        is_most = len(group) >= 4 and 2 * len(group) > num_subjects
+        is_most = len(group) >= 3 and 4 * len(group) >= 3 * num_subjects
         if is_most or len(group) == num_subjects:
             notes.append(
                 f"label maps of {len(group)} subjects are equal, as of phantoms, which "
