@@ -45,7 +45,7 @@ def test_image_and_its_label_map_pass_without_a_note():
 def test_swapped_pair_is_refused_with_both_counts_the_line_and_the_way_out():
     image = make_image()
 
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError, match="cannot be one") as caught:
         check(make_labels(), image.astype(np.uint16))
 
     assert str(caught.value) == (

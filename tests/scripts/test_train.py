@@ -70,7 +70,7 @@ def test_moved_scans_are_named_and_found_with_the_flag(
     assert read_rows(tmp_path / "run" / "scores.csv") == read_rows(
         small_run / "scores.csv"
     )
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         call(cube, tmp_path / "wrong", "--scans", str(cube))
     assert "--scans must be a folder. Received: " in capsys.readouterr().err
 
