@@ -11,8 +11,8 @@ from volumes.pooling import pooling_sizes
 
 DEFAULT_ARCHITECTURE = {"filters": 8, "depth": 4, "norm": "instance", "dropout": 0.0}
 LEARNING_RATE = 2e-3
-# Of a slice of 256 x 256 voxels; of a patch of 48 x 96 x 96.
-PATCH_VOXELS = {"unet2d": 65_536, "unet3d": 442_368}
+# Of a patch of 128 x 128 voxels of a slice; of one of 48 x 96 x 96.
+PATCH_VOXELS = {"unet2d": 16_384, "unet3d": 442_368}
 BATCH_VOXELS = {"unet2d": 98_304, "unet3d": 442_368}
 
 

@@ -38,6 +38,24 @@ def test_slice_that_is_small_enough_is_taken_whole_and_rounded_up():
     assert choose_patch_size("unet2d", (20, 100, 500), THICK, 4) == (1, 112, 512)
 
 
+@pytest.mark.parametrize(
+    ("shape", "spacing", "patch"),
+    [
+        ((80, 240, 272), (2.0, 2.0, 2.0), (1, 128, 128)),
+        ((20, 512, 900), (4.0, 0.6, 0.6), (1, 128, 128)),
+        ((80, 60, 272), (2.0, 2.0, 2.0), (1, 64, 256)),  # of a narrow scan
+        ((20, 100, 100), (4.0, 4.0, 4.0), (1, 112, 112)),  # all of a small one
+        # Slices of 3 mm are halved twice less: about equal sides in mm.
+        ((20, 200, 100), (1.0, 1.0, 3.0), (1, 208, 72)),
+    ],
+)
+def test_default_patch_of_unet2d(monkeypatch, shape, spacing, patch):
+    monkeypatch.undo()  # the limits as they are
+
+    assert choose_patch_size("unet2d", shape, spacing, 4) == patch
+    assert 6 <= choose_batch_size("unet2d", patch) <= 8
+
+
 def test_patch_is_shortened_where_it_is_longest_in_mm():
     # At first (20, 112, 208): 80, 78.4 and 145.6 mm, 465,920 voxels. K loses 16
     # (11.2 mm) down to 112, 78.4 mm: 250,880 voxels. Then I is longest: 16 of
