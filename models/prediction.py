@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy.ndimage import find_objects, label
 
 from models.batches import patch_box
+from models.defaults import patch_multiples
 from models.model_file import ModelMetadata
 from volumes.classes import count_labels
 from volumes.geometry import Grid, canonical_grid
@@ -36,6 +37,29 @@ def tile_starts(low: int, high: int, tile: int, overlap: float) -> list[int]:
     return np.linspace(low, high - tile, steps + 1).round().astype(int).tolist()
 
 
+def fit_tile(
+    metadata: ModelMetadata, extent: npt.NDArray[np.int64]
+) -> tuple[int, int, int]:
+    """Return the patch size, shortened along each axis to what a scan needs.
+
+    A tile that is larger than the scan is padded by the voxels at its edge, which
+    changes the mean and deviation that the instance norm divides by.
+
+    Args:
+        metadata: Of the network.
+        extent: Box to predict, shape (3, 2), at least one voxel.
+
+    Returns:
+        Sides in voxels: those of the box, rounded up to what the network can halve,
+        where they are smaller than those of the patch.
+    """
+    depth = metadata.architecture["depth"]
+    multiples = np.array(patch_multiples(metadata.model, metadata.spacing, depth))
+    needed = -(-(extent[:, 1] - extent[:, 0]) // multiples) * multiples
+    needed[0] = max(needed[0], 2)  # a tile of one slice is UNet-2D's
+    return tuple(np.minimum(needed, metadata.patch_size).tolist())
+
+
 def importance_map(tile: Sequence[int]) -> npt.NDArray[np.float32]:
     """Return a tile's Gaussian weights, shape `tile`, from 1e-3 to 1.
 
@@ -52,15 +76,22 @@ def importance_map(tile: Sequence[int]) -> npt.NDArray[np.float32]:
     return np.maximum(weight, 1e-3).astype(np.float32)
 
 
-def _tiles(
-    image: npt.NDArray, extent: npt.NDArray, tile: Sequence[int], overlap: float
-) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...], npt.NDArray]]:
-    """Yield tiles: the box in the image, the part of the tile in it, the voxels."""
+def _place_tiles(
+    extent: npt.NDArray, tile: Sequence[int], overlap: float
+) -> list[tuple[int, ...]]:
+    """Return the first index of each tile."""
     starts = [
         tile_starts(low, high, side, 0.0 if side == 1 else overlap)
         for (low, high), side in zip(extent.tolist(), tile, strict=True)
     ]
-    for first in product(*starts):
+    return list(product(*starts))
+
+
+def _cut_tiles(
+    image: npt.NDArray, firsts: Iterable[tuple[int, ...]], tile: Sequence[int]
+) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...], npt.NDArray]]:
+    """Yield tiles: the box in the image, the part of the tile in it, the voxels."""
+    for first in firsts:
         box, pads = patch_box(np.array(first), tile, image.shape)
         patch = np.pad(image[box], pads, mode="edge") if np.any(pads) else image[box]
         valid = tuple(
@@ -89,7 +120,7 @@ def predict_image(
         image: Normalised intensity, shape (I, J, K).
         extent: Box to predict, shape (3, 2), at least one voxel. Everything
             outside it is background.
-        tile: (I, J, K), as in training.
+        tile: (I, J, K), from `fit_tile`.
         num_classes: Channels of the model, background included.
         overlap: Share of a tile that its neighbour covers as well, in [0, 1).
 
@@ -99,8 +130,9 @@ def predict_image(
     total = np.zeros((num_classes - 1, *image.shape), np.float32)
     weights = np.zeros(image.shape, np.float32)
     weight = importance_map(tile)
-    batch_size = max(1, VOXELS_PER_CALL // int(np.prod(tile)))
-    tiles = _tiles(image, extent, tile, overlap)
+    firsts = _place_tiles(extent, tile, overlap)
+    batch_size = min(len(firsts), max(1, VOXELS_PER_CALL // int(np.prod(tile))))
+    tiles = _cut_tiles(image, firsts, tile)
     while batch := list(islice(tiles, batch_size)):
         patches = np.stack([patch for _, _, patch in batch]).astype(np.float32)
         found = _predict_patches(model, patches, batch_size)
@@ -200,11 +232,12 @@ def predict_scan(
         Classes, shape of `grid`.
     """
     target = canonical_grid(grid, metadata.spacing)
+    extent = filled_extent(grid, target)
     probabilities = predict_image(
         model,
         _preprocess(image, grid, target, metadata),
-        filled_extent(grid, target),
-        metadata.patch_size,
+        extent,
+        fit_tile(metadata, extent),
         num_classes=len(metadata.class_names),
     )
     return resample_to_scan(probabilities, target, grid)

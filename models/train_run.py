@@ -8,7 +8,8 @@ from pathlib import Path
 
 import keras
 
-from augment.compose import compose_of
+from augment.compose import Compose, compose_of
+from augment.contrast_curve import ContrastCurve
 from cube.folds import training_rows
 from cube.reader import Cube
 from models.averaging import WeightAverage
@@ -35,6 +36,7 @@ from volumes.formats.files import checksum
 MODEL_NAME = "model.keras"
 HISTORY_NAME = "history.csv"
 CHECKPOINT_NAME = "checkpoint"
+EARLIER_SPINE_SHARE = 0.8  # before there was an option
 
 
 def check_resumable(
@@ -115,7 +117,7 @@ def fit(
     validate = None
     rows = cube.rows("validation", copy=0)
     if rows:
-        validate = partial(validation_dice, model, cube, rows, metadata.patch_size)
+        validate = partial(validation_dice, model, metadata, cube, rows)
     folder = run / CHECKPOINT_NAME
     checkpoint = partial(
         save_checkpoint, folder, model, loop.average, progress, identity
@@ -167,6 +169,11 @@ def compile_for_training(network: keras.Model, options: TrainingOptions) -> kera
     return model
 
 
+def _contrast(share: float | None) -> Compose | None:
+    """Return what changes the contrast of that share of the patches; None for 0."""
+    return Compose([ContrastCurve(p=share)]) if share else None
+
+
 def _build_loop(
     options: TrainingOptions,
     cube: Cube,
@@ -180,9 +187,13 @@ def _build_loop(
         cube,
         training_rows(cube, copy=0 if online else None),
         compose=compose_of(cube.arguments) if online else None,
+        contrast=_contrast(options.contrast_curves),
         patch_size=patch_size,
         batch_size=options.batch_size,
         seed=options.seed,
+        spine_share=EARLIER_SPINE_SHARE
+        if options.spine_share is None
+        else options.spine_share,
     )
     average = WeightAverage(model)
     progress = None

@@ -17,8 +17,9 @@ from cube.reader import Cube
 from models.averaging import WeightAverage
 from models.batches import PatchSampler, prefetch
 from models.device import peak_memory_mib
+from models.model_file import ModelMetadata
 from models.options import TrainingOptions
-from models.prediction import classify, predict_image
+from models.prediction import classify, fit_tile, predict_image
 from system.atomic import atomic_write
 from system.errors import DataError
 
@@ -83,7 +84,7 @@ def learning_rate_at(share: float, highest: float) -> float:
 
 
 def validation_dice(
-    model: keras.Model, cube: Cube, rows: Sequence[int], tile: Sequence[int]
+    model: keras.Model, metadata: ModelMetadata, cube: Cube, rows: Sequence[int]
 ) -> float:
     """Return the mean hard Dice coefficient of whole validation cases.
 
@@ -96,7 +97,7 @@ def validation_dice(
             model,
             cube.image(row),
             cube.extents[row],
-            tile,
+            fit_tile(metadata, cube.extents[row]),
             num_classes=len(cube.class_names),
             overlap=0.25,
         )

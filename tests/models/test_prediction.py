@@ -27,7 +27,7 @@ METADATA = ModelMetadata(
     class_names=("background", "L1", "L2"),
     label_values=((), (20,), (21,)),
     intensity=("window", -200, 200),  # 0 to 0, 200 to 1, 120 to .6
-    architecture={},
+    architecture={"depth": 1},
     cube_checksum="",
 )
 
