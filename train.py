@@ -33,8 +33,12 @@ DEFAULTS = {
     "steps": 50,
     "loss": "dice",
     "augment": "stored",
+    "contrast_curves": 0.75,
+    "spine_share": 0.8,
     "seed": 0,
 }
+# Runs of earlier versions are resumed without these.
+NEW_FLAGS = ("contrast_curves", "spine_share")
 DEFAULT_EPOCHS = 100  # without --minutes
 DEFAULT_FOLDS = 5  # with --fold
 MAX_DEPTH = 7
@@ -169,6 +173,20 @@ def add_training_flags(group: argparse._ArgumentGroup) -> None:
         help="train on the cube's augmented copies, or augment each patch anew with "
         "the cube's transforms (default stored)",
     )
+    add(
+        "--contrast-curves",
+        type=float,
+        metavar="SHARE",
+        help="share of the patches whose intensities go through a random curve, so that "
+        "the network does not depend on one scanner's contrast (default 0.75)",
+    )
+    add(
+        "--spine-share",
+        type=float,
+        metavar="SHARE",
+        help="share of the patches that are drawn on the spine; the others lie "
+        "anywhere in the scan (default 0.8)",
+    )
     add("--seed", type=int, metavar="N", help="seed of all random numbers (default 0)")
 
 
@@ -189,7 +207,8 @@ def merge_arguments(given: dict, recorded: dict) -> dict:
     }
     # A run of an earlier version may have recorded a flag that is gone.
     known = {name: recorded[name] for name in given if name in recorded}
-    merged = {**given, **DEFAULTS, **known, **present}
+    unknown = dict.fromkeys(NEW_FLAGS) if recorded else {}
+    merged = {**given, **DEFAULTS, **unknown, **known, **present}
     if merged["epochs"] is None and merged["minutes"] is None:
         merged["epochs"] = DEFAULT_EPOCHS
     if merged["fold"] is not None and merged["folds"] is None:
@@ -246,6 +265,11 @@ def check_numbers(parser: argparse.ArgumentParser, args: argparse.Namespace) -> 
         parser.error(f"--depth must be at most {MAX_DEPTH}. Received: {args.depth}")
     if args.epochs is not None and args.epochs < 0:
         parser.error(f"--epochs must be 0 or more. Received: {args.epochs}")
+    for name in ("contrast_curves", "spine_share"):
+        value = getattr(args, name)
+        if value is not None and not 0 <= value <= 1:
+            flag = name.replace("_", "-")
+            parser.error(f"--{flag} must be in [0, 1]. Received: {value}")
     if args.dropout is not None and not 0 <= args.dropout < 1:
         parser.error(f"--dropout must be in [0, 1). Received: {args.dropout}")
     if not 0 <= args.seed <= MAX_SEED:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from augment.contrast_curve import ContrastCurve
 from augment.flags import FLAGS
 from augment.intensity import (
     BiasField,
@@ -44,6 +45,7 @@ TRANSFORMS: dict[str, type[Transform]] = {
         Elastic,
         GaussianBlur,
         LowResolution,
+        ContrastCurve,
         Gamma,
         Brightness,
         Contrast,

@@ -51,6 +51,10 @@ FLAGS = {
         "FACTOR",
         "largest downsampling factor along one axis, in a quarter of the copies",
     ),
+    "contrast_curve": Flag(
+        "PROBABILITY",
+        "probability of a random curve of intensity, which need not rise",
+    ),
     "gamma": Flag(RANGE, "range of the exponent", (0.7, 1.5)),
     "brightness": Flag("OFFSET", "largest offset, in normalised intensity"),
     "contrast": Flag(RANGE, "range of the contrast factor"),

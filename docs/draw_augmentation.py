@@ -103,6 +103,11 @@ FIGURES = {
     "low_resolution": figure(
         "low_resolution", thick_slices(2.0), thick_slices(4.0), scale=CLOSE
     ),
+    "contrast_curve": figure(
+        "contrast_curve",
+        {"places": [0, 0.5, 1], "heights": [0, 0.8, 1]},
+        {"places": [0, 0.3, 0.6, 1], "heights": [0.9, 0.1, 0.7, 0.3]},
+    ),
     "gamma": figure("gamma", 0.85, 1.5),
     "brightness": figure("brightness", 0.2, -0.6),
     "contrast": figure("contrast", 0.85, 1.5),

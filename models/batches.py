@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
-from augment.compose import Compose, replay
+from augment.compose import Compose, apply_intensity, replay
 from cube.reader import Cube
 from system.processes import map_in_order
 from volumes.geometry import Grid, affine_from
@@ -50,8 +50,10 @@ class PatchSampler:
         compose: Augments every patch as it is drawn. This interpolates the cube's
             voxels, which were interpolated once already; the augmented copies in
             the cube are interpolated once.
-        foreground_share: Share of the patches that are drawn around a foreground
-            voxel; the others lie anywhere in the scan.
+        contrast: Intensity transforms, drawn anew for each patch. They cost no
+            interpolation, and so are applied on top of the stored copies.
+        spine_share: Share of the patches that are drawn around a foreground voxel;
+            the others lie anywhere in the scan.
     """
 
     def __init__(
@@ -63,12 +65,14 @@ class PatchSampler:
         batch_size: int,
         seed: int,
         compose: Compose | None = None,
-        foreground_share: float = 0.8,
+        contrast: Compose | None = None,
+        spine_share: float = 0.8,
     ):
         self.cube, self.rows = cube, list(rows)
         self.patch_size = np.array(patch_size)
-        self.batch_size, self.seed, self.compose = batch_size, seed, compose
-        self.foreground_share = foreground_share
+        self.batch_size, self.seed = batch_size, seed
+        self.compose, self.contrast = compose, contrast
+        self.spine_share = spine_share
         self._foreground: dict[int, npt.NDArray[np.int16]] = {}
 
     def foreground_voxels(self, row: int) -> npt.NDArray[np.int16]:
@@ -86,7 +90,7 @@ class PatchSampler:
         """Draw the first index of a patch."""
         extent, size = self.cube.extents[row], self.patch_size
         voxels = self.foreground_voxels(row)
-        if len(voxels) and rng.random() < self.foreground_share:
+        if len(voxels) and rng.random() < self.spine_share:
             # The voxel lies anywhere in the patch's middle two thirds.
             offset = rng.uniform(1 / 6, 5 / 6, 3) * size
             first = voxels[rng.integers(len(voxels))] - offset.astype(int)
@@ -102,7 +106,18 @@ class PatchSampler:
         """Draw one patch: image and classes, shape (I, J, K) each."""
         first = self._draw_position(row, rng)
         if self.compose is not None:
-            return self._augment(row, first, self.compose.draw(rng))
+            image, label = self._augment(row, first, self.compose.draw(rng))
+        else:
+            image, label = self._read(row, first)
+        if self.contrast is not None:
+            drawn = self.contrast.draw(rng)
+            image = apply_intensity(image, drawn, self.cube.spacing)
+        return image, label
+
+    def _read(
+        self, row: int, first: npt.NDArray[np.int64]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return a patch as it is stored."""
         box, pads = patch_box(first, self.patch_size, self.cube.shape)
         image, label = self.cube.image(row, box), self.cube.label(row, box)
         if np.any(pads):

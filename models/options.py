@@ -12,7 +12,9 @@ from models.defaults import DEFAULT_ARCHITECTURE, LEARNING_RATE, choose_batch_si
 class TrainingOptions:
     """How to train one network: flags of train.py, described in its help.
 
-    None means the network's default. With `epochs` 0 nothing is trained.
+    None means the network's default. With `epochs` 0 nothing is trained. Runs of
+    earlier versions have no `contrast_curves` and no `spine_share`, which is to say
+    0 and 0.8.
     """
 
     model: str
@@ -30,6 +32,8 @@ class TrainingOptions:
     patience: int | None
     seed: int
     augment: str
+    contrast_curves: float | None
+    spine_share: float | None
     mixed_precision: bool
     weights: Path | None
     resume: bool

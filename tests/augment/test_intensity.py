@@ -3,6 +3,7 @@ import pytest
 from scipy import stats
 
 from augment.compose import TRANSFORMS
+from augment.contrast_curve import ContrastCurve
 from augment.intensity import (
     BiasField,
     Brightness,
@@ -19,6 +20,7 @@ SHAPE, SPACING = (6, 9, 11), (4.0, 0.7, 1.3)
 DRAWN = {
     GaussianBlur: 1.5,
     LowResolution: {"axis": 1, "factor": 2.6},
+    ContrastCurve: {"places": [0.0, 0.4, 1.0], "heights": [0.2, 0.9, 0.1]},
     Gamma: 1.7,
     Brightness: -0.4,
     Contrast: 1.3,

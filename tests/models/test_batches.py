@@ -92,7 +92,7 @@ def test_share_of_patches_lies_on_the_foreground(tmp_path, share):
 
     with Cube(write_cube(tmp_path / "cube.h5", rows)) as cube:
         _, labels = sampler(
-            cube, (0,), (2, 2, 2), batch_size=num_patches, foreground_share=share
+            cube, (0,), (2, 2, 2), batch_size=num_patches, spine_share=share
         ).batch(0)
 
     found = labels.any(axis=(1, 2, 3)).mean()
@@ -112,7 +112,7 @@ def test_row_without_foreground_is_sampled_anywhere_in_the_scan(tmp_path):
     ]
 
     with Cube(write_cube(tmp_path / "cube.h5", rows)) as cube:
-        images, _ = sampler(cube, (0,), batch_size=200, foreground_share=1.0).batch(0)
+        images, _ = sampler(cube, (0,), batch_size=200, spine_share=1.0).batch(0)
 
     # 5 x 5 x 6 voxels leave a patch of 2 x 3 x 4 the places 4 x 3 x 3.
     firsts = np.unravel_index(images[:, 0, 0, 0, 0].astype(int), SHAPE)
@@ -203,7 +203,7 @@ def test_patch_is_mirrored_about_its_own_centre(cube):
 def test_patch_is_augmented_anew_and_the_same_when_asked_again(cube):
     compose = Compose([Rotation(20.0), Gamma(0.7, 1.5), GaussianNoise(0.5)])
     online = sampler(cube, rows=(0,), compose=compose, batch_size=1)
-    online.foreground_share = 0.0
+    online.spine_share = 0.0
     online.patch_size = np.array(SHAPE)  # all patches lie in one place
     images = [online.batch(step)[0] for step in range(4)]
 

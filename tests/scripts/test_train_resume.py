@@ -39,6 +39,14 @@ def test_recorded_arguments_replace_defaults_and_given_flags_replace_both():
     assert merged["mixed_precision"] is True
 
 
+def test_resumed_run_of_an_earlier_version_has_no_flags_that_are_new():
+    recorded = {"seed": 3, "contrast_curves": 0.5}
+
+    merged = train.merge_arguments(command_line(), recorded)
+
+    assert (merged["contrast_curves"], merged["spine_share"]) == (0.5, None)
+
+
 def test_epochs_are_unlimited_with_minutes_and_folds_are_five_with_a_fold():
     merged = train.merge_arguments(command_line(minutes=5.0, fold=2), {})
 
