@@ -42,6 +42,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="run folders of the second side",
     )
     parser.add_argument(
+        "--cases",
+        nargs="+",
+        default=[],
+        metavar="PATTERN",
+        help="compare only the cases whose id matches, for example 'VB3_*'",
+    )
+    parser.add_argument(
         "--output",
         type=Path,
         required=True,
@@ -65,7 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from runs.folder import check_page_folder
 
     check_page_folder(args.output, force=args.force)
-    print(compare_runs(args.runs, args.output, args.against, force=args.force))
+    options = {"cases": args.cases, "force": args.force}
+    print(compare_runs(args.runs, args.output, args.against, **options))
     return 0
 
 

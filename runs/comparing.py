@@ -12,6 +12,7 @@ from evaluation.comparison_page import format_comparison
 from evaluation.curves import draw_curves, read_history
 from evaluation.score_file import write_scores
 from evaluation.tables import format_summary, summarise
+from runs.case_choice import choose_cases
 from runs.folder import remove_page, write_json
 from runs.gathering import Side, gather
 from system.atomic import atomic_write
@@ -25,6 +26,7 @@ def compare_runs(
     output: Path,
     against: Sequence[Path] = (),
     *,
+    cases: Sequence[str] = (),
     force: bool = False,
 ) -> str:
     """Compare two networks over the test cases of their runs.
@@ -37,6 +39,7 @@ def compare_runs(
         folders: Run folders; see `gather`.
         output: The folder to write to, once the runs are compared.
         against: Run folders of the second side; see `gather`.
+        cases: Patterns of the cases to compare; see `choose_cases`.
         force: Whether to remove an earlier page from it first.
 
     Returns:
@@ -44,8 +47,9 @@ def compare_runs(
 
     Raises:
         DataError: If the runs cannot be read or are not comparable.
+        UsageError: If a pattern matches no case.
     """
-    sides = gather(folders, against)
+    sides = choose_cases(gather(folders, against), cases)
     histories = _read_histories(sides)
     is_scored = any(side.scores for side in sides)
     content = _build_content(sides) if is_scored else {}
@@ -63,6 +67,8 @@ def compare_runs(
         name, format_content = "comparison", format_comparison
     write_json(output / f"{name}.json", content)
     description = [*describe_runs(sides), *describe_untrained_classes(sides)]
+    if cases:
+        description.append(f"Only cases named {' or '.join(cases)}.")
     page = [f"# {' and '.join(side.name for side in sides)}", describe_origin(sides)]
     page += [*description, format_content(content, markdown=True), CASES]
     if histories:

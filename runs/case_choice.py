@@ -1,0 +1,45 @@
+"""Choosing the test cases that are compared, by patterns of their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from runs.gathering import Run, Side
+from system.errors import UsageError
+from system.text import shorten
+
+
+def choose_cases(sides: Sequence[Side], patterns: Sequence[str]) -> list[Side]:
+    """Return the sides with the cases that match one of the patterns.
+
+    Args:
+        sides: Of a comparison; see `runs.gathering.gather`.
+        patterns: Shell-style, such as "VB3_*"; none keep every case.
+
+    Raises:
+        UsageError: If a pattern matches no case.
+    """
+    if not patterns:
+        return list(sides)
+    case_ids = sorted({score.case_id for side in sides for score in side.scores})
+    for pattern in patterns:
+        if not any(fnmatchcase(case_id, pattern) for case_id in case_ids):
+            raise UsageError(
+                f"--cases must match a test case of the runs. Received: {pattern!r}; "
+                f"the test cases are {shorten(', '.join(case_ids))}"
+            )
+    return [
+        Side(side.name, tuple(_choose(run, patterns) for run in side.runs))
+        for side in sides
+    ]
+
+
+def _choose(run: Run, patterns: Sequence[str]) -> Run:
+    scores = [
+        score
+        for score in run.scores
+        if any(fnmatchcase(score.case_id, pattern) for pattern in patterns)
+    ]
+    return replace(run, scores=tuple(scores))
