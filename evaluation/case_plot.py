@@ -24,7 +24,8 @@ MEAN_OFFSET = 0.16  # of the mean from the points, along the horizontal axis
 def draw_cases(networks: Mapping[str, Sequence[Score]], path: str | Path) -> None:
     """Draw a point per case and network, and a line between the points of a case.
 
-    The mean with its 95 % interval is drawn beside the points of each network.
+    The mean is drawn beside the points of each network, with its 95 % interval if
+    there are enough subjects for one.
 
     Args:
         networks: The scores of each network, from left to right.

@@ -15,17 +15,17 @@ from evaluation.metrics import (
 from evaluation.scores import Score
 from evaluation.statistics import (
     CONFIDENCE,
+    MIN_SUBJECTS,
     NUM_RESAMPLES,
     bootstrap_interval,
     check_paired,
     mean_or_none,
     paired_difference,
-    smallest_wilcoxon_p,
 )
 from evaluation.tables import count_empty
 from evaluation.vertebrae import summarise_vertebrae
 from system.errors import DataError, UsageError
-from system.text import format_interval
+from system.text import format_interval, format_p
 
 # The costs of a run: key in `costs`, title, digits after the decimal point.
 COSTS = (
@@ -181,44 +181,33 @@ def _collect_costs(names, costs) -> list[dict]:
 def format_verdict(difference: Mapping, names: Sequence[str]) -> str:
     """Return a sentence on what may be claimed from the difference in Dice.
 
-    A difference is claimed if its interval excludes 0 and there are at least six
-    subjects. With fewer, the sentence only states which network scored higher, and
-    that no p-value can be below 0.05. The p-value is added if it contradicts the
-    claim.
+    A difference is claimed if its interval excludes 0; the p-value is added if it
+    contradicts the claim. With fewer than `MIN_SUBJECTS` subjects nothing is compared.
     """
     mean, interval = difference["mean"], difference["interval"]
-    num_subjects, p_value = difference["num_subjects"], difference["p_value"]
-    unit = "case" if difference["num_cases"] == num_subjects else "subject"
+    counts = format_counts(difference)
     if interval is None:
         return (
-            f"No difference can be claimed: one {unit} gives no interval "
-            f"({names[1]} minus {names[0]}: {mean:+.3f} Dice)."
+            f"Too few cases to compare: {counts}, and a p-value below {SIGNIFICANCE} "
+            f"needs at least {MIN_SUBJECTS} subjects ({names[1]} minus {names[0]}: "
+            f"{mean:+.3f} Dice)."
         )
     low, high = interval
-    excludes_zero = low > 0 or high < 0
-    smallest_p = smallest_wilcoxon_p(num_subjects)
-    is_enough = smallest_p < SIGNIFICANCE
-    if excludes_zero:
-        better = names[1] if mean > 0 else names[0]
-        size = format_interval(sorted((abs(low), abs(high))), 3)
-        sentence = (
-            f"{better} {'is better' if is_enough else 'scored higher'} by "
-            f"{abs(mean):.3f} Dice (95 % interval {size}, {format_counts(difference)})."
-        )
-    else:
-        sentence = (
+    if low <= 0 <= high:
+        return (
             f"No difference can be claimed: the 95 % interval of {names[1]} minus "
             f"{names[0]}, {format_interval(interval, 3, sign=True)} Dice, includes 0 "
-            f"({format_counts(difference)})."
+            f"({counts})."
         )
-    if not is_enough:
-        return (
-            f"{sentence} There are too few {unit}s for a claim: with {num_subjects}, "
-            f"no p-value can be below {smallest_p:.4g}."
-        )
-    if excludes_zero and p_value >= SIGNIFICANCE:
-        return f"{sentence} The Wilcoxon test does not confirm it: p = {p_value:.3f}."
-    return sentence
+    better = names[1] if mean > 0 else names[0]
+    size = format_interval(sorted((abs(low), abs(high))), 3)
+    sentence = (
+        f"{better} is better by {abs(mean):.3f} Dice (95 % interval {size}, {counts})."
+    )
+    if difference["p_value"] < SIGNIFICANCE:
+        return sentence
+    p_value = format_p(difference["p_value"])
+    return f"{sentence} The Wilcoxon test does not confirm it: p = {p_value}."
 
 
 def format_counts(counts: Mapping) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from evaluation.comparison import COSTS, format_counts
 from evaluation.metrics import METRICS, VERTEBRA_METRICS
 from evaluation.scores import EMPTY_MASK_RULES
+from evaluation.statistics import MIN_SUBJECTS
 from evaluation.vertebrae import format_vertebrae
 from system.text import format_interval, format_number, format_p, format_table
 
@@ -92,6 +93,6 @@ def _format_notes(comparison: dict) -> str:
         "computed from all voxels of a scan, on its own grid;\nthe value of a case is "
         "its mean over classes. In brackets: 95 % bootstrap interval over subjects. "
         "p: paired Wilcoxon\nsigned-rank test over subjects, not corrected for the "
-        "number of rows.\n"
+        f"number of rows. Neither with fewer than {MIN_SUBJECTS} subjects.\n"
         f"{EMPTY_MASK_RULES}\nCounts over cases and classes: {counts}."
     )

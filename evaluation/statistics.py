@@ -17,6 +17,10 @@ from system.errors import DataError
 
 CONFIDENCE = 0.95
 NUM_RESAMPLES = 10_000
+# With fewer no Wilcoxon p is below 0.05: that all differ in one direction is one of
+# 2 ** n patterns of signs, twice for two sides, and 2 / 2 ** 6 = 0.031. The bootstrap
+# of so few is too narrow: of two subjects it is their minimum and maximum.
+MIN_SUBJECTS = 6
 
 
 @dataclass(frozen=True)
@@ -25,10 +29,10 @@ class PairedDifference:
 
     Args:
         mean: Mean of the differences; None without cases.
-        interval: 95 % bootstrap interval of that mean; None with fewer than two
-            subjects.
+        interval: 95 % bootstrap interval of that mean; None with fewer than
+            `MIN_SUBJECTS` subjects.
         p_value: Two-sided Wilcoxon signed-rank p over the subjects, each with the
-            mean of its cases; None with fewer than two.
+            mean of its cases; None with fewer than `MIN_SUBJECTS`.
         num_cases: Number of pairs.
         num_subjects: Number of subjects among them.
     """
@@ -60,10 +64,11 @@ def bootstrap_interval(
         subjects: Subject of each case; by default one subject per case.
 
     Returns:
-        Low and high end, in the values' unit; None with fewer than two subjects.
+        Low and high end, in the values' unit; None with fewer than `MIN_SUBJECTS`
+        subjects.
     """
     sums, counts = _by_subject(values, subjects)
-    if len(sums) < 2:
+    if len(sums) < MIN_SUBJECTS:
         return None
     rng = np.random.default_rng(seed)
     chosen = rng.integers(0, len(sums), size=(NUM_RESAMPLES, len(sums)))
@@ -83,32 +88,18 @@ def _by_subject(
     return np.bincount(indices, weights=values), np.bincount(indices)
 
 
-def wilcoxon_p(differences: npt.ArrayLike) -> float | None:
+def wilcoxon_p(differences: npt.ArrayLike) -> float:
     """Test whether paired differences lie symmetrically about zero.
 
     Two-sided signed-rank test. Zero differences are left out, as in Wilcoxon's
     paper; if none is left, p is 1.
-
-    Returns:
-        The p-value in (0, 1]; None with fewer than two differences.
     """
     values = np.asarray(differences, dtype=np.float64)
-    if len(values) < 2:
-        return None
     changed = values[values != 0]
     if not len(changed):
         return 1.0
     result = stats.wilcoxon(changed)
     return float(result.pvalue)  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def smallest_wilcoxon_p(num_subjects: int) -> float:
-    """Return the smallest p-value that is possible with this many subjects.
-
-    It is reached if all differ in the same direction: one of `2 ** num_subjects`
-    patterns of signs, twice for two sides.
-    """
-    return min(1.0, 2.0 ** (1 - num_subjects))
 
 
 def paired_difference(
@@ -139,7 +130,7 @@ def paired_difference(
     return PairedDifference(
         mean=mean_or_none(differences),
         interval=bootstrap_interval(differences, seed, of_cases),
-        p_value=wilcoxon_p(sums / counts),
+        p_value=wilcoxon_p(sums / counts) if len(sums) >= MIN_SUBJECTS else None,
         num_cases=len(differences),
         num_subjects=len(sums),
     )

@@ -19,6 +19,7 @@ from evaluation.metrics import (
 from evaluation.scores import EMPTY_MASK_RULES, Score
 from evaluation.statistics import (
     CONFIDENCE,
+    MIN_SUBJECTS,
     NUM_RESAMPLES,
     bootstrap_interval,
     mean_or_none,
@@ -110,7 +111,8 @@ def format_summary(summary: dict, *, markdown: bool = False) -> str:
         _format_classes(summary["classes"], markdown=markdown),
         format_table(overall_heads, overall_rows, markdown=markdown),
         "The value of a case is its mean over classes. The interval is a bootstrap "
-        f"interval over subjects.\n{EMPTY_MASK_RULES}",
+        f"interval over subjects,\nof which it needs {MIN_SUBJECTS}."
+        f"\n{EMPTY_MASK_RULES}",
     ]
     if summary["vertebrae"]:
         parts.append(format_vertebrae({"": summary["vertebrae"]}, markdown=markdown))

@@ -46,6 +46,20 @@ def test_page_has_a_row_per_case_the_lowest_dice_first():
     ]
 
 
+def test_table_of_few_cases_has_neither_intervals_nor_p_values():
+    few = format_comparison(compare(scores_of(0.5, 0.7), scores_of(0.75, 0.7), NAMES))
+    row = next(line for line in few.splitlines() if line.startswith("Dice"))
+
+    assert row.split() == ["Dice", "higher", "0.600", "0.725", "+0.125", "n/a", "2"]
+    assert "Neither with fewer than 6 subjects" in few
+    # One of six cases differs; up to three of six draws hit it.
+    enough = format_comparison(
+        compare(scores_of(*[0.5] * 6), scores_of(*[0.5] * 5, 0.75), NAMES)
+    )
+    assert " 0.542 (0.500 to 0.625) " in enough
+    assert " 1.000 " in enough
+
+
 def test_comparison_table_shows_costs_if_they_were_recorded():
     costs = {
         "UNet-2D": {"parameters": 1_234_567, "training_minutes": 12.34},

@@ -3,27 +3,27 @@ import pytest
 from scipy import stats
 
 from evaluation.statistics import (
+    MIN_SUBJECTS,
     bootstrap_interval,
     paired_difference,
-    smallest_wilcoxon_p,
     wilcoxon_p,
 )
 from system.errors import DataError
 
 
 def test_interval_of_a_constant_is_the_constant():
-    assert bootstrap_interval([0.75, 0.75, 0.75]) == (0.75, 0.75)
+    assert bootstrap_interval([0.75] * 6) == (0.75, 0.75)
 
 
-@pytest.mark.parametrize("values", [[], [0.9]])
-def test_interval_needs_two_cases(values):
+@pytest.mark.parametrize("values", [[], [0.9], [0.1, 0.9], [0.1, 0.2, 0.3, 0.4, 0.5]])
+def test_interval_needs_six_cases(values):
     assert bootstrap_interval(values) is None
 
 
-def test_interval_of_two_cases_spans_both():
-    # Resamples of (0, 1) have the mean 0, 1/2 or 1, each end in a quarter of
-    # them: far more than the 2.5 % of a tail.
-    assert bootstrap_interval([0.0, 1.0]) == (0.0, 1.0)
+def test_interval_of_six_cases_is_that_of_a_binomial_count():
+    # Of six draws k hit the one, each with a chance of 1/6: none in 33 % of the
+    # resamples, up to two in 93.8 %, up to three in 99.1 %.
+    assert bootstrap_interval([0.0] * 5 + [1.0]) == (0.0, 3 / 6)
 
 
 def test_interval_comes_near_the_normal_one_for_many_cases():
@@ -40,25 +40,28 @@ def test_interval_comes_near_the_normal_one_for_many_cases():
 
 
 def test_interval_resamples_subjects_with_all_of_their_scans():
-    # One subject of three scans, one of one: 3 * 0, 1 twice, or 3 of 4 zeros.
-    values, subjects = [0.0, 0.0, 0.0, 1.0], ["a", "a", "a", "b"]
+    # One subject of nine scans, five of one.
+    values, subjects = [0.0] * 9 + [1.0] * 5, list("aaaaaaaaabcdef")
 
     found = bootstrap_interval(values, subjects=subjects)
 
-    # Both ends have a chance of a quarter; of four cases, all ones had 1/256.
-    assert found == (0.0, 1.0)
+    # Drawn j times, the first gives 9 j zeros to 6 - j ones. It is not drawn in
+    # 33 % of the resamples, at least three times in 6.2 %, four times in 0.9 %.
+    assert found == (3 / 30, 1.0)
+    # Of 14 scans none of nine is drawn with a chance of (5/14) ** 14, almost never.
     assert bootstrap_interval(values)[1] < 1
-    assert bootstrap_interval(values, subjects=["a"] * 4) is None
+    assert bootstrap_interval(values, subjects=list("aaaaaaaaabcdee")) is None
 
 
 def test_interval_of_one_scan_a_subject_is_that_of_cases():
-    values = [0.1, 0.4, 0.45, 0.8, 0.93]
+    values = [0.1, 0.4, 0.45, 0.8, 0.93, 0.2]
 
-    assert bootstrap_interval(values, 3, list("abcde")) == bootstrap_interval(values, 3)
+    by_subject = bootstrap_interval(values, 3, list("abcdef"))
+    assert by_subject == bootstrap_interval(values, 3)
 
 
 def test_interval_depends_on_the_seed_alone():
-    values = [0.1, 0.4, 0.45, 0.8, 0.93]
+    values = [0.1, 0.4, 0.45, 0.8, 0.93, 0.2]
 
     assert bootstrap_interval(values, seed=4) == bootstrap_interval(values, seed=4)
     assert bootstrap_interval(values * 9, 4) != bootstrap_interval(values * 9, 5)
@@ -74,6 +77,7 @@ def test_interval_depends_on_the_seed_alone():
         ([-0.1, 0.2, 0.3, 0.4], 2 * 2 / 16),
         # Zeros are left out; the ties that remain share a rank: 3 of one sign.
         ([0.0, 0.2, 0.2, 0.2], 2 / 8),
+        ([], 1.0),
         ([0.0, 0.0, 0.0], 1.0),
         ([0.3, -0.3], 1.0),
         ([0.0, 0.3], 1.0),
@@ -84,16 +88,11 @@ def test_wilcoxon_p_is_the_share_of_sign_patterns(differences, p_value):
     assert wilcoxon_p(differences) == pytest.approx(p_value, rel=1e-12)
 
 
-@pytest.mark.parametrize("differences", [[], [0.2]])
-def test_wilcoxon_needs_two_cases(differences):
-    assert wilcoxon_p(differences) is None
+def test_fewest_subjects_are_those_of_which_a_p_value_can_be_below_five_percent():
+    smallest = {count: stats.wilcoxon(range(1, count + 1)).pvalue for count in (5, 6)}
 
-
-def test_smallest_p_passes_five_percent_with_six_cases():
-    assert smallest_wilcoxon_p(1) == 1
-    assert smallest_wilcoxon_p(5) == 0.0625
-    assert smallest_wilcoxon_p(6) == 0.03125
-    assert smallest_wilcoxon_p(5) == stats.wilcoxon([1, 2, 3, 4, 5]).pvalue
+    assert smallest == {5: 0.0625, 6: 0.03125}
+    assert MIN_SUBJECTS == 6
 
 
 def test_paired_difference_pairs_by_case_id_and_is_second_minus_first():
@@ -104,23 +103,20 @@ def test_paired_difference_pairs_by_case_id_and_is_second_minus_first():
 
     assert difference.mean == pytest.approx(0.1, rel=1e-12)
     assert difference.num_cases == 3
-    # All three resamples alike has a chance of 1/27 = 3.7 % at either end.
-    assert difference.interval == pytest.approx((0, 0.25), abs=1e-12)
-    # Two differences that count, both positive: 2 / 4.
-    assert difference.p_value == 0.5
 
 
 def test_paired_difference_tests_subjects_by_the_mean_of_their_scans():
     second = {"a1": 0.3, "a2": -0.1, "b": 0.2, "c1": 0.2, "c2": 0.4, "d": 0.5}
+    second |= {"e": 0.6, "f": 0.7}
     first = dict.fromkeys(second, 0.0)
     subjects = {case_id: case_id[0] for case_id in second}
 
     difference = paired_difference(first, second, subjects=subjects)
 
-    assert difference.mean == pytest.approx(1.5 / 6)  # over scans
-    assert (difference.num_cases, difference.num_subjects) == (6, 4)
-    # a 0.1, b 0.2, c 0.3, d 0.5: all positive, 1 of 2^4 patterns of signs, twice.
-    assert difference.p_value == 2 / 16
+    assert difference.mean == pytest.approx(2.8 / 8)  # over scans
+    assert (difference.num_cases, difference.num_subjects) == (8, 6)
+    # a 0.1, b 0.2, c 0.3, ...: all positive, 1 of 2^6 patterns of signs, twice.
+    assert difference.p_value == 2 / 64
 
 
 def test_paired_difference_of_a_constant_shift_is_narrower_than_either_side():
@@ -132,12 +128,28 @@ def test_paired_difference_of_a_constant_shift_is_narrower_than_either_side():
     assert difference.interval == pytest.approx((0.25, 0.25), rel=1e-12)
 
 
-def test_paired_difference_of_one_case_has_neither_interval_nor_p():
-    difference = paired_difference({"a": 0.5}, {"a": 0.75})
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_paired_difference_of_few_cases_has_neither_interval_nor_p(count):
+    second = {str(number): 0.25 + number for number in range(count)}
 
-    assert (difference.mean, difference.num_cases) == (0.25, 1)
+    difference = paired_difference(dict.fromkeys(second, 0.0), second)
+
+    assert difference.mean == pytest.approx(0.25 + (count - 1) / 2)
+    assert difference.num_cases == count
     assert difference.interval is None
     assert difference.p_value is None
+
+
+def test_paired_difference_of_few_subjects_has_neither_interval_nor_p():
+    second = {f"{number}": 0.25 for number in range(9)}
+    subjects = {case_id: str(int(case_id) // 2) for case_id in second}
+
+    difference = paired_difference(
+        dict.fromkeys(second, 0.0), second, subjects=subjects
+    )
+
+    assert (difference.num_cases, difference.num_subjects) == (9, 5)
+    assert (difference.interval, difference.p_value) == (None, None)
 
 
 def test_unpaired_cases_are_refused_by_name():

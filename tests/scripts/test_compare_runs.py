@@ -78,7 +78,7 @@ def test_settings_of_one_network_are_compared_by_against(tmp_path, capsys):
     code = compareRuns.main([first, "--against", second, "--output", page])
 
     assert code == 0
-    assert "ce scored higher by 0.250" in capsys.readouterr().out
+    assert "ce minus dice: +0.250 Dice" in capsys.readouterr().out
     assert "](curves.png)" in (tmp_path / "page" / "comparison.md").read_text()
 
 
