@@ -90,8 +90,8 @@ def read_case(pair: Pair) -> Case:
     label_map = read_label_map(pair.label)
     names, _ = name_values(label_map.segments, pair.label_table)
     labels = place_on_grid(label_map, image, pair.case_id).array
-    names = {value: name for value, name in names.items() if name in VERTEBRA_NAMES}
     if names:
+        names = {value: n for value, n in names.items() if n in VERTEBRA_NAMES}
         labels = np.where(np.isin(labels, list(names)), labels, 0).astype(np.uint16)
     if not labels.any():
         raise DataError(f"{pair.label} must label a vertebra. Received: none")
