@@ -13,11 +13,13 @@ from evaluation.curves import draw_curves, read_history
 from evaluation.score_file import write_scores
 from evaluation.tables import format_summary, summarise
 from runs.case_choice import choose_cases
+from runs.examples import draw_examples
 from runs.folder import remove_page, write_json
 from runs.gathering import Side, gather
 from system.atomic import atomic_write
 
 CASES = "![Every test case](cases.png)"
+EXAMPLES = "![Worst, median and best case of each network](examples.png)"
 CURVES = "![Dice over epochs and minutes](curves.png)"
 
 
@@ -33,7 +35,8 @@ def compare_runs(
 
     Writes `comparison.json`, `comparison.md`, `cases.png` and, if each network has
     one run, `curves.png`. For one network alone, as in a cross-validation:
-    `scores.csv`, `summary.json`, `summary.md` and `cases.png`.
+    `scores.csv`, `summary.json`, `summary.md` and `cases.png`. If the runs hold
+    overlays of their cases, `examples.png` shows three of each network.
 
     Args:
         folders: Run folders; see `gather`.
@@ -71,6 +74,8 @@ def compare_runs(
         description.append(f"Only cases named {' or '.join(cases)}.")
     page = [f"# {' and '.join(side.name for side in sides)}", describe_origin(sides)]
     page += [*description, format_content(content, markdown=True), CASES]
+    if draw_examples(sides, output / "examples.png"):
+        page.append(EXAMPLES)
     if histories:
         page.append(CURVES)
     with atomic_write(output / f"{name}.md") as partial:

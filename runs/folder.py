@@ -23,7 +23,13 @@ TITLES = {"unet2d": "UNet-2D", "unet3d": "UNet-3D"}
 RUN_CONFIG_NAME = "config.json"
 
 # What `compare_runs` writes for two networks, into the folder above their runs.
-COMPARISON_FILES = ("comparison.json", "comparison.md", "cases.png", "curves.png")
+COMPARISON_FILES = (
+    "comparison.json",
+    "comparison.md",
+    "cases.png",
+    "examples.png",
+    "curves.png",
+)
 # What compareRuns.py writes, for one network or two.
 PAGE_FILES = (*COMPARISON_FILES, "summary.json", "summary.md", "scores.csv")
 # Everything that a run writes into its folder; --force removes these, nothing else.

@@ -82,6 +82,28 @@ def test_settings_of_one_network_are_compared_by_against(tmp_path, capsys):
     assert "](curves.png)" in (tmp_path / "page" / "comparison.md").read_text()
 
 
+def test_cases_of_one_source_alone_are_compared(folds, tmp_path, capsys):
+    page = tmp_path / "page"
+    given = [*folds, "--output", str(page), "--cases"]
+
+    assert compareRuns.main([*given, "ann", "?e*"]) == 0
+
+    comparison = json.loads((page / "comparison.json").read_text())
+    assert [case["case_id"] for case in comparison["cases"]] == ["ann", "ben"]
+    assert "\n\nOnly cases named ann or ?e*.\n" in capsys.readouterr().out
+
+
+def test_pattern_that_matches_no_case_is_one_sentence(folds, tmp_path, capsys):
+    page = tmp_path / "page"
+
+    code = compareRuns.main([*folds, "--output", str(page), "--cases", "VB3_*"])
+
+    assert (code, page.exists()) == (2, False)
+    error = capsys.readouterr().err
+    assert error.startswith("--cases must match a test case of the runs. Received: 'VB")
+    assert error.count("\n") == 1
+
+
 def test_page_needs_force_to_be_replaced_and_leaves_what_is_not_its_own(
     folds, tmp_path, capsys
 ):

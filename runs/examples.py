@@ -1,0 +1,83 @@
+"""A picture of the worst, the median and the best case of each network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from evaluation.metrics import METRICS, values_by_case
+from evaluation.scores import Score
+from runs.gathering import Side
+from system.atomic import atomic_write
+from system.text import file_names
+from volumes.panels import (
+    TEXT_COLOR,
+    draw_sheet,
+    draw_text,
+    stack_horizontally,
+    stack_vertically,
+)
+
+MIN_CASES = 3  # or two of the three would be one
+
+
+def draw_examples(sides: Sequence[Side], path: Path) -> bool:
+    """Draw the overlays that the runs hold of three cases of each network.
+
+    An overlay names its case; the Dice is written above it.
+
+    Args:
+        sides: Of a comparison, or the one network that was tested.
+        path: PNG to write.
+
+    Returns:
+        Whether it was written; False if a network has fewer than three cases, or if
+        one of the overlays is gone.
+    """
+    rows = []
+    for side in sides:
+        overlays = list_overlays(side)
+        examples = choose_examples(side.scores)
+        if not examples or not all(overlays[case].is_file() for case, _ in examples):
+            return False
+        pictures = []
+        names = ("Worst", "Median", "Best")
+        for name, (case_id, dice) in zip(names, examples, strict=True):
+            with Image.open(overlays[case_id]) as overlay:
+                caption = [(f"{name}: Dice {dice:.3f}", TEXT_COLOR)]
+                text = draw_text(caption, overlay.width, 16)
+                parts = [part for part in (text, overlay) if part is not None]
+                pictures.append(stack_vertically(parts))
+        rows.append((side.name, stack_horizontally(pictures, align=0)))
+    sheet = draw_sheet(rows, title="Worst, median and best case of each network")
+    with atomic_write(path) as partial:
+        sheet.save(partial, format="PNG")
+    return True
+
+
+def choose_examples(scores: Sequence[Score]) -> list[tuple[str, float]]:
+    """Return the worst, the median and the best case with its Dice.
+
+    Dice is the mean over classes. Of an even number of cases, the lower of the two
+    in the middle is the median.
+
+    Returns:
+        Three cases, or none if there are fewer.
+    """
+    by_case = values_by_case(scores, METRICS[0])
+    ranked = sorted(by_case.items(), key=lambda item: (item[1], item[0]))
+    if len(ranked) < MIN_CASES:
+        return []
+    return [ranked[0], ranked[(len(ranked) - 1) // 2], ranked[-1]]
+
+
+def list_overlays(side: Side) -> dict[str, Path]:
+    """Return the path at which a run keeps the overlay of each of its cases."""
+    return {
+        score.case_id: run.path / "overlays" / f"{name}.png"
+        for run in side.runs
+        for score in run.scores
+        for name in file_names([score.case_id]).values()
+    }

@@ -1,0 +1,62 @@
+import json
+from pathlib import Path
+
+import pytest
+from support.small_runs import TINY, write_scan
+
+from benchmarks import record
+from cube.pairs import Pair
+
+SOURCES = ("one", "two")
+
+
+def test_source_is_the_first_folder_below_the_one_of_all_scans():
+    images = ["/x/one/a/image.nrrd", "/x/two/b.nrrd", "/x/pairs/../one/c/image.nrrd"]
+    pairs = [Pair(Path(image), Path("l"), image, "s", None, 1) for image in images]
+
+    sources = record.list_sources(pairs)
+
+    assert sources == {"one": [pairs[0], pairs[2]], "two": [pairs[1]]}
+
+
+@pytest.mark.slow
+def test_record_holds_every_fold_and_transfer_and_resumes(tmp_path, capsys):
+    lines = []
+    for seed in range(6):
+        folder = tmp_path / "scans" / SOURCES[seed % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = write_scan(folder, f"{SOURCES[seed % 2]}_{seed}", seed)
+        lines.append(",".join(f"{folder.name}/{path.name}" for path in paths))
+    pairs, output = tmp_path / "scans" / "pairs.txt", tmp_path / "record"
+    pairs.write_text("\n".join(lines))
+    given = ["--pairs", str(pairs), "--output", str(output), "--folds", "3"]
+    given += ["--epochs-2d", "1", "--epochs-3d", "2", "--copies", "1", *TINY]
+
+    assert record.main([*given, "--jobs", "2"]) == 0
+
+    printed = capsys.readouterr().out
+    assert printed.startswith("one: 3 scans of 3 subjects\ntwo: 3 scans of 3 subjects")
+    pages = {
+        path.parent.name: json.loads(path.read_text())
+        for path in output.glob("pages/*/comparison.json")
+    }
+    cases = {
+        page: {case["case_id"][:3] for case in content["cases"]}
+        for page, content in pages.items()
+    }
+    assert cases == {
+        "all": {"one", "two"},
+        "one": {"one"},
+        "two": {"two"},
+        "one-to-two": {"two"},
+        "two-to-one": {"one"},
+    }
+    assert [pages[page]["num_cases"] for page in ("all", "one")] == [6, 3]
+    epochs = {
+        model: len((output / f"folds/fold2/{model}/history.csv").read_text().split())
+        for model in record.NETWORKS
+    }
+    assert epochs == {"unet2d": 1 + 1, "unet3d": 1 + 2}  # and the heads
+    (output / "folds/fold1/unet3d/scores.csv").unlink()
+    assert record.main([*given, "--only", "folds"]) == 0
+    assert "folds/fold1/unet3d  " in capsys.readouterr().out
