@@ -26,6 +26,11 @@ HEIGHT = (27.5, 27.5, 27, 26.5, 25.5, 24.5, 23, 22, 21)
 DISC = (10, 10.5, 10, 9, 8, 6.5, 5.5, 5, 4.5)
 LEAN = (23, 11, 2, -6, -12, -15, -13, -8, -2)
 
+# Of a body, relative to its rims: width and depth at mid-height, and how much lower
+# each end plate is in its middle, mm.
+WAIST = 0.91
+HOLLOW = 2.0
+
 # S1 to S4: width, depth, height in mm, lean in degrees.
 SACRUM = ((50, 31, 29, 38), (40, 21, 25, 50), (32, 15, 21, 62), (24, 11, 17, 70))
 
@@ -53,6 +58,34 @@ class Part:
     def to_world(self, *point: float) -> npt.NDArray[np.float64]:
         """Return world mm of a point (u, v, w) of the part's own frame."""
         return self.frame[:3, :3] @ point + self.frame[:3, 3]
+
+    def height_at(self, share: float) -> float:
+        """Compute the height of the body in its mid-sagittal plane, in mm.
+
+        Exact where the edges are not rounded, at shares of 0.1 to 0.9.
+
+        Args:
+            share: Of the depth at mid-height, from the back: 0 to 1.
+        """
+        radius = abs(2 * share - 1) * WAIST
+        return self.height - 2 * HOLLOW * (1 - radius * radius)
+
+    def end_plate(self, side: int) -> tuple[npt.NDArray, npt.NDArray]:
+        """Return the plane through the rim of an end plate, which is flat.
+
+        Args:
+            side: +1 for the upper, -1 for the lower.
+
+        Returns:
+            World mm of its centre, and its normal, upwards for both, each of shape
+            (3,).
+        """
+        return self.to_world(0, 0, side * self.height / 2), self.frame[:3, 2].copy()
+
+    @property
+    def centre(self) -> npt.NDArray[np.float64]:
+        """World mm of the middle of the body, shape (3,)."""
+        return self.frame[:3, 3].copy()
 
     @property
     def canal(self) -> float:
@@ -193,9 +226,9 @@ def body_shape(part: Part, u: Field, v: Field, w: Field) -> Field:
         np.abs(u / (part.width / 2)) ** 2.5 + np.abs(v / (part.depth / 2)) ** 2.5
     ) ** np.float32(0.4)
     level = np.clip(w / half, -1, 1)
-    waist = 0.91 + 0.09 * level * level
+    waist = WAIST + (1 - WAIST) * level * level
     side = (radius - waist) * np.float32((part.width + part.depth) / 4)
-    hollow = 2.0 * np.clip(1 - radius * radius, 0, 1)
+    hollow = HOLLOW * np.clip(1 - radius * radius, 0, 1)
     return intersection(side, np.abs(w) - half + hollow, 3.0).astype(np.float32)
 
 

@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 from nibabel.affines import apply_affine
 from scipy import ndimage
 
-from phantom.anatomy import L5, rod, tilted_frame
+from phantom.anatomy import L5, Part, body_shape, rod, tilted_frame, with_origin
 
 
 def centres(phantom):
@@ -63,3 +64,41 @@ def test_rod_is_a_distance_where_it_is_round():
     np.testing.assert_allclose(
         rod(u, v, w, (0, 0, 0), (0, 4, 0), 1.0), (2, 1), atol=1e-6
     )
+
+
+def vertebra():
+    """Return an upright vertebra of 44 x 32 x 26 mm at the world's origin."""
+    return Part(24, with_origin(tilted_frame(0), np.array((5, 6, 7))), 44, 32, 26)
+
+
+@pytest.mark.parametrize("share", [0.15, 0.5, 0.85])
+def test_height_of_a_body_is_that_of_its_shape(share):
+    part = vertebra()
+    w = np.arange(0, 16, 0.01, dtype=np.float32)
+    v = np.full_like(w, (share - 0.5) * 0.91 * 32)
+
+    shape = body_shape(part, np.zeros_like(w), v, w)
+
+    assert part.height_at(share) == pytest.approx(2 * w[shape < 0].max(), abs=0.03)
+
+
+def test_end_plates_rest_on_the_rims():
+    upper, normal = vertebra().end_plate(1)
+    lower, _ = vertebra().end_plate(-1)
+
+    np.testing.assert_array_equal(vertebra().centre, (5, 6, 7))
+    np.testing.assert_array_equal(upper, (5, 6, 20))
+    np.testing.assert_array_equal(lower, (5, 6, -6))
+    np.testing.assert_array_equal(normal, (0, 0, 1))
+    # 26 mm between the rims, and hollows of 2 mm.
+    assert vertebra().height_at(0.5) == 22
+
+
+def test_phantom_knows_where_its_vertebrae_lie(phantom):
+    values = np.unique(phantom.label_map)[1:]
+    by_value = {part.value: part for part in phantom.spine.vertebrae}
+    index = phantom.grid.to_index([by_value[value].centre for value in values])
+
+    inside = phantom.label_map[tuple(index.round().astype(int).T)]
+
+    np.testing.assert_array_equal(inside, values)
