@@ -33,16 +33,15 @@ DEFAULTS = {
     "steps": 50,
     "loss": "dice",
     "augment": "stored",
-    "contrast_curves": 0.75,
-    "spine_share": 0.8,
+    "spine_share": 0.4,
+    "small_patches": 0.5,
     "seed": 0,
 }
-# Runs of earlier versions are resumed without these.
-NEW_FLAGS = ("contrast_curves", "spine_share")
 DEFAULT_EPOCHS = 100  # without --minutes
 DEFAULT_FOLDS = 5  # with --fold
 MAX_DEPTH = 7
 MAX_SEED = 2**32 - 1
+SHARES = ("contrast_curves", "spine_share", "small_patches")
 POSITIVE = (
     "filters",
     "depth",
@@ -177,15 +176,23 @@ def add_training_flags(group: argparse._ArgumentGroup) -> None:
         "--contrast-curves",
         type=float,
         metavar="SHARE",
-        help="share of the patches whose intensities go through a random curve, so that "
-        "the network does not depend on one scanner's contrast (default 0.75)",
+        help="share of the patches whose intensities go through a random curve, so "
+        "that the network does not depend on one scanner's contrast (default 0.75; 0 "
+        "for a cube in HU)",
     )
     add(
         "--spine-share",
         type=float,
         metavar="SHARE",
         help="share of the patches that are drawn on the spine; the others lie "
-        "anywhere in the scan (default 0.8)",
+        "anywhere in the scan (default 0.4)",
+    )
+    add(
+        "--small-patches",
+        type=float,
+        metavar="SHARE",
+        help="share of the training, at its beginning, on patches whose second and "
+        "third side are half as long, which learns faster (default 0.5)",
     )
     add("--seed", type=int, metavar="N", help="seed of all random numbers (default 0)")
 
@@ -207,8 +214,10 @@ def merge_arguments(given: dict, recorded: dict) -> dict:
     }
     # A run of an earlier version may have recorded a flag that is gone.
     known = {name: recorded[name] for name in given if name in recorded}
-    unknown = dict.fromkeys(NEW_FLAGS) if recorded else {}
-    merged = {**given, **DEFAULTS, **unknown, **known, **present}
+    earlier = {}
+    if recorded:
+        from models.earlier import EARLIER as earlier
+    merged = {**given, **DEFAULTS, **earlier, **known, **present}
     if merged["epochs"] is None and merged["minutes"] is None:
         merged["epochs"] = DEFAULT_EPOCHS
     if merged["fold"] is not None and merged["folds"] is None:
@@ -265,7 +274,7 @@ def check_numbers(parser: argparse.ArgumentParser, args: argparse.Namespace) -> 
         parser.error(f"--depth must be at most {MAX_DEPTH}. Received: {args.depth}")
     if args.epochs is not None and args.epochs < 0:
         parser.error(f"--epochs must be 0 or more. Received: {args.epochs}")
-    for name in ("contrast_curves", "spine_share"):
+    for name in SHARES:
         value = getattr(args, name)
         if value is not None and not 0 <= value <= 1:
             flag = name.replace("_", "-")

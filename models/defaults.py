@@ -11,6 +11,7 @@ from volumes.pooling import pooling_sizes
 
 DEFAULT_ARCHITECTURE = {"filters": 8, "depth": 4, "norm": "instance", "dropout": 0.0}
 LEARNING_RATE = 2e-3
+CONTRAST_CURVES = 0.75  # share of the patches of scans whose unit has no meaning
 # Of a patch of 128 x 128 voxels of a slice; of one of 48 x 96 x 96.
 PATCH_VOXELS = {"unet2d": 16_384, "unet3d": 442_368}
 BATCH_VOXELS = {"unet2d": 98_304, "unet3d": 442_368}
@@ -49,6 +50,24 @@ def choose_patch_size(
         longest = int(np.argmax(length))
         patch[longest] -= multiples[longest]
     return tuple(patch.tolist())
+
+
+def halve_patch_size(
+    model: str, patch_size: Sequence[int], spacing: Sequence[float], depth: int
+) -> tuple[int, int, int]:
+    """Return a patch size with half of the second and the third side.
+
+    They are rounded up to what the network accepts.
+
+    Args:
+        model: "unet2d" or "unet3d".
+        patch_size: (I, J, K).
+        spacing: Of the cube, in mm.
+        depth: Of the network.
+    """
+    multiples = np.array(patch_multiples(model, spacing, depth))
+    halved = np.array(patch_size) // (1, 2, 2)
+    return tuple((-(-halved // multiples) * multiples).tolist())
 
 
 def choose_batch_size(model: str, patch_size: Sequence[int]) -> int:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from models.defaults import DEFAULT_ARCHITECTURE, LEARNING_RATE, choose_batch_size
+from models.defaults import (
+    CONTRAST_CURVES,
+    DEFAULT_ARCHITECTURE,
+    LEARNING_RATE,
+    choose_batch_size,
+)
+from models.model_file import ModelMetadata
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
     """How to train one network: flags of train.py, described in its help.
 
-    None means the network's default. With `epochs` 0 nothing is trained. Runs of
-    earlier versions have no `contrast_curves` and no `spine_share`, which is to say
-    0 and 0.8.
+    None means the network's default. With `epochs` 0 nothing is trained.
     """
 
     model: str
@@ -33,7 +37,8 @@ class TrainingOptions:
     seed: int
     augment: str
     contrast_curves: float | None
-    spine_share: float | None
+    spine_share: float
+    small_patches: float
     mixed_precision: bool
     weights: Path | None
     resume: bool
@@ -50,14 +55,19 @@ class TrainingOptions:
         architecture["dtype"] = "mixed_float16" if self.mixed_precision else "float32"
         return architecture
 
-    def with_defaults(self, patch_size: tuple[int, int, int]) -> TrainingOptions:
-        """Return a copy with batch size and learning rate filled in.
+    def with_defaults(self, metadata: ModelMetadata) -> TrainingOptions:
+        """Return a copy with all that depends on the network or its cube filled in.
 
-        Args:
-            patch_size: Of the network, (I, J, K).
+        Intensities in HU mean the same in all scans, and so keep their contrast.
         """
+        contrast_curves = self.contrast_curves
+        if contrast_curves is None:
+            is_zscore = metadata.intensity[0] == "zscore"
+            contrast_curves = CONTRAST_CURVES if is_zscore else 0.0
         return replace(
             self,
-            batch_size=self.batch_size or choose_batch_size(self.model, patch_size),
+            batch_size=self.batch_size
+            or choose_batch_size(self.model, metadata.patch_size),
             learning_rate=self.learning_rate or LEARNING_RATE,
+            contrast_curves=contrast_curves,
         )

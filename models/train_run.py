@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,9 @@ from models.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from models.defaults import halve_patch_size
 from models.device import jit_compile, report_out_of_memory
+from models.earlier import EARLIER
 from models.logs import TensorBoardLog
 from models.losses import LOSSES
 from models.metrics import DiceCoefficient
@@ -36,7 +39,6 @@ from volumes.formats.files import checksum
 MODEL_NAME = "model.keras"
 HISTORY_NAME = "history.csv"
 CHECKPOINT_NAME = "checkpoint"
-EARLIER_SPINE_SHARE = 0.8  # before there was an option
 
 
 def check_resumable(
@@ -59,11 +61,14 @@ def check_resumable(
 def training_identity(options: TrainingOptions, metadata: ModelMetadata) -> dict:
     """Return everything that determines the result of a training, by name."""
     identity = {
-        **asdict(options.with_defaults(metadata.patch_size)),
+        **asdict(options.with_defaults(metadata)),
         **asdict(metadata),
         "weights": options.weights and checksum(options.weights),
     }
     del identity["resume"]
+    for name, earlier in EARLIER.items():  # absent from earlier checkpoints
+        if identity[name] == earlier:
+            del identity[name]
     return identity
 
 
@@ -110,9 +115,9 @@ def fit(
         save_model(run / MODEL_NAME, network, metadata)
         return TrainingResult(network, [], 0.0, 0.0)
     identity = training_identity(options, metadata)
-    options = options.with_defaults(metadata.patch_size)
+    options = options.with_defaults(metadata)
     model = compile_for_training(network, options)
-    loop = _build_loop(options, cube, run, model, metadata.patch_size)
+    loop = _build_loop(options, cube, run, model, metadata)
     progress = loop.progress
     validate = None
     rows = cube.rows("validation", copy=0)
@@ -174,30 +179,45 @@ def _contrast(share: float | None) -> Compose | None:
     return Compose([ContrastCurve(p=share)]) if share else None
 
 
+def _build_samplers(
+    options: TrainingOptions, cube: Cube, metadata: ModelMetadata
+) -> tuple[PatchSampler, PatchSampler]:
+    """Build the sources of whole patches and of small ones, of as many voxels."""
+    online = options.augment == "online"
+    whole = metadata.patch_size
+    small = halve_patch_size(
+        options.model, whole, cube.spacing, metadata.architecture["depth"]
+    )
+    build = partial(
+        PatchSampler,
+        cube,
+        training_rows(cube, copy=0 if online else None),
+        compose=compose_of(cube.arguments) if online else None,
+        contrast=_contrast(options.contrast_curves),
+        seed=options.seed,
+        spine_share=options.spine_share,
+    )
+    more = math.prod(whole) / math.prod(small)
+    return (
+        build(patch_size=whole, batch_size=options.batch_size),
+        build(patch_size=small, batch_size=round(options.batch_size * more)),
+    )
+
+
 def _build_loop(
     options: TrainingOptions,
     cube: Cube,
     run: Path,
     model: keras.Model,
-    patch_size: tuple[int, int, int],
+    metadata: ModelMetadata,
 ) -> TrainingLoop:
     """Build the training loop, in the state of the run that is resumed, if any."""
-    online = options.augment == "online"
-    sampler = PatchSampler(
-        cube,
-        training_rows(cube, copy=0 if online else None),
-        compose=compose_of(cube.arguments) if online else None,
-        contrast=_contrast(options.contrast_curves),
-        patch_size=patch_size,
-        batch_size=options.batch_size,
-        seed=options.seed,
-        spine_share=EARLIER_SPINE_SHARE
-        if options.spine_share is None
-        else options.spine_share,
-    )
+    whole, small = _build_samplers(options, cube, metadata)
     average = WeightAverage(model)
     progress = None
     if options.resume and has_checkpoint(run / CHECKPOINT_NAME):
         progress = load_checkpoint(run / CHECKPOINT_NAME, model, average)
         print(f"Resuming after epoch {progress.epoch}, step {progress.step}.")
-    return TrainingLoop(model, sampler, options, progress=progress, average=average)
+    return TrainingLoop(
+        model, whole, options, small=small, progress=progress, average=average
+    )

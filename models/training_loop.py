@@ -117,6 +117,8 @@ class TrainingLoop:
         model: Compiled, with a Dice metric named "dice".
         sampler: Source of the batches.
         options: How long to train, and the highest learning rate.
+        small: Source of the batches of the first part of the training, of the share
+            `options.small_patches`; by default `sampler`.
         progress: Progress of the run that is resumed; by default a new one.
         average: Weight average of the run that is resumed; by default a new one.
     """
@@ -127,10 +129,12 @@ class TrainingLoop:
         sampler: PatchSampler,
         options: TrainingOptions,
         *,
+        small: PatchSampler | None = None,
         progress: TrainingProgress | None = None,
         average: WeightAverage | None = None,
     ):
         self.model, self.sampler, self.options = model, sampler, options
+        self.small = small or sampler
         self.progress = progress or TrainingProgress()
         self.average = average or WeightAverage(model)
         self._start = time.perf_counter() - self.progress.seconds
@@ -167,8 +171,12 @@ class TrainingLoop:
         """
         if self.progress.epoch:
             self._publish(publish)
-        batches = prefetch(self.sampler, self.progress.step)
+        sampler, batches = None, prefetch(self.sampler, self.progress.step)
         while not self.is_over:
+            if sampler is not self._sampler_of_epoch():
+                batches.close()
+                sampler = self._sampler_of_epoch()
+                batches = prefetch(sampler, self.progress.step)
             row = self._run_epoch(batches)
             with self.average.swapped_in():
                 score = math.nan if validate is None else validate()
@@ -176,6 +184,12 @@ class TrainingLoop:
             checkpoint()
             self._publish(publish)
         batches.close()
+
+    def _sampler_of_epoch(self) -> PatchSampler:
+        """Return the source of the batches of the next epoch."""
+        share = self.progress.share(self.options)
+        is_first_part = share < self.options.small_patches
+        return self.small if is_first_part else self.sampler
 
     def _finish_epoch(self, row: dict[str, float], score: float) -> None:
         """Add an epoch to the history, with its validation Dice or NaN."""

@@ -5,6 +5,7 @@ from models.defaults import (
     check_patch_size,
     choose_batch_size,
     choose_patch_size,
+    halve_patch_size,
     patch_multiples,
 )
 from system.errors import UsageError
@@ -97,3 +98,16 @@ def test_patch_size_of_the_user_gets_three_sides():
 def test_patch_size_that_does_not_fit_is_refused(model, patch, shown):
     with pytest.raises(UsageError, match=shown):
         check_patch_size(model, patch, THICK, 4)
+
+
+@pytest.mark.parametrize(
+    ("model", "patch", "spacing", "halved"),
+    [
+        ("unet2d", (1, 128, 128), (2, 2, 2), (1, 64, 64)),
+        ("unet2d", (1, 112, 48), (2, 2, 2), (1, 64, 32)),  # up to a multiple of 16
+        ("unet3d", (48, 96, 96), (2, 2, 2), (48, 48, 48)),
+        ("unet3d", (16, 16, 16), (2, 2, 2), (16, 16, 16)),  # no smaller one is valid
+    ],
+)
+def test_patch_is_halved_within_the_slice(model, patch, spacing, halved):
+    assert halve_patch_size(model, patch, spacing, depth=4) == halved

@@ -1,5 +1,11 @@
+from types import SimpleNamespace
+
 import pytest
 from support.small_runs import training_options
+
+
+def metadata(patch_size=(1, 64, 64), intensity=("zscore",)):
+    return SimpleNamespace(patch_size=patch_size, intensity=intensity)
 
 
 def test_architecture_has_defaults_where_nothing_is_given():
@@ -36,7 +42,7 @@ def test_a_depth_of_zero_is_not_taken_for_a_default():
 def test_batch_size_and_learning_rate_follow_from_the_patch(
     model, patch_size, batch_size
 ):
-    found = training_options(model=model).with_defaults(patch_size)
+    found = training_options(model=model).with_defaults(metadata(patch_size))
 
     assert (found.batch_size, found.learning_rate) == (batch_size, 0.002)
 
@@ -44,4 +50,21 @@ def test_batch_size_and_learning_rate_follow_from_the_patch(
 def test_batch_size_and_learning_rate_of_the_user_stay():
     given = training_options(batch_size=5, learning_rate=0.1)
 
-    assert given.with_defaults((1, 64, 64)) == given
+    assert given.with_defaults(metadata()) == given
+
+
+@pytest.mark.parametrize(
+    ("given", "intensity", "share"),
+    [
+        (None, ("zscore",), 0.75),
+        (None, ("window", -200, 1000), 0),
+        (0.3, ("window", -200, 1000), 0.3),
+        (0.0, ("zscore",), 0),
+    ],
+)
+def test_only_intensities_without_a_unit_change_their_contrast(given, intensity, share):
+    options = training_options(contrast_curves=given)
+
+    found = options.with_defaults(metadata(intensity=intensity))
+
+    assert found.contrast_curves == share

@@ -186,3 +186,13 @@ def test_optimizer_is_compiled_beside_the_network(small_cube, mixed_precision):
     inner = optimizer.inner_optimizer if is_scaled else optimizer
     assert float(inner.learning_rate) == 0.25
     assert model.weights[0] is network.weights[0]
+
+
+def test_training_as_in_earlier_versions_resumes_their_checkpoints(fitted):
+    _, _, metadata = fitted
+    new = {"contrast_curves": 0.5, "spine_share": 0.4, "small_patches": 0.5}
+
+    earlier = training_identity(OPTIONS, metadata)
+
+    assert not earlier.keys() & new.keys()  # an absent entry counts as None
+    assert new.items() <= training_identity(replace(OPTIONS, **new), metadata).items()

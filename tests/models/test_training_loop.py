@@ -1,5 +1,6 @@
 import csv
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import keras
@@ -261,3 +262,47 @@ def test_unet_of_two_filters_overfits_two_patches(spacing):
     metric = DiceCoefficient()
     metric.update_state(labels, model(images))
     assert float(metric.result()) > 0.9
+
+
+class RecordingSampler(ConstantSampler):
+    """Stands in for a sampler; its batches hold its name and the step."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def batch(self, step):
+        return f"{self.name} {step}", None
+
+
+@pytest.mark.parametrize(
+    ("share", "progress", "expected"),
+    [
+        (0.5, None, ["small 0", "small 1", "small 2", "small 3", "whole 4", "whole 5"]),
+        (0.4, None, ["small 0", "small 1", "small 2", "small 3", "whole 4", "whole 5"]),
+        (0.0, None, [f"whole {step}" for step in range(6)]),
+        (0.5, TrainingProgress(epoch=1, step=2), ["small 2", "small 3"]),
+        (0.5, TrainingProgress(epoch=2, step=4), ["whole 4", "whole 5"]),
+    ],
+    ids=["half", "within an epoch", "none", "resumed", "resumed after the change"],
+)
+def test_first_part_of_the_training_is_on_small_patches(share, progress, expected):
+    model, seen = CountingModel(), []
+    step = model.train_on_batch
+
+    def train_on_batch(images, labels, return_dict):
+        seen.append(images)
+        return step(images, labels, return_dict)
+
+    model.train_on_batch = train_on_batch
+    options = training_options(epochs=3, steps=2, learning_rate=RATE)
+    loop = TrainingLoop(
+        model,
+        RecordingSampler("whole"),
+        replace(options, small_patches=share),
+        small=RecordingSampler("small"),
+        progress=progress,
+    )
+
+    loop.run(None, lambda: None, lambda is_best: None)
+
+    assert seen[: len(expected)] == expected

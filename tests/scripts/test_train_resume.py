@@ -39,12 +39,13 @@ def test_recorded_arguments_replace_defaults_and_given_flags_replace_both():
     assert merged["mixed_precision"] is True
 
 
-def test_resumed_run_of_an_earlier_version_has_no_flags_that_are_new():
-    recorded = {"seed": 3, "contrast_curves": 0.5}
+def test_run_of_an_earlier_version_is_resumed_as_it_was_trained():
+    recorded = {"seed": 3, "small_patches": 0.25}
 
     merged = train.merge_arguments(command_line(), recorded)
 
-    assert (merged["contrast_curves"], merged["spine_share"]) == (0.5, None)
+    assert (merged["contrast_curves"], merged["spine_share"]) == (0, 0.8)
+    assert merged["small_patches"] == 0.25
 
 
 def test_epochs_are_unlimited_with_minutes_and_folds_are_five_with_a_fold():

@@ -12,6 +12,7 @@ import makeCube
 import train
 from evaluation.score_file import write_scores
 from evaluation.scores import Score
+from models.earlier import EARLIER
 from models.options import TrainingOptions
 from models.training_loop import HISTORY_COLUMNS, write_history
 from runs.folder import write_json
@@ -99,6 +100,7 @@ def training_options(**changed) -> TrainingOptions:
     options = dict.fromkeys(field.name for field in fields(TrainingOptions))
     options |= {"model": "unet2d", "epochs": 1, "steps": 2, "loss": "dice"}
     options |= {"seed": 0, "augment": "stored", "mixed_precision": False}
+    options |= EARLIER
     return TrainingOptions(**{**options, "resume": False, **changed})
 
 
