@@ -214,10 +214,12 @@ def merge_arguments(given: dict, recorded: dict) -> dict:
     }
     # A run of an earlier version may have recorded a flag that is gone.
     known = {name: recorded[name] for name in given if name in recorded}
-    earlier = {}
+    defaults = DEFAULTS
     if recorded:
-        from models.earlier import EARLIER as earlier
-    merged = {**given, **DEFAULTS, **earlier, **known, **present}
+        from models.earlier import EARLIER
+
+        defaults = {**DEFAULTS, **EARLIER}
+    merged = {**given, **defaults, **known, **present}
     if merged["epochs"] is None and merged["minutes"] is None:
         merged["epochs"] = DEFAULT_EPOCHS
     if merged["fold"] is not None and merged["folds"] is None:
