@@ -71,6 +71,15 @@ def list_sources(pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
     return sources
 
 
+def list_patterns(members: Sequence[Pair], pairs: Sequence[Pair]) -> list[str]:
+    """Return the pattern of case ids that only a source has, or all of its case ids."""
+    case_ids = [pair.case_id for pair in members]
+    prefix = os.path.commonprefix(case_ids)
+    if sum(pair.case_id.startswith(prefix) for pair in pairs) == len(members):
+        return [f"{glob.escape(prefix)}*"]
+    return [glob.escape(case_id) for case_id in case_ids]
+
+
 def run_script(args: argparse.Namespace, name: str, words: Sequence[object]) -> None:
     """Run one of the five scripts; its messages go to `logs/NAME.log`.
 
@@ -167,8 +176,7 @@ def run_folds(args, pairs: Sequence[Pair], sources: dict[str, list[Pair]]) -> No
     train_all(args, jobs)
     compare(args, "all", names)
     for source, members in sources.items():
-        cases = [glob.escape(pair.case_id) for pair in members]
-        compare(args, source, names, "--cases", *cases)
+        compare(args, source, names, "--cases", *list_patterns(members, pairs))
 
 
 def run_transfer(args, sources: dict[str, list[Pair]]) -> None:

@@ -19,6 +19,14 @@ def test_source_is_the_first_folder_below_the_one_of_all_scans():
     assert sources == {"one": [pairs[0], pairs[2]], "two": [pairs[1]]}
 
 
+def test_cases_of_a_source_have_one_pattern_unless_others_match_it():
+    ids = ["VB1_2", "VB1_3", "VB2_2", "V[1"]
+    pairs = [Pair(Path("i"), Path("l"), case_id, "s", None, 1) for case_id in ids]
+
+    assert record.list_patterns(pairs[:2], pairs) == ["VB1_*"]
+    assert record.list_patterns(pairs[::3], pairs) == ["VB1_2", "V[[]1"]
+
+
 @pytest.mark.slow
 def test_record_holds_every_fold_and_transfer_and_resumes(tmp_path, capsys):
     lines = []
