@@ -74,7 +74,7 @@ def list_sources(pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
 def list_patterns(members: Sequence[Pair], pairs: Sequence[Pair]) -> list[str]:
     """Return the pattern of case ids that only a source has, or all of its case ids."""
     case_ids = [pair.case_id for pair in members]
-    prefix = os.path.commonprefix(case_ids)
+    prefix = os.path.commonprefix(case_ids)  # noqa: RUF071 - ids are no paths
     if sum(pair.case_id.startswith(prefix) for pair in pairs) == len(members):
         return [f"{glob.escape(prefix)}*"]
     return [glob.escape(case_id) for case_id in case_ids]
