@@ -9,6 +9,7 @@ from PIL import Image
 
 from augment.compose import TRANSFORMS
 from augment.flags import FLAGS
+from spine.tables import SPINE_COLUMNS, VERTEBRA_COLUMNS
 from volumes.drawing import outline_color
 
 # `import docs` would find the `docs` package of a dependency.
@@ -17,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import compare_rotation
 import draw_augmentation
+import draw_vertebrae
 
 DOCS = Path(draw_augmentation.__file__).parent
 PAGE = (DOCS / "augmentation.md").read_text(encoding="utf-8")
@@ -115,3 +117,28 @@ def test_comparison_is_a_table_with_a_line_per_size_and_angle(capsys):
     # Two lines of header, then three rotations of five sizes.
     assert len(lines) == 2 + 3 * 5
     assert len({line.count("|") for line in lines}) == 1
+
+
+def test_vertebrae_page_defines_every_column_and_no_other():
+    page = (DOCS / "vertebrae.md").read_text(encoding="utf-8")
+    tables = page.split("\n## ")
+    for name, columns in (
+        ("vertebrae.csv", VERTEBRA_COLUMNS),
+        ("spines.csv", SPINE_COLUMNS),
+    ):
+        (section,) = [part for part in tables if part.startswith(name)]
+        cells = re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE)
+        defined = [column for cell in cells for column in re.findall(r"`(\w+)`", cell)]
+
+        assert defined == list(columns)
+
+
+def test_picture_of_vertebrae_is_drawn_by_its_script(tmp_path, capsys):
+    assert draw_vertebrae.main(["--output", str(tmp_path / "new.png")]) == 0
+
+    assert "new.png" in capsys.readouterr().out
+    assert (DOCS / "vertebrae.png").stat().st_size < 300_000
+    with Image.open(tmp_path / "new.png") as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    for color in (draw_vertebrae.OUTLINE, draw_vertebrae.MEASURE, draw_vertebrae.PLATE):
+        assert np.all(pixels == color, axis=2).sum() > 500
