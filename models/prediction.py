@@ -20,6 +20,9 @@ from volumes.resample import antialias, filled_extent, resample
 from volumes.volume import Segment
 
 VOXELS_PER_CALL = 600_000  # limit for a batch of tiles, which bounds the memory
+# Voxels beyond each side of a scan that is smaller than the patch. In MR cropped to
+# three vertebrae UNet-2D had .07 to .16 more Dice with them, UNet-3D none.
+CONTEXT = {"unet2d": 16, "unet3d": 0}
 SLAB_VOXELS = 20_000_000  # voxels of the scan's grid that are resampled at a time
 
 
@@ -42,20 +45,22 @@ def fit_tile(
 ) -> tuple[int, int, int]:
     """Return the patch size, shortened along each axis to what a scan needs.
 
-    A tile that is larger than the scan is padded by the voxels at its edge, which
-    changes the mean and deviation that the instance norm divides by.
+    The voxels that pad a tile beyond the scan change the mean and deviation that the
+    instance norm divides by. UNet-2D needs some of them, `CONTEXT`, as its deepest
+    level sees little but the zeros around a small slice.
 
     Args:
         metadata: Of the network.
         extent: Box to predict, shape (3, 2), at least one voxel.
 
     Returns:
-        Sides in voxels: those of the box, rounded up to what the network can halve,
-        where they are smaller than those of the patch.
+        Sides in voxels: those of the box with the context, rounded up to what the
+        network can halve, where they are smaller than those of the patch.
     """
     depth = metadata.architecture["depth"]
     multiples = np.array(patch_multiples(metadata.model, metadata.spacing, depth))
-    needed = -(-(extent[:, 1] - extent[:, 0]) // multiples) * multiples
+    sides = extent[:, 1] - extent[:, 0] + 2 * CONTEXT[metadata.model]
+    needed = -(-sides // multiples) * multiples
     needed[0] = max(needed[0], 2)  # a tile of one slice is UNet-2D's
     return tuple(np.minimum(needed, metadata.patch_size).tolist())
 
@@ -78,22 +83,23 @@ def importance_map(tile: Sequence[int]) -> npt.NDArray[np.float32]:
 
 def _place_tiles(
     extent: npt.NDArray, tile: Sequence[int], overlap: float
-) -> list[tuple[int, ...]]:
-    """Return the first index of each tile."""
+) -> npt.NDArray[np.int64]:
+    """Return the first index of each tile in the box to predict, shape (n, 3)."""
     starts = [
         tile_starts(low, high, side, 0.0 if side == 1 else overlap)
         for (low, high), side in zip(extent.tolist(), tile, strict=True)
     ]
-    return list(product(*starts))
+    return np.array(list(product(*starts))) - extent[:, 0]
 
 
 def _cut_tiles(
-    image: npt.NDArray, firsts: Iterable[tuple[int, ...]], tile: Sequence[int]
+    image: npt.NDArray, firsts: npt.NDArray[np.int64], tile: Sequence[int]
 ) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...], npt.NDArray]]:
     """Yield tiles: the box in the image, the part of the tile in it, the voxels."""
+    mode = "symmetric" if tile[0] == 1 else "edge"
     for first in firsts:
-        box, pads = patch_box(np.array(first), tile, image.shape)
-        patch = np.pad(image[box], pads, mode="edge") if np.any(pads) else image[box]
+        box, pads = patch_box(first, tile, image.shape)
+        patch = np.pad(image[box], pads, mode=mode) if np.any(pads) else image[box]
         valid = tuple(
             slice(before, side - after)
             for (before, after), side in zip(pads, tile, strict=True)
@@ -120,14 +126,17 @@ def predict_image(
         image: Normalised intensity, shape (I, J, K).
         extent: Box to predict, shape (3, 2), at least one voxel. Everything
             outside it is background.
-        tile: (I, J, K), from `fit_tile`.
+        tile: (I, J, K), from `fit_tile`. Beyond the box, slices are padded by their
+            mirror image, and tiles of UNet-3D by their edge.
         num_classes: Channels of the model, background included.
         overlap: Share of a tile that its neighbour covers as well, in [0, 1).
 
     Returns:
         Probabilities of the foreground classes, shape (C - 1, I, J, K).
     """
-    total = np.zeros((num_classes - 1, *image.shape), np.float32)
+    whole = np.zeros((num_classes - 1, *image.shape), np.float32)
+    box = tuple(slice(low, high) for low, high in extent.tolist())
+    total, image = whole[(slice(None), *box)], image[box]  # views
     weights = np.zeros(image.shape, np.float32)
     weight = importance_map(tile)
     firsts = _place_tiles(extent, tile, overlap)
@@ -144,10 +153,7 @@ def predict_image(
                     tile_weight * probabilities[valid][..., channel]
                 )
     total /= np.maximum(weights, 1e-6, out=weights)
-    outside = np.ones(image.shape, bool)
-    outside[tuple(slice(low, high) for low, high in extent.tolist())] = False
-    total[:, outside] = 0  # a tile larger than the box reaches beyond it
-    return total
+    return whole
 
 
 def _predict_patches(

@@ -8,6 +8,7 @@ from models import prediction
 from models.model_file import ModelMetadata
 from models.prediction import (
     classify,
+    fit_tile,
     importance_map,
     keep_largest,
     label_values,
@@ -76,6 +77,54 @@ def test_tiles_cover_an_axis_and_overlap(length, tile, overlap):
     # Rounding starts to whole voxels can cost one.
     assert (np.diff(starts) <= tile * (1 - overlap) + 1).all()
     assert (np.diff(starts) <= tile).all()
+
+
+@pytest.mark.parametrize(
+    ("model", "patch", "sides", "tile"),
+    [
+        # Spacing 3, 1.25 and .5 mm: at depth 2 the last axis is halved twice, the
+        # second once and the first not at all; slices 4 and 2 voxels.
+        ("unet3d", (8, 16, 32), (20, 30, 40), (8, 16, 32)),  # a large scan
+        ("unet3d", (8, 16, 32), (8, 16, 32), (8, 16, 32)),
+        ("unet3d", (8, 16, 32), (5, 15, 29), (5, 16, 32)),
+        ("unet3d", (8, 16, 32), (5, 3, 40), (5, 4, 32)),
+        ("unet3d", (8, 16, 32), (1, 1, 1), (2, 2, 4)),  # one slice is UNet-2D's
+        ("unet2d", (1, 16, 32), (20, 30, 40), (1, 16, 32)),
+        ("unet2d", (1, 64, 64), (20, 5, 21), (1, 12, 28)),  # 3 more on each side
+        ("unet2d", (1, 64, 64), (20, 59, 58), (1, 64, 64)),
+    ],
+)
+def test_tile_is_no_larger_than_the_scan_needs(monkeypatch, model, patch, sides, tile):
+    monkeypatch.setattr(prediction, "CONTEXT", {"unet2d": 3, "unet3d": 0})
+    metadata = replace(
+        METADATA, model=model, patch_size=patch, architecture={"depth": 2}
+    )
+    extent = np.array([[3, 3 + side] for side in sides])
+
+    assert fit_tile(metadata, extent) == tile
+
+
+@pytest.mark.parametrize(
+    ("tile", "expected"),
+    [
+        ((1, 4, 8), [4, 3, 3, 4, 5, 5, 4, 3]),  # mirrored
+        ((2, 4, 8), [3, 3, 3, 4, 5, 5, 5, 5]),  # the edge
+    ],
+)
+def test_tile_is_padded_at_the_border_of_the_scan(tile, expected):
+    image = np.zeros((2, 4, 9), np.float32)  # 0 outside the scan
+    image[:, :, 3:6] = np.array([3, 4, 5]) / 10
+    batches = []
+
+    class Watcher(Copier):
+        def predict_on_batch(self, batch):
+            batches.append(batch)
+            return super().predict_on_batch(batch)
+
+    extent = np.array([[0, 2], [0, 4], [3, 6]])
+    predict_image(Watcher(), image, extent, tile, num_classes=3)
+
+    np.testing.assert_allclose(10 * batches[0].reshape(-1, 8)[0], expected, rtol=1e-5)
 
 
 def test_importance_falls_from_the_centre_and_not_to_zero():
@@ -213,6 +262,45 @@ def test_scan_is_labelled_where_its_voxels_lie():
 
     # .75 x is more than 1 - x above 4 / 7: at both.
     np.testing.assert_array_equal(found, image > 0)
+
+
+@pytest.mark.parametrize("model", ["unet2d", "unet3d"])
+def test_scan_larger_than_the_patch_is_predicted_in_patches(model):
+    """To the bit as in tiles of the patch size; a network sees the whole tile."""
+
+    class Centred(Copier):
+        def predict_on_batch(self, batch):
+            axes = tuple(range(1, batch.ndim))
+            self.shapes.append(batch.shape)
+            return 0.1 * super().predict_on_batch(batch - batch.mean(axes, keepdims=1))
+
+    patch = (1, 6, 8) if model == "unet2d" else (4, 6, 8)
+    image, extent = noise((9, 14, 11)), np.array([[0, 9], [3, 14], [1, 11]])
+    metadata = replace(METADATA, model=model, patch_size=patch)
+    networks = Centred(), Centred()
+
+    found = [
+        predict_image(network, image, extent, tile, num_classes=3)
+        for network, tile in zip(
+            networks, (patch, fit_tile(metadata, extent)), strict=True
+        )
+    ]
+
+    np.testing.assert_array_equal(found[0], found[1])
+    assert networks[0].shapes == networks[1].shapes
+
+
+def test_small_scan_is_predicted_in_one_shape():
+    copier = Copier()
+
+    extent = np.array([[0, 9], [0, 3], [0, 5]])
+    metadata = replace(METADATA, model="unet2d", patch_size=(1, 128, 128))
+    tile = fit_tile(metadata, extent)
+    predict_image(copier, noise((9, 3, 5)), extent, tile, num_classes=3)
+
+    # 3 and 5 voxels with 16 on each side, the last rounded up to an even number;
+    # the nine tiles in one call, and none empty.
+    assert copier.shapes == [(9, 35, 38, 1)]
 
 
 def test_largest_component_of_each_class_is_kept():
