@@ -15,7 +15,16 @@ def compiled(function: Callable) -> Callable:
     The result is cached beside the source or in the user's cache folder; if neither
     is writable, the kernel is compiled again in every process.
     """
-    options: dict[str, Any] = {"parallel": True, "nogil": True, "fastmath": True}
+    return _compile(function, parallel=True)
+
+
+def compiled_for_one_thread(function: Callable) -> Callable:
+    """Compile a kernel whose steps depend on one another; else as `compiled`."""
+    return _compile(function, parallel=False)
+
+
+def _compile(function: Callable, *, parallel: bool) -> Callable:
+    options: dict[str, Any] = {"parallel": parallel, "nogil": True, "fastmath": True}
     try:
         dispatcher = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # numba has no writable cache folder

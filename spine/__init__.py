@@ -1,0 +1,1 @@
+"""The chain of vertebrae in a label map."""
