@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice, product
 
 import keras
@@ -193,49 +194,81 @@ def classify(
     return classes
 
 
-def resample_to_scan(
-    probabilities: npt.NDArray[np.float32], source: Grid, target: Grid
-) -> npt.NDArray[np.uint8]:
-    """Return classes on the scan's own grid from probabilities on another.
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A share of the mean of several networks' probabilities; the whole of one's.
+
+    Args:
+        probabilities: Sum over networks of one spacing, of the foreground classes,
+            shape (C - 1, I, J, K).
+        grid: Grid of the probabilities.
+        weight: One divided by the number of all networks.
+    """
+
+    probabilities: npt.NDArray[np.float32]
+    grid: Grid
+    weight: float = 1.0
+
+
+def slabs(grid: Grid) -> Iterator[tuple[slice, Grid]]:
+    """Yield the planes of each slab of a grid, and its own grid, to bound memory."""
+    thickness = max(1, SLAB_VOXELS // (grid.shape[1] * grid.shape[2]))
+    for first in range(0, grid.shape[0], thickness):
+        last = min(first + thickness, grid.shape[0])
+        affine = grid.affine.copy()
+        affine[:3, 3] = grid.to_world((first, 0, 0))
+        yield slice(first, last), Grid((last - first, *grid.shape[1:]), affine)
+
+
+def mean_on(
+    target: Grid, parts: Sequence[Part], channel: int
+) -> npt.NDArray[np.float32]:
+    """Return the mean probability of a foreground class on another grid.
+
+    Args:
+        target: Such as a slab of the scan's grid.
+        parts: Of all networks.
+        channel: Of the foreground class, from 0.
+    """
+    total = np.zeros(target.shape, np.float32)
+    for part in parts:
+        found, _ = resample(part.probabilities[channel], None, part.grid, target)
+        found *= np.float32(part.weight)
+        total += found
+    return total
+
+
+def resample_to_scan(parts: Sequence[Part], target: Grid) -> npt.NDArray[np.uint8]:
+    """Return classes on the scan's own grid from probabilities on other grids.
 
     The probabilities are interpolated and not the classes, which keeps outlines
     smooth. Works slab by slab to bound the memory.
 
     Args:
-        probabilities: Of the foreground classes, shape (C - 1, I, J, K).
-        source: Grid of the probabilities.
+        parts: Of all networks.
         target: Grid of the scan.
 
     Returns:
         Classes, shape of `target`.
     """
     classes = np.empty(target.shape, np.uint8)
-    plane = target.shape[1] * target.shape[2]
-    thickness = max(1, SLAB_VOXELS // plane)
-    for first in range(0, target.shape[0], thickness):
-        last = min(first + thickness, target.shape[0])
-        affine = target.affine.copy()
-        affine[:3, 3] = target.to_world((first, 0, 0))
-        slab = Grid((last - first, *target.shape[1:]), affine)
-        classes[first:last] = classify(
-            resample(each, None, source, slab)[0] for each in probabilities
-        )
+    num_channels = len(parts[0].probabilities)
+    for planes, slab in slabs(target):
+        means = (mean_on(slab, parts, channel) for channel in range(num_channels))
+        classes[planes] = classify(means)
     return classes
 
 
-def predict_scan(
+def predict_probabilities(
     model: keras.Model, metadata: ModelMetadata, image: npt.NDArray, grid: Grid
-) -> npt.NDArray[np.uint8]:
-    """Predict a scan on any grid.
+) -> Part:
+    """Predict the probabilities of a scan on the network's own grid.
 
     Args:
         model: Compiled.
         metadata: What the model was trained for.
         image: The scan's voxels, shape of `grid`, finite.
         grid: Grid of the scan.
-
-    Returns:
-        Classes, shape of `grid`.
     """
     target = canonical_grid(grid, metadata.spacing)
     extent = filled_extent(grid, target)
@@ -246,7 +279,14 @@ def predict_scan(
         fit_tile(metadata, extent),
         num_classes=len(metadata.class_names),
     )
-    return resample_to_scan(probabilities, target, grid)
+    return Part(probabilities, target)
+
+
+def predict_scan(
+    model: keras.Model, metadata: ModelMetadata, image: npt.NDArray, grid: Grid
+) -> npt.NDArray[np.uint8]:
+    """Predict the classes of a scan on its own grid; see `predict_probabilities`."""
+    return resample_to_scan([predict_probabilities(model, metadata, image, grid)], grid)
 
 
 def _preprocess(

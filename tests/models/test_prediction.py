@@ -7,6 +7,7 @@ import pytest
 from models import prediction
 from models.model_file import ModelMetadata
 from models.prediction import (
+    Part,
     classify,
     fit_tile,
     importance_map,
@@ -199,7 +200,7 @@ def test_resampling_to_the_same_grid_changes_nothing(oblique_grid):
     classes = np.random.default_rng(1).integers(0, 3, oblique_grid.shape)
     probabilities = np.stack([classes == 1, classes == 2]).astype(np.float32)
 
-    found = resample_to_scan(probabilities, oblique_grid, oblique_grid)
+    found = resample_to_scan([Part(probabilities, oblique_grid)], oblique_grid)
 
     np.testing.assert_array_equal(found, classes)
 
@@ -229,7 +230,8 @@ def test_sphere_stays_a_sphere_on_a_finer_turned_grid():
     # A half at the surface, falling to nothing over 4 mm on either side.
     sphere = np.clip(0.5 + (7 - from_source) / 8, 0, 1).astype(np.float32)
 
-    found = resample_to_scan(np.stack([np.zeros_like(sphere), sphere]), source, target)
+    both = np.stack([np.zeros_like(sphere), sphere])
+    found = resample_to_scan([Part(both, source)], target)
 
     assert set(np.unique(found)) == {0, 2}
     # A line drawn between neighbours misses a sphere by 1 mm^2 / 8 / 7 mm along
@@ -242,11 +244,11 @@ def test_sphere_stays_a_sphere_on_a_finer_turned_grid():
 def test_resampling_in_slabs_equals_the_whole(monkeypatch):
     source, target, from_source, _ = sphere_and_grids()
     probabilities = np.stack([from_source < 7, from_source > 9]).astype(np.float32)
-    at_once = resample_to_scan(probabilities, source, target)
+    at_once = resample_to_scan([Part(probabilities, source)], target)
 
     # Three planes a slab, of 38 planes.
     monkeypatch.setattr(prediction, "SLAB_VOXELS", 3 * 25 * 47)
-    in_slabs = resample_to_scan(probabilities, source, target)
+    in_slabs = resample_to_scan([Part(probabilities, source)], target)
 
     np.testing.assert_array_equal(in_slabs, at_once)
 
