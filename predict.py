@@ -1,7 +1,10 @@
-"""Label scans with a trained network, each on its own grid.
+"""Label scans with one or several trained networks, each scan on its own grid.
+
+The probabilities of several networks, as of the folds of a cross-validation or of
+both networks of a run, are averaged.
 
 Example:
-    python predict.py scan.nrrd --model run/unet3d/model.keras --output labels
+    python predict.py scan.nrrd scans --model run/unet3d --output labels
 """
 
 from __future__ import annotations
@@ -9,17 +12,18 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from system.errors import DataError, UsageError
 from system.limits import MAX_VOXELS
 from system.shell import script
-from volumes.intensity_flag import (
-    add_intensity_flag,
-    describe_intensity,
-    parse_intensity,
-)
+from volumes.intensity_flag import add_intensity_flag, parse_intensity
+
+if TYPE_CHECKING:
+    from models.ensemble import Member
+    from runs.label_plan import Outputs
+    from runs.label_table import LabelTable
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -33,10 +37,24 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=Path,
         nargs="+",
         metavar="SCAN",
-        help="NRRD, NIfTI or MetaImage file, or folder with one DICOM series",
+        help="NRRD, NIfTI or MetaImage file, folder with one DICOM series, or folder "
+        "of scans; before --model",
     )
-    add("--model", type=Path, required=True, help="model.keras written by train.py")
-    add("--output", type=Path, required=True, help="folder for the label maps")
+    add(
+        "--model",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="MODEL",
+        help="model.keras written by train.py, or its run folder; the probabilities "
+        "of several are averaged",
+    )
+    add(
+        "--output",
+        type=Path,
+        required=True,
+        help="folder for the label maps, their pictures and labels.csv",
+    )
     add(
         "--format",
         choices=("seg.nrrd", "input"),
@@ -45,10 +63,17 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "DICOM (default seg.nrrd)",
     )
     add(
-        "--keep-largest",
-        action="store_true",
-        help="keep only the largest connected component of each class",
+        "--keep",
+        choices=("all", "spine", "largest"),
+        help="keep all of the prediction, what lies along the chain of vertebrae, or "
+        "the largest connected component of each class (default: as the model says)",
     )
+    add(
+        "--probabilities",
+        action="store_true",
+        help="write the mean probability of each class as well, in 255ths",
+    )
+    add("--no-pictures", action="store_true", help="draw no overlays")
     add_intensity_flag(parser, "as the model was trained")
     add(
         "--max-voxels",
@@ -58,7 +83,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="refuse a scan that has more by its header (default %(default)s)",
     )
     add("--require-gpu", action="store_true", help="stop if there is no GPU")
-    add("--force", action="store_true", help="replace existing label maps")
+    add("--force", action="store_true", help="replace existing files")
     args = parser.parse_args(argv)
     if args.max_voxels < 1:
         parser.error(f"--max-voxels must be 1 or more. Received: {args.max_voxels}")
@@ -69,55 +94,64 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def choose_intensity(requested: tuple, of_model: tuple) -> tuple:
-    """Return how the scans are normalised, and print it."""
-    if requested == ("auto",):
-        print(f"intensity: {describe_intensity(of_model)}, as the model was trained")
-        return of_model
-    print(
-        f"intensity: {describe_intensity(requested)}, by --intensity; the model was "
-        f"trained with: {describe_intensity(of_model)}"
-    )
-    return requested
+def label_scans(
+    args: argparse.Namespace,
+    members: Sequence[Member],
+    plan: dict[Path, Outputs],
+    table: LabelTable,
+) -> int:
+    """Label every scan; a scan that fails does not stop the rest.
 
-
-@script
-def main(argv: Sequence[str] | None = None) -> int:
-    """Label every scan; a scan that fails does not stop the rest."""
-    args = parse_args(argv)
-    # Late, so that --help and wrong flags are answered at once.
+    Returns:
+        The exit code.
+    """
     from tqdm import tqdm
 
-    from models.device import find_device
-    from models.model_file import load_model
-    from runs.labelling import label_scan, plan_label_maps
+    from runs.labelling import label_scan
 
-    label_maps = plan_label_maps(args.scans, args.output, args.format, force=args.force)
-    print(f"predicting on {find_device(require_gpu=args.require_gpu)}")
-    network, metadata = load_model(args.model)
-    intensity = choose_intensity(args.intensity, metadata.intensity)
-    metadata = replace(metadata, intensity=intensity)
     num_failed = 0
-    with tqdm(label_maps.items(), unit="scan", disable=None) as bar:
-        for scan, label_map in bar:
+    with tqdm(plan.items(), unit="scan", disable=None) as bar:
+        for scan, outputs in bar:
             bar.set_description(scan.name)
             try:
-                line = label_scan(
-                    network,
-                    metadata,
+                found = label_scan(
+                    members,
                     scan,
-                    label_map,
-                    largest_only=args.keep_largest,
+                    outputs,
                     max_voxels=args.max_voxels,
+                    probabilities=args.probabilities,
+                    picture=not args.no_pictures,
                 )
-                bar.write(line)
+                bar.write(found.line)
+                table.replace(found.rows)
             except DataError as error:
                 bar.write(str(error), file=sys.stderr)
                 num_failed += 1
     if num_failed:
-        print(f"{num_failed} of {len(label_maps)} scans failed.", file=sys.stderr)
-        return 1
-    return 0
+        print(f"{num_failed} of {len(plan)} scans failed.", file=sys.stderr)
+    return 1 if num_failed else 0
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    """Find the scans and the networks, and label every scan."""
+    args = parse_args(argv)
+    # Late, so that --help and wrong flags are answered at once.
+    from models.device import find_device
+    from models.ensemble import load_members, settle_members
+    from runs.folder import find_models
+    from runs.label_plan import TABLE_NAME, find_scans, plan_outputs
+    from runs.label_table import LabelTable
+
+    scans = find_scans(args.scans, args.output)
+    plan = plan_outputs(scans, args.output, args.format, force=args.force)
+    table = LabelTable(args.output / TABLE_NAME)
+    print(f"predicting on {find_device(require_gpu=args.require_gpu)}")
+    models = find_models(args.model)
+    members = settle_members(load_members(models), args.intensity, args.keep)
+    if len(members) > 1:
+        print(f"averaging {len(members)} models: {', '.join(map(str, models))}")
+    return label_scans(args, members, plan, table)
 
 
 if __name__ == "__main__":

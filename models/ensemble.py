@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from system.errors import UsageError
 from volumes.classes import count_labels
 from volumes.formats.files import checksum
 from volumes.geometry import Grid, canonical_grid
+from volumes.intensity_flag import describe_intensity
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,13 +92,37 @@ def load_members(paths: Sequence[Path]) -> tuple[Member, ...]:
     return members
 
 
-def choose_keep(members: Sequence[Member]) -> tuple[str, str]:
-    """Return what is kept of predictions by most of the networks, and why."""
+def settle_members(
+    members: Sequence[Member], intensity: tuple, keep: str | None
+) -> tuple[Member, ...]:
+    """Return networks that follow the user's rules; print the rules and their source.
+
+    Args:
+        members: Networks that predict together.
+        intensity: Mode of `measure_intensity`; ("auto",) for that of each network.
+        keep: What is kept of predictions; None for what most of the networks say.
+    """
+    modes = [describe_intensity(member.metadata.intensity) for member in members]
+    trained = " or ".join(dict.fromkeys(modes))
+    models = "the model was" if len(members) == 1 else "the models were"
+    changed = {}
+    if intensity == ("auto",):
+        print(f"intensity: {trained}, as {models} trained")
+    else:
+        changed["intensity"] = intensity
+        rule = describe_intensity(intensity)
+        print(f"intensity: {rule}, by --intensity; {models} trained with: {trained}")
     counts = Counter(member.metadata.keep for member in members)
-    keep, count = counts.most_common(1)[0]
+    said, count = counts.most_common(1)[0]
+    source = f"as {count} of {len(members)} models say"
     if len(members) == 1:
-        return keep, "as the model says"
-    return keep, f"as {count} of {len(members)} models say"
+        source = "as the model says"
+    changed["keep"] = keep or said
+    print(f"keep: {changed['keep']}, {'by --keep' if keep else source}")
+    return tuple(
+        replace(member, metadata=replace(member.metadata, **changed))
+        for member in members
+    )
 
 
 def predict_members(

@@ -21,6 +21,7 @@ from system.errors import DataError, OutputError, UsageError
 
 TITLES = {"unet2d": "UNet-2D", "unet3d": "UNet-3D"}
 RUN_CONFIG_NAME = "config.json"
+MODEL_NAME = "model.keras"
 
 # What `compare_runs` writes for two networks, into the folder above their runs.
 COMPARISON_FILES = (
@@ -37,7 +38,7 @@ RUN_FILES = (
     RUN_CONFIG_NAME,
     "splits.json",
     "history.csv",
-    "model.keras",
+    MODEL_NAME,
     "scores.csv",
     "summary.json",
     "architecture.png",
@@ -95,6 +96,31 @@ def _read_run_config(folder: Path) -> dict:
 def _network_folders(run: Path) -> list[Path]:
     """List the folders in which both networks' runs lie."""
     return [run / model for model in TITLES]
+
+
+def find_models(paths: Sequence[Path]) -> list[Path]:
+    """List the models that paths stand for.
+
+    Args:
+        paths: Model files, or run folders: a network's for its model, both networks'
+            for both.
+
+    Raises:
+        DataError: If a path is neither.
+    """
+    models = []
+    for path in paths:
+        found = [path] if path.is_file() else []
+        if path.is_dir():
+            inner = [folder / MODEL_NAME for folder in (path, *_network_folders(path))]
+            found = [model for model in inner if model.is_file()]
+        if not found:
+            raise DataError(
+                f"{path}: no such model. It must be a {MODEL_NAME} or a run folder of "
+                "train.py that holds one."
+            )
+        models += found
+    return models
 
 
 def _list_run_files(run: Path) -> list[Path]:

@@ -5,113 +5,146 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from models.device import report_out_of_memory
+from models.ensemble import Member, Prediction, predict_members, scale_probability
+from models.keeping import keep_part
 from models.model_file import ModelMetadata
-from models.prediction import keep_largest, label_values, predict_scan
-from system.atomic import require_folder
-from system.errors import DataError, UsageError
+from models.prediction import label_values
+from runs.label_plan import Outputs
+from runs.label_table import Row
+from runs.overlay import write_overlay
+from spine.keeping import Kept
+from system.errors import DataError
 from system.limits import MAX_VOXELS
+from system.text import on_one_line
 from volumes.classes import count_labels
-from volumes.formats.files import (
-    is_series_folder,
-    read_finite_volume,
-    stem_of,
-    suffix_of,
-    write_label_map,
-)
+from volumes.formats.files import read_finite_volume, write_image, write_label_map
 from volumes.geometry import canonical_grid
 from volumes.intensity_flag import describe_intensity
 from volumes.intensity_rule import describe_misfit
+from volumes.volume import Volume
 
 
-def plan_label_maps(
-    scans: Sequence[Path], folder: Path, kind: str, *, force: bool
-) -> dict[Path, Path]:
-    """Choose the path of each scan's label map, before any scan is predicted.
-
-    If several scans have the same file name, the name of their folder is put in
-    front.
+@dataclass(frozen=True)
+class Labelled:
+    """What is reported of a scan.
 
     Args:
-        scans: Files, or folders of DICOM series, to label.
-        folder: For the label maps.
-        kind: "seg.nrrd", or "input" for each scan's own format; of a DICOM series,
-            "seg.nrrd" all the same.
-        force: Whether existing label maps may be replaced.
-
-    Raises:
-        UsageError: If two label maps would have the same name, one exists already
-            or would replace a scan, or the folder is not writable.
+        line: What is printed.
+        rows: Of labels.csv, one per foreground class.
+        warnings: A sentence each.
     """
-    require_folder(folder)
-    stems = [stem_of(scan) for scan in scans]
-    label_maps: dict[Path, Path] = {}
-    for scan, stem in zip(scans, stems, strict=True):
-        suffix = ".seg.nrrd"
-        if kind == "input" and not is_series_folder(scan):
-            suffix = suffix_of(scan).replace(".nhdr", ".nrrd").replace(".mhd", ".mha")
-        is_unique = stems.count(stem) == 1
-        name = stem if is_unique else f"{scan.absolute().parent.name}_{stem}"
-        label_maps[scan] = folder / f"{name}_label{suffix}"
-    paths = list(label_maps.values())
-    repeated = sorted({str(path) for path in paths if paths.count(path) > 1})
-    if repeated or len(label_maps) < len(scans):
-        raise UsageError(
-            "Scans must be given once each and differ in their names or their "
-            f"folders' names. Received twice: {', '.join(repeated) or 'a scan'}"
-        )
-    sources = {scan.resolve() for scan in scans}
-    replaced = [str(path) for path in paths if path.resolve() in sources]
-    if replaced:
-        raise UsageError(
-            "A label map must not replace a scan. Received as both: "
-            f"{', '.join(replaced)}"
-        )
-    existing = [str(path) for path in paths if path.exists()]
-    if existing and not force:
-        raise UsageError(
-            "Label maps must not exist yet; --force replaces them. Received: "
-            f"{', '.join(existing)}"
-        )
-    return label_maps
+
+    line: str
+    rows: tuple[Row, ...]
+    warnings: tuple[str, ...]
 
 
 def label_scan(
-    network: keras.Model,
-    metadata: ModelMetadata,
+    members: Sequence[Member],
     scan: Path,
-    label_map: Path,
+    outputs: Outputs,
     *,
-    largest_only: bool = False,
     max_voxels: int = MAX_VOXELS,
-) -> str:
+    probabilities: bool = False,
+    picture: bool = False,
+) -> Labelled:
     """Predict one scan and write its label map.
 
     Args:
-        network: Ready to predict.
-        metadata: The network's metadata.
-        scan: File to read.
-        label_map: File to write.
-        largest_only: Whether to keep only the largest component of each class.
+        members: One network, or several whose probabilities are averaged. The
+            metadata of the first say what is kept of the prediction.
+        scan: File or folder to read.
+        outputs: Files to write.
         max_voxels: Maximum number of voxels, both of the scan by its header and
-            of the scan resampled to the network's spacing.
-
-    Returns:
-        A line with the volume of each class in ml and the seconds taken, followed
-        by a line for each assumption made in reading, and one if the network's
-        normalisation does not suit the scan.
+            of the scan resampled to each network's spacing.
+        probabilities: Whether to write each class's mean probability.
+        picture: Whether to draw the prediction over the scan.
 
     Raises:
-        DataError: If the scan cannot be read, memory runs out, or the label map
-            cannot be written.
+        DataError: If the scan cannot be read, memory runs out, or a file cannot be
+            written.
     """
     start = time.perf_counter()
     image = read_finite_volume(scan, max_voxels)
+    for member in members:
+        _check_size(image, scan, member.metadata, max_voxels)
+    metadata = members[0].metadata
+    with report_out_of_memory(f"predicting {scan}"):
+        prediction = predict_members(members, image.array, image.grid)
+        kept = keep_part(prediction.classes, image.grid, metadata)
+    segments = metadata.segments()
+    values = label_values(kept.classes, segments)
+    write_label_map(outputs.label_map, values, like=image, segments=segments)
+    if probabilities:
+        _write_probabilities(prediction, image, outputs, metadata.class_names)
+    if picture:
+        write_overlay(outputs.picture, outputs.name, image, None, kept.classes)
+    counts = count_labels(kept.classes, len(metadata.class_names))[1:]
+    volumes = (counts * image.grid.voxel_volume / 1000).tolist()
+    warnings = list(dict.fromkeys(_misfits(image.array, members)))
+    if kept.warning:
+        warnings.append(kept.warning)
+    seconds = time.perf_counter() - start
+    found = _Found(metadata, volumes, prediction.disagreement, kept, warnings, seconds)
+    notes = [*image.notes, *(f"warning: {warning}" for warning in warnings)]
+    lines = [f"{scan} -> {outputs.label_map}: {found.describe()}", *notes]
+    rows = found.rows(scan, outputs.label_map)
+    return Labelled("\n  ".join(lines), rows, tuple(warnings))
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What was found in a scan, for the terminal and for labels.csv."""
+
+    metadata: ModelMetadata
+    volumes: list[float]
+    disagreement: tuple[float, ...] | None
+    kept: Kept
+    warnings: list[str]
+    seconds: float
+
+    def describe(self) -> str:
+        """Describe it in a line."""
+        parts = []
+        for number, name in enumerate(self.metadata.class_names[1:]):
+            part = f"{name} {self.volumes[number]:.1f} ml"
+            if self.disagreement is not None:
+                part += f" (disagreement {self.disagreement[number]:.3f})"
+            parts.append(part)
+        if self.metadata.keep != "all":
+            parts.append(f"dropped {self.kept.dropped_ml:.1f} ml")
+        return ", ".join([*parts, f"{self.seconds:.1f} s"])
+
+    def rows(self, scan: Path, label_map: Path) -> tuple[Row, ...]:
+        """Return the rows of labels.csv."""
+        rows = []
+        for number, name in enumerate(self.metadata.class_names[1:]):
+            row: Row = {
+                "scan": on_one_line(str(scan)),
+                "label_map": on_one_line(label_map.name),
+                "class": name,
+                "ml": round(self.volumes[number], 3),
+                "warnings": " ".join(f"{warning}." for warning in self.warnings),
+                "seconds": round(self.seconds, 2),
+            }
+            if self.disagreement is not None:
+                row["disagreement"] = round(self.disagreement[number], 4)
+            if self.metadata.keep != "all":
+                row["dropped_ml"] = round(self.kept.dropped_ml, 3)
+            rows.append(row)
+        return tuple(rows)
+
+
+def _check_size(
+    image: Volume, scan: Path, metadata: ModelMetadata, max_voxels: int
+) -> None:
+    """Raise a DataError if a scan is too large at a network's spacing."""
     num_voxels = math.prod(canonical_grid(image.grid, metadata.spacing).shape)
     if num_voxels > max_voxels:
         raise DataError(
@@ -119,32 +152,29 @@ def label_scan(
             f"{metadata.spacing} mm; --max-voxels raises the limit. Received: "
             f"{num_voxels}, from {image.grid}"
         )
-    with report_out_of_memory(f"predicting {scan}"):
-        classes = predict_scan(network, metadata, image.array, image.grid)
-    if largest_only:
-        classes = keep_largest(classes)
-    segments = metadata.segments()
-    values = label_values(classes, segments)
-    write_label_map(label_map, values, like=image, segments=segments)
-    counts = count_labels(classes, len(metadata.class_names))
-    voxel_ml = image.grid.voxel_volume / 1000
-    volumes = ", ".join(
-        f"{name} {count * voxel_ml:.1f} ml"
-        for name, count in zip(metadata.class_names[1:], counts[1:], strict=False)
-    )
-    seconds = time.perf_counter() - start
-    lines = [*image.notes, *_warnings(image.array, metadata)]
-    notes = "".join(f"\n  {line}" for line in lines)
-    return f"{scan} -> {label_map}: {volumes}, {seconds:.1f} s{notes}"
 
 
-def _warnings(image: np.ndarray, metadata: ModelMetadata) -> list[str]:
-    """Warn if the network's normalisation does not suit a scan."""
-    misfit = describe_misfit(image, metadata.intensity)
-    if not misfit:
-        return []
-    rule = describe_intensity(metadata.intensity)
-    return [
-        f"warning: the scan does not suit the {rule}: {misfit}; --intensity states "
-        "another rule"
-    ]
+def _write_probabilities(
+    prediction: Prediction,
+    image: Volume,
+    outputs: Outputs,
+    class_names: Sequence[str],
+) -> None:
+    """Write a file per foreground class; 255 is a probability of 1."""
+    for channel, path in enumerate(outputs.probabilities(class_names)):
+        scaled = scale_probability(prediction.parts, channel, image.grid)
+        write_image(path, scaled, image.grid)
+
+
+def _misfits(image: np.ndarray, members: Sequence[Member]) -> list[str]:
+    """Warn for each network whose normalisation does not suit a scan."""
+    warnings = []
+    for member in members:
+        misfit = describe_misfit(image, member.metadata.intensity)
+        if misfit:
+            rule = describe_intensity(member.metadata.intensity)
+            warnings.append(
+                f"the scan does not suit the {rule}: {misfit}; --intensity states "
+                "another rule"
+            )
+    return warnings

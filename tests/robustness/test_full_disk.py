@@ -160,7 +160,7 @@ def test_full_disk_ends_a_prediction_and_leaves_the_label_map_that_was_there(
             write_label_map(*args, **kwargs)
 
     scan = write_scan(tmp_path, "eve", seed=9)[0]
-    label = tmp_path / "labels" / "eve_label.seg.nrrd"
+    label = tmp_path / "labels" / f"{tmp_path.name}_eve_label.seg.nrrd"
     label.parent.mkdir()
     label.write_bytes(PRECIOUS)
     flags = ["--model", str(small_run / "model.keras"), "--output", str(label.parent)]

@@ -87,7 +87,7 @@ def test_network_is_trained_and_used_under_unusual_names(
     )
 
     assert code == 0
-    label_map = read_label_map(folder / "labels" / f"{name}_label.seg.nrrd")
+    label_map = read_label_map(folder / "labels" / f"{name}_{name}_label.seg.nrrd")
     assert label_map.array.shape == (8, 10, 7)
     assert (folder / "run" / "checkpoint" / "state.npz").is_file()
 

@@ -15,6 +15,7 @@ from support.small_runs import write_scan
 import checkCube
 import makeCube
 import predict
+from runs.label_plan import name_of
 from volumes.formats.files import (
     read_label_map,
     read_volume,
@@ -86,12 +87,12 @@ def test_label_map_of_a_metaimage_scan_has_its_geometry(small_run, tmp_path, suf
     assert predict.main([str(scan), *flags]) == 0
 
     image = SimpleITK.ReadImage(str(scan))
-    found = SimpleITK.ReadImage(str(tmp_path / "eve_label.mha"))
+    found = SimpleITK.ReadImage(str(tmp_path / f"{name_of(scan)}_label.mha"))
     assert found.GetSize() == image.GetSize()
     assert found.GetSpacing() == image.GetSpacing()
     assert found.GetOrigin() == image.GetOrigin()
     assert found.GetDirection() == image.GetDirection()
-    slicer = SimpleITK.ReadImage(str(tmp_path / "eve_label.seg.nrrd"))
+    slicer = SimpleITK.ReadImage(str(tmp_path / f"{name_of(scan)}_label.seg.nrrd"))
     difference = SimpleITK.GetArrayFromImage(found) - SimpleITK.GetArrayFromImage(
         slicer
     )
@@ -130,7 +131,7 @@ def test_label_map_of_a_dicom_series_holds_nothing_of_the_patient(
 
     assert predict.main([str(series), *flags, "--format", kind]) == 0
 
-    path = tmp_path / "ann_label.seg.nrrd"
+    path = tmp_path / f"{name_of(series)}_label.seg.nrrd"
     check(path.read_bytes().decode("latin1"))
     output = capsys.readouterr()
     check(output.out + output.err)
@@ -160,6 +161,7 @@ def test_without_pydicom_one_sentence_says_how_to_install_it(
     monkeypatch.setitem(sys.modules, "pydicom", None)
     monkeypatch.setitem(sys.modules, "pydicom.pixels", None)
     (tmp_path / "series").mkdir()
+    (tmp_path / "series" / "1").write_bytes(bytes(128) + b"DICM")
     flags = ["--model", str(small_run / "model.keras"), "--output", str(tmp_path)]
 
     assert predict.main([str(tmp_path / "series"), *flags]) == 1

@@ -6,9 +6,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK
-from support.small_runs import write_scan
+from support.small_runs import names_in, write_scan
 
 import predict
+from runs.label_plan import name_of
 from volumes.formats.files import read_label_map
 
 SCRIPT = Path(predict.__file__)
@@ -34,7 +35,7 @@ def as_nifti(scan):
 def test_label_map_lies_on_the_grid_of_its_scan(scan, model, tmp_path, capsys):
     code = predict.main([str(scan), "--model", model, "--output", str(tmp_path / "a")])
 
-    path = tmp_path / "a" / "eve_label.seg.nrrd"
+    path = tmp_path / "a" / f"{tmp_path.name}_eve_label.seg.nrrd"
     found, image = SimpleITK.ReadImage(str(path)), SimpleITK.ReadImage(str(scan))
     assert code == 0
     assert found.GetSize() == image.GetSize()
@@ -58,7 +59,7 @@ def test_prediction_is_that_of_training(small_cube, small_run, model, tmp_path):
 
     predict.main([str(scan), "--model", model, "--output", str(tmp_path)])
 
-    one = read_label_map(tmp_path / "cid_label.seg.nrrd").array
+    one = read_label_map(tmp_path / f"{name_of(scan)}_label.seg.nrrd").array
     other = read_label_map(small_run / "predictions" / "cid.seg.nrrd").array
     np.testing.assert_array_equal(one, other)
 
@@ -69,8 +70,9 @@ def test_format_follows_the_input_where_asked(scan, model, tmp_path):
 
     assert predict.main([*scans, *flags]) == 0
 
-    first = SimpleITK.ReadImage(str(tmp_path / "a" / "eve_label.nrrd"))
-    second = nib.load(tmp_path / "a" / "fay_label.nii.gz")
+    first, second = (tmp_path / "a" / f"{name_of(each)}_label" for each in scans)
+    first = SimpleITK.ReadImage(f"{first}.nrrd")
+    second = nib.load(f"{second}.nii.gz")
     np.testing.assert_allclose(second.affine, nib.load(scans[1]).affine, atol=1e-5)
     # SimpleITK's arrays have their axes in reverse.
     np.testing.assert_array_equal(
@@ -87,7 +89,9 @@ def test_scan_that_fails_does_not_stop_the_rest(scan, model, tmp_path, capsys):
 
     printed = capsys.readouterr()
     assert code == 1
-    assert [path.name for path in (tmp_path / "a").iterdir()] == ["eve_label.seg.nrrd"]
+    name = name_of(scan)
+    written = [f"{name}_label.seg.nrrd", f"{name}_overlay.png", "labels.csv"]
+    assert sorted(names_in(tmp_path / "a")) == sorted(written)
     assert "absent.nrrd" in printed.err
     assert "broken.nrrd" in printed.err
     assert printed.err.endswith("2 of 3 scans failed.\n")
@@ -95,11 +99,11 @@ def test_scan_that_fails_does_not_stop_the_rest(scan, model, tmp_path, capsys):
 
 
 def test_one_component_of_each_class_is_left_if_asked(scan, model, tmp_path):
-    flags = ["--model", model, "--output", str(tmp_path / "a"), "--keep-largest"]
+    flags = ["--model", model, "--output", str(tmp_path / "a"), "--keep", "largest"]
 
     assert predict.main([str(scan), *flags]) == 0
 
-    found = SimpleITK.ReadImage(str(tmp_path / "a" / "eve_label.seg.nrrd"))
+    found = SimpleITK.ReadImage(f"{tmp_path / 'a' / name_of(scan)}_label.seg.nrrd")
     for value in np.unique(SimpleITK.GetArrayFromImage(found)):
         parts = SimpleITK.ConnectedComponent(found == int(value))
         count = SimpleITK.GetArrayFromImage(parts).max()
@@ -107,7 +111,7 @@ def test_one_component_of_each_class_is_left_if_asked(scan, model, tmp_path):
 
 
 def test_existing_label_map_is_replaced_only_by_force(scan, model, tmp_path, capsys):
-    path = tmp_path / "eve_label.seg.nrrd"
+    path = tmp_path / f"{name_of(scan)}_label.seg.nrrd"
     path.write_text("old")
     arguments = [str(scan), "--model", model, "--output", str(tmp_path)]
 
@@ -209,4 +213,4 @@ def test_script_labels_a_scan_and_leaves_the_terminal_clean(scan, model, tmp_pat
 
     assert (found.returncode, found.stderr) == (0, "")
     assert found.stdout.splitlines()[0].startswith("predicting on ")
-    assert (tmp_path / "labels" / "eve_label.seg.nrrd").is_file()
+    assert (tmp_path / "labels" / f"{name_of(scan)}_label.seg.nrrd").is_file()

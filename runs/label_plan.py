@@ -1,0 +1,162 @@
+"""Which scans are labelled, and the names of the files written for each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from system.atomic import require_folder
+from system.errors import DataError, UsageError
+from system.text import file_names
+from volumes.formats.dicom import is_dicom_folder
+from volumes.formats.files import SUFFIXES, is_series_folder, stem_of, suffix_of
+
+TABLE_NAME = "labels.csv"
+SEGMENTATIONS = (".seg.nrrd", ".seg.nhdr")
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files that are written for one scan.
+
+    Args:
+        folder: In which they lie.
+        name: With which their names begin.
+        suffix: Of the label map.
+    """
+
+    folder: Path
+    name: str
+    suffix: str
+
+    @property
+    def label_map(self) -> Path:
+        """The label map."""
+        return self.folder / f"{self.name}_label{self.suffix}"
+
+    @property
+    def picture(self) -> Path:
+        """The prediction drawn over the scan."""
+        return self.folder / f"{self.name}_overlay.png"
+
+    def probabilities(self, class_names: Sequence[str]) -> list[Path]:
+        """List the probability maps, one per foreground class."""
+        words = file_names(class_names[1:]).values()
+        return [self.folder / f"{self.name}_probability_{word}.nrrd" for word in words]
+
+    def existing(self) -> list[Path]:
+        """List those of the files that exist."""
+        begin = f"{self.name}_probability_"
+        found = [path for path in (self.label_map, self.picture) if path.exists()]
+        if self.folder.is_dir():
+            found += [p for p in self.folder.iterdir() if p.name.startswith(begin)]
+        return found
+
+
+def find_scans(paths: Sequence[Path], output: Path) -> list[Path]:
+    """List the scans that paths stand for.
+
+    A folder with a DICOM file in it is one scan. Any other folder stands for the
+    scans in it, sorted by name: its files whose suffix names a format, without
+    segmentations of 3D Slicer, and its subfolders with DICOM files. Hidden files and
+    deeper folders are passed over.
+
+    Args:
+        paths: Files and folders; a file need not exist.
+        output: The folder for label maps, which holds no scans.
+
+    Raises:
+        DataError: If a folder holds no scan or cannot be listed.
+        UsageError: If the label maps would be written among a folder's scans.
+    """
+    scans = []
+    for path in paths:
+        if not is_series_folder(path) or is_dicom_folder(path):
+            scans.append(path)
+            continue
+        if os.path.realpath(path) == os.path.realpath(output):
+            raise UsageError(
+                "--output must be another folder than that of the scans. Received as "
+                f"both: {path}"
+            )
+        found = _scans_in(path)
+        if not found:
+            raise DataError(
+                f"{path}: must hold scans, files that end in {', '.join(SUFFIXES)}, or "
+                "the DICOM files of one. Received: a folder without"
+            )
+        scans += found
+    return scans
+
+
+def _scans_in(folder: Path) -> list[Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"{folder}: could not be listed: {error.strerror}") from error
+    return [
+        path
+        for path in entries
+        if not path.name.startswith(".")
+        and (
+            suffix_of(path) not in ("", *SEGMENTATIONS)
+            if not path.is_dir()
+            else is_dicom_folder(path)
+        )
+    ]
+
+
+def name_of(scan: Path) -> str:
+    """Return `<folder>_<stem>`, with which the names of a scan's files begin."""
+    folder = Path(os.path.abspath(scan)).parent.name.lstrip(".")
+    return f"{folder}_{stem_of(scan)}" if folder else stem_of(scan)
+
+
+def plan_outputs(
+    scans: Sequence[Path], folder: Path, kind: str, *, force: bool
+) -> dict[Path, Outputs]:
+    """Choose the files that are written for each scan, before any is predicted.
+
+    Args:
+        scans: Files, or folders of DICOM series, to label.
+        folder: For the label maps.
+        kind: "seg.nrrd", or "input" for each scan's own format; of a DICOM series,
+            "seg.nrrd" all the same.
+        force: Whether existing files may be replaced.
+
+    Raises:
+        UsageError: If two label maps would have the same name, a file exists already
+            or would replace a scan, or the folder is not writable.
+    """
+    require_folder(folder)
+    plan: dict[Path, Outputs] = {}
+    for scan in scans:
+        suffix = ".seg.nrrd"
+        if kind == "input" and not is_series_folder(scan):
+            suffix = suffix_of(scan).replace(".nhdr", ".nrrd").replace(".mhd", ".mha")
+        plan[scan] = Outputs(folder, name_of(scan), suffix)
+    names = [each.name for each in plan.values()]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated or len(plan) < len(scans):
+        raise UsageError(
+            "Scans must be given once each and differ in their names or their "
+            "folders' names, or be labelled into several --output folders. Received "
+            f"twice: {', '.join(repeated) or 'a scan'}"
+        )
+    sources = {scan.resolve() for scan in scans}
+    paths = [each.label_map for each in plan.values()]
+    replaced = [str(path) for path in paths if path.resolve() in sources]
+    if replaced:
+        raise UsageError(
+            "A label map must not replace a scan. Received as both: "
+            f"{', '.join(replaced)}"
+        )
+    existing = [str(path) for each in plan.values() for path in each.existing()]
+    if existing and not force:
+        raise UsageError(
+            "Label maps must not exist yet; --force replaces them. Received: "
+            f"{', '.join(existing)}"
+        )
+    return plan
