@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from evaluation.instances import InstanceScore
 from evaluation.scores import Score
 
 
@@ -26,7 +28,7 @@ class Metric:
     title: str
     decimals: int
     better: str
-    value_of: Callable[[Score], float | None]
+    value_of: Callable[[Any], float | None]
 
 
 METRICS = (
@@ -75,7 +77,7 @@ def class_names_of(scores: Iterable[Score]) -> list[str]:
     return list(dict.fromkeys(score.class_name for score in scores))
 
 
-def subjects_of(scores: Iterable[Score]) -> dict[str, str]:
+def subjects_of(scores: Iterable[Score | InstanceScore]) -> dict[str, str]:
     """Return the subject of each case."""
     return {score.case_id: score.subject for score in scores}
 
@@ -86,7 +88,9 @@ def metrics_for(scores: Iterable[Score]) -> tuple[Metric, ...]:
     return METRICS + VERTEBRA_METRICS if has_vertebrae else METRICS
 
 
-def values_by_case(scores: Iterable[Score], metric: Metric) -> dict[str, float]:
+def values_by_case(
+    scores: Iterable[Score | InstanceScore], metric: Metric
+) -> dict[str, float]:
     """Average a metric over the classes of each case.
 
     Classes to which the metric does not apply are left out of a case's mean;

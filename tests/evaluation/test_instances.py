@@ -160,7 +160,7 @@ def test_matching_is_that_of_all_pairs_compared_one_by_one():
         for value in range(1, reference.max() + 1):
             first, second = prediction == number, reference == value
             union = np.count_nonzero(first | second)
-            if np.count_nonzero(first & second) / union > 0.5:
+            if np.count_nonzero(first & second) / union >= 0.5:
                 total = first.sum() + second.sum()
                 pairs.append(2 * np.count_nonzero(first & second) / total)
 
