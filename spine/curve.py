@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,29 @@ class Curve:
     tangents: npt.NDArray[np.float64]
     beyond: npt.NDArray[np.float64]
 
+    @cached_property
+    def frames(self) -> npt.NDArray[np.float64]:
+        """Unit vectors to the right, anterior and upwards as rows, shape (N, 3, 3)."""
+        up = self.tangents
+        anterior = np.array([0.0, 1.0, 0.0]) - up * up[:, 1:2]
+        anterior /= np.linalg.norm(anterior, axis=1, keepdims=True)
+        return np.stack([np.cross(anterior, up), anterior, up], axis=1)
+
+    def nearest(
+        self, positions: npt.NDArray[np.float64], within_mm: float
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Return the index of the nearest point, and whether one is within reach.
+
+        Args:
+            positions: World mm, shape (M, 3).
+            within_mm: Distance up to which is searched.
+        """
+        distances, nearest = KDTree(self.points).query(
+            positions, distance_upper_bound=within_mm
+        )
+        is_near = np.isfinite(distances)
+        return np.where(is_near, nearest, 0), is_near
+
     def offsets(
         self, positions: npt.NDArray[np.float64], within_mm: float
     ) -> npt.NDArray[np.float64]:
@@ -41,17 +65,9 @@ class Curve:
             Offset to the right and to the anterior, at right angles to the curve,
             and along it, in mm, shape (M, 3); infinite where no point is near.
         """
-        distances, nearest = KDTree(self.points).query(
-            positions, distance_upper_bound=within_mm
-        )
-        is_near = np.isfinite(distances)
-        nearest = np.where(is_near, nearest, 0)
-        up = self.tangents
-        anterior = np.array([0.0, 1.0, 0.0]) - up * up[:, 1:2]
-        anterior /= np.linalg.norm(anterior, axis=1, keepdims=True)
-        frames = np.stack([np.cross(anterior, up), anterior, up], axis=1)
+        nearest, is_near = self.nearest(positions, within_mm)
         steps = positions - self.points[nearest]
-        offsets = np.einsum("nab,nb->na", frames[nearest], steps)
+        offsets = np.einsum("nab,nb->na", self.frames[nearest], steps)
         offsets[~is_near] = np.inf
         return offsets
 

@@ -1,0 +1,226 @@
+"""Finding, naming, measuring and drawing the vertebrae of a label map."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from spine.instances import MIN_VERTEBRAE, Instances, find_instances
+from spine.levels import repair_levels
+from spine.measures import Vertebra, measure_vertebrae
+from spine.naming import NOT_MEASURED, find_warnings, name_from_below
+from spine.picture import draw_vertebrae
+from spine.tables import Naming, Row, spine_row, vertebra_rows
+from system.errors import DataError, UsageError
+from volumes.structures import (
+    GROUPS,
+    SACRAL,
+    VERTEBRA_NAMES,
+    canonical_name,
+)
+from volumes.vertebrae import VERTEBRAE, label_color
+from volumes.volume import Segment, Volume
+
+# What the vertebrae are called where all of them are one structure.
+WORDS = ("vertebra", "vertebrae", "vertebral body", "vertebral bodies", "spine")
+S1_VALUE = 26  # of the sacrum in VerSe
+UNNAMED_FROM = 100  # values of vertebrae without a name beside those with one
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """The vertebrae of a scan.
+
+    Args:
+        label_map: A value for each vertebra, shape of the label map it was found in.
+        segments: Name and colour of each value, from below.
+        rows: Of vertebrae.csv.
+        spine: Row of spines.csv.
+        picture: Of the vertebrae along the spine's curve.
+        lines: What was found, then a line for each assumption and warning.
+    """
+
+    label_map: npt.NDArray[np.uint8]
+    segments: tuple[Segment, ...]
+    rows: list[Row]
+    spine: Row
+    picture: Image.Image
+    lines: list[str]
+
+
+def choose_structures(
+    present: Sequence[int], names: Mapping[int, str], words: Sequence[str] = ()
+) -> list[int]:
+    """Choose the values of a label map that are vertebrae.
+
+    Args:
+        present: The values of the label map above 0.
+        names: Canonical names of those that have one.
+        words: Names, groups such as "lumbar", or values; none for all vertebrae by
+            name, or all values if none has a name.
+
+    Raises:
+        UsageError: If a word is not in the label map.
+        DataError: If the names do not tell which structures are vertebrae.
+    """
+    if words:
+        return sorted({v for word in words for v in _find_word(word, present, names)})
+    named = [value for value in present if value in names]
+    chosen = [value for value in named if names[value] in VERTEBRA_NAMES]
+    chosen = chosen or [value for value in named if names[value] in WORDS]
+    if len(named) == len(present) == 1 or not named:
+        return list(present)
+    if not chosen:
+        raise DataError(
+            "a structure must be a vertebra by its name; --labels states which are. "
+            f"Received: {', '.join(names[value] for value in named)}"
+        )
+    return chosen
+
+
+def _find_word(
+    word: str, present: Sequence[int], names: Mapping[int, str]
+) -> list[int]:
+    """Return the values that a word of --labels stands for."""
+    if word.isdecimal():
+        found = [value for value in present if value == int(word)]
+    else:
+        name = canonical_name(word)
+        wanted = GROUPS.get(name, (name,))
+        found = [value for value in present if names.get(value) in wanted]
+    if not found:
+        known = [f"{value} {names.get(value, '')}".strip() for value in present]
+        raise UsageError(
+            f"--labels must name structures of the label map. Received: {word!r}; it "
+            f"has {', '.join(known)}"
+        )
+    return found
+
+
+def label_vertebrae(
+    scan: str,
+    labels: npt.NDArray[np.integer],
+    volume: Volume,
+    names: Mapping[int, str],
+    *,
+    lowest: str | None = None,
+    image: Volume | None = None,
+) -> Labelled:
+    """Find the vertebrae of a label map, name, measure and draw them.
+
+    Args:
+        scan: Name of the scan, for tables and messages.
+        labels: Label map, shape of the grid of `volume`.
+        volume: The volume whose grid it is.
+        names: The values to use, with their canonical names; "" where a value has
+            none. If all are vertebrae of one level each, they are repaired, else
+            they are taken together.
+        lowest: Name of the lowest vertebra; None if it is unknown.
+        image: The scan, for the picture.
+
+    Raises:
+        DataError: If no vertebrae are found.
+    """
+    start = time.perf_counter()
+    grid = volume.grid
+    are_levels = bool(names) and all(name in VERTEBRA_NAMES for name in names.values())
+    instances: Instances | None
+    if are_levels:
+        found = repair_levels(labels, grid, names)
+        instances, namings = found if found else (None, [])
+    else:
+        instances, namings = find_instances(np.isin(labels, list(names)), grid), []
+    if instances is None:
+        raise DataError(
+            f"{scan}: a chain of at least {MIN_VERTEBRAE} vertebrae must be found; "
+            "nothing was written. Received: none"
+        )
+    if lowest or not are_levels:
+        namings = name_from_below(len(instances.centers), lowest)
+    values = _choose_values(namings, {} if lowest else names)
+    label_map = np.array([0, *values], np.uint8)[instances.label_map]
+    vertebrae = measure_vertebrae(
+        label_map, grid, values, partial=[values[n - 1] for n in instances.partial]
+    )
+    by_value = dict(zip(values, namings, strict=True))
+    vertebrae = [_without_body(v, by_value[v.value].name) for v in vertebrae]
+    by_value, warnings = _add_warnings(instances, vertebrae, by_value)
+    title = f"{scan}: {_describe(namings)}"
+    picture = draw_vertebrae(
+        label_map,
+        grid,
+        vertebrae,
+        {value: naming.name for value, naming in by_value.items()},
+        instances.curve,
+        title=title,
+        image=image,
+    )
+    seconds = time.perf_counter() - start
+    line = f"{title}, dropped {instances.dropped_ml:.1f} ml, {seconds:.1f} s"
+    return Labelled(
+        label_map,
+        tuple(Segment(v, n.name, label_color(v)) for v, n in by_value.items()),
+        vertebra_rows(scan, vertebrae, by_value),
+        spine_row(scan, vertebrae, by_value, dropped_ml=instances.dropped_ml),
+        picture,
+        [line, *warnings],
+    )
+
+
+def _choose_values(namings: Sequence[Naming], names: Mapping[int, str]) -> list[int]:
+    """Return the value of each vertebra in the output, from below.
+
+    Values of the label map stay. Other levels have the number of VerSe, if no other
+    name has it, and vertebrae without a level count from 1.
+    """
+    of_name = {name: value for value, name in names.items() if value <= 255 and name}
+    verse = {**{name: value for value, name in VERTEBRAE.items()}, SACRAL[0]: S1_VALUE}
+    has_levels = any(naming.source != "order" for naming in namings)
+    values: list[int] = []
+    for number, naming in enumerate(namings, start=1):
+        value = number + UNNAMED_FROM if has_levels else number
+        if naming.source != "order":
+            value = of_name.get(naming.name, verse[naming.name])
+            if naming.name not in of_name and value in names:
+                value = number + UNNAMED_FROM
+        values.append(value)
+    return values
+
+
+def _without_body(vertebra: Vertebra, name: str) -> Vertebra:
+    """Return a vertebra without measures of a body if its name tells it has none."""
+    if name not in NOT_MEASURED:
+        return vertebra
+    return replace(vertebra, body=None, note="not measured: it has no vertebral body")
+
+
+def _add_warnings(
+    instances: Instances, vertebrae: Sequence[Vertebra], namings: Mapping[int, Naming]
+) -> tuple[dict[int, Naming], list[str]]:
+    """Return the namings with all notes, and a line for each of those."""
+    values = list(namings)
+    names = [naming.name for naming in namings.values()]
+    found = find_warnings(instances, vertebrae, values, names)
+    noted = {
+        value: replace(naming, notes=(*naming.notes, *found.get(value, ())))
+        for value, naming in namings.items()
+    }
+    lines = [
+        f"warning: {naming.name} {note}"
+        for naming in noted.values()
+        for note in naming.notes
+    ]
+    return noted, lines
+
+
+def _describe(namings: Sequence[Naming]) -> str:
+    """Return the number of vertebrae, and the names of the lowest and the highest."""
+    ends = namings[0].name, namings[-1].name
+    if len(namings) == 1:
+        return f"1 vertebra, {ends[0]}"
+    return f"{len(namings)} vertebrae, {ends[0]} to {ends[1]}"

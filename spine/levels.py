@@ -1,0 +1,281 @@
+"""Repairing a label map whose values are levels, such as L1 and L2, already.
+
+A network confuses neighbouring levels: a part of L3 is called L4, or both are called
+L3. The shapes say where each vertebra is, and the labels vote for its name; the names
+must follow each other along the spine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from spine.basins import label_components
+from spine.curve import fit_curve
+from spine.instances import EXTENSION_MM, Instances, find_instances
+from spine.naming import name_from_below
+from spine.shape import Box, shape_of
+from spine.tables import Naming
+from volumes.geometry import Grid
+from volumes.structures import VARIANTS, VERTEBRA_NAMES
+
+OWN_GAP_MM = 10.0  # up to which a piece of a level belongs to its largest one
+# In a label map to be left as it is, each level is one piece and some near it.
+CLEAN_LARGEST = 0.7
+CLEAN_SHARE = 0.9
+LEAST_NEIGHBOR_SHARE = 0.3  # of the volume of the next level, likewise
+SKIP_COST = 0.25  # of a name for which there is no gap, in shares of a vertebra
+LEAST_SHARE = 0.5  # of a level in one vertebra, to keep its border as it is
+SOLE_MM = 10.0  # length of the curve through a single vertebra, to either side
+
+
+@dataclass(frozen=True, eq=False)
+class _Level:
+    """The voxels of a level: its largest component and what lies near that.
+
+    Args:
+        name: Of the level.
+        box: In which all of `own` lies.
+        largest: The component, shape of `box`.
+        own: The component and what lies near it, shape of `box`.
+        count: Number of voxels of the level, wherever they lie.
+        is_whole: Whether it is one piece, but for details.
+    """
+
+    name: str
+    box: Box
+    largest: npt.NDArray[np.bool_]
+    own: npt.NDArray[np.bool_]
+    count: int
+    is_whole: bool
+
+
+def repair_levels(
+    labels: npt.NDArray[np.integer], grid: Grid, levels: Mapping[int, str]
+) -> tuple[Instances, list[Naming]] | None:
+    """Join, drop and name the parts of a label map of levels.
+
+    Where each level is one piece and all are in order, nothing changes but that
+    strays are dropped.
+
+    Args:
+        labels: Shape of `grid`.
+        grid: Of any spacing and direction.
+        levels: Names of vertebrae, each of one value; other values do not count.
+
+    Returns:
+        The vertebrae, and their names from below; None if none are found.
+    """
+    boxes = dict(enumerate(ndimage.find_objects(labels), start=1))
+    found = [
+        _find_level(labels, grid, value, name, boxes[value])
+        for value, name in levels.items()
+        if boxes.get(value)
+    ]
+    found.sort(key=lambda level: VERTEBRA_NAMES.index(level.name), reverse=True)
+    if not found:
+        return None
+    clean = _keep_clean(found, labels.shape, grid)
+    if clean is not None:
+        return clean, [Naming(level.name, "labels") for level in found]
+    instances = find_instances(np.isin(labels, list(levels)), grid)
+    if instances is None:
+        return None
+    votes = _count_votes(labels, instances, levels)
+    names = align_names(votes, instances.centers, set(levels.values()))
+    if names is None:
+        return instances, name_from_below(len(instances.centers), None)
+    namings = [_describe(name, row) for name, row in zip(names, votes, strict=True)]
+    _tell_missing(found, names, instances, namings)
+    return _keep_borders(instances, found, names, grid), namings
+
+
+def _find_level(
+    labels: npt.NDArray[np.integer], grid: Grid, value: int, name: str, box: Box
+) -> _Level:
+    """Find the largest component of a value, and what lies near it."""
+    components, count = label_components(labels[box] == value)
+    sizes = np.bincount(components.ravel())
+    sizes[0] = 0
+    total, largest = int(sizes.sum()), int(sizes.argmax())
+    core = ndimage.find_objects(components, largest)[largest - 1]
+    if count == 1:
+        return _Level(name, box, components > 0, components > 0, total, True)
+    pads = [int(OWN_GAP_MM / side) + 1 for side in grid.spacing]
+    first, second, third = (
+        slice(max(0, side.start - pad), min(length, side.stop + pad))
+        for side, pad, length in zip(core, pads, components.shape, strict=True)
+    )
+    inner = components[first, second, third]
+    distances = np.asarray(
+        ndimage.distance_transform_edt(inner != largest, sampling=list(grid.spacing))
+    )
+    is_own = np.zeros(count + 1, bool)
+    is_own[inner[distances <= OWN_GAP_MM]] = True
+    is_own[0] = False
+    shares = sizes[largest] / total, sizes[is_own].sum() / total
+    is_whole = shares[0] >= CLEAN_LARGEST and shares[1] >= CLEAN_SHARE
+    own = is_own[components]
+    return _Level(name, box, components == largest, own, total, bool(is_whole))
+
+
+def _keep_clean(
+    levels: Sequence[_Level], shape: Sequence[int], grid: Grid
+) -> Instances | None:
+    """Return the levels as they are, or None if they need a repair.
+
+    Args:
+        levels: From below by their names.
+        shape: Of the label map.
+        grid: Of the label map.
+    """
+    if not all(level.is_whole for level in levels):
+        return None
+    label_map = np.zeros(shape, np.uint8)
+    for number, level in enumerate(levels, start=1):
+        label_map[level.box][level.own] = number
+    centers = np.array(
+        [
+            shape_of(label_map, grid, number, level.box).inscribed_sphere()[0]
+            for number, level in enumerate(levels, start=1)
+        ]
+    )
+    sizes = np.array([level.count for level in levels])
+    ratios = sizes[:-1] / sizes[1:]
+    is_even = np.minimum(ratios, 1 / ratios) >= LEAST_NEIGHBOR_SHARE
+    is_cut = [_touches_border(level.box, shape) for level in (levels[0], levels[-1])]
+    inner = slice(int(is_cut[0]), len(ratios) - int(is_cut[1]))
+    steps = np.diff(centers, axis=0)
+    is_ordered = (steps @ (centers[-1] - centers[0]) > 0).all()
+    if not (is_ordered and is_even[inner].all()):
+        return None
+    ends = centers
+    if len(centers) == 1:
+        ends = centers + SOLE_MM * np.array([[0, 0, -1], [0, 0, 1]])
+    dropped = sum(level.count - np.count_nonzero(level.own) for level in levels)
+    return Instances(
+        label_map,
+        fit_curve(ends, EXTENSION_MM),
+        centers,
+        frozenset(),
+        {},
+        dropped * grid.voxel_volume / 1000,
+    )
+
+
+def _touches_border(box: Box, shape: Sequence[int]) -> bool:
+    return any(
+        side.start == 0 or side.stop == length
+        for side, length in zip(box, shape, strict=True)
+    )
+
+
+def _count_votes(
+    labels: npt.NDArray[np.integer], instances: Instances, levels: Mapping[int, str]
+) -> npt.NDArray[np.int64]:
+    """Count the voxels of each name in each vertebra, shape (N, names)."""
+    num_instances = len(instances.centers)
+    votes = np.zeros((num_instances, len(VERTEBRA_NAMES)), np.int64)
+    for value, name in levels.items():
+        of_level = instances.label_map[labels == value]
+        counts = np.bincount(of_level, minlength=num_instances + 1)
+        votes[:, VERTEBRA_NAMES.index(name)] += counts[1:]
+    return votes
+
+
+def align_names(
+    votes: npt.NDArray[np.integer],
+    centers: npt.NDArray[np.float64],
+    present: set[str],
+) -> list[str] | None:
+    """Choose a name for each vertebra, in the order of the spine.
+
+    The sum of the shares of voxels with the chosen name is maximised by dynamic
+    programming. Each name that is skipped without a gap costs `SKIP_COST`, and so
+    does a gap without one.
+
+    Args:
+        votes: Voxels of each of `VERTEBRA_NAMES` in each vertebra from below, shape
+            (N, names).
+        centers: World mm of the vertebrae, shape (N, 3).
+        present: The names in the label map; T13 and L6 are used only if present.
+
+    Returns:
+        Names from below; None if there are more vertebrae than names.
+    """
+    usable = [
+        column
+        for column, name in enumerate(VERTEBRA_NAMES)
+        if name not in VARIANTS or name in present
+    ][::-1]
+    if len(votes) > len(usable):
+        return None
+    shares = votes[:, usable] / np.maximum(votes.sum(axis=1, keepdims=True), 1)
+    distances = np.linalg.norm(np.diff(centers, axis=0), axis=1)
+    usual = np.median(distances) if len(distances) else 1.0
+    gaps = np.maximum(np.rint(distances / max(float(usual), 1e-6)) - 1, 0)
+    places = np.arange(len(usable))
+    skipped = places[None] - places[:, None] - 1  # from the first axis to the second
+    best, before = shares[0], []
+    for share, gap in zip(shares[1:], gaps, strict=True):
+        scores = best[:, None] - SKIP_COST * np.abs(skipped - gap)
+        scores[skipped < 0] = -np.inf
+        before.append(scores.argmax(axis=0))
+        best = scores.max(axis=0) + share
+    place = int(best.argmax())
+    chosen = [place]
+    for origins in reversed(before):
+        place = int(origins[place])
+        chosen.append(place)
+    return [VERTEBRA_NAMES[usable[place]] for place in reversed(chosen)]
+
+
+def _describe(name: str, votes: npt.NDArray[np.integer]) -> Naming:
+    """Return a name with a note if most of the vertebra had another one."""
+    share = votes[VERTEBRA_NAMES.index(name)] / max(1, votes.sum())
+    if share > 0.5:
+        return Naming(name, "labels")
+    other = VERTEBRA_NAMES[int(votes.argmax())]
+    note = f"was labelled {other} for the most part" if other != name else ""
+    note = note or f"was labelled {name} by {share:.0%} only"
+    return Naming(name, "labels", (note,))
+
+
+def _tell_missing(
+    levels: Sequence[_Level],
+    names: Sequence[str],
+    instances: Instances,
+    namings: list[Naming],
+) -> None:
+    """Add a note where a level of the label map is a vertebra no more."""
+    for level in levels:
+        if level.name in names:
+            continue
+        inside = instances.label_map[level.box][level.own]
+        number = int(np.bincount(inside, minlength=1).argmax())
+        if number:
+            naming = namings[number - 1]
+            note = f"holds what was labelled {level.name}"
+            namings[number - 1] = replace(naming, notes=(*naming.notes, note))
+
+
+def _keep_borders(
+    instances: Instances, levels: Sequence[_Level], names: Sequence[str], grid: Grid
+) -> Instances:
+    """Return the vertebrae with the borders of the label map where they agree."""
+    label_map = instances.label_map.copy()
+    numbers = {name: number for number, name in enumerate(names, start=1)}
+    added = 0
+    for level in levels:
+        number = numbers.get(level.name, 0)
+        found = instances.label_map[level.box]
+        if number and (found[level.largest] == number).mean() >= LEAST_SHARE:
+            is_free = level.own & (found == 0)
+            added += np.count_nonzero(is_free)
+            label_map[level.box][level.largest | is_free] = number
+    dropped = instances.dropped_ml - added * grid.voxel_volume / 1000
+    return replace(instances, label_map=label_map, dropped_ml=max(0.0, dropped))

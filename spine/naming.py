@@ -1,0 +1,122 @@
+"""Names of vertebrae by their order, and warnings about the order.
+
+The number of a vertebra cannot be seen in a mask: who knows the lowest one says so.
+People with six lumbar or thirteen thoracic vertebrae are not recognised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from spine.instances import Instances
+from spine.measures import Vertebra
+from spine.tables import Naming
+from system.errors import UsageError
+from system.text import shorten
+from volumes.structures import CERVICAL, LUMBAR, SACRAL, THORACIC, canonical_name
+
+# From the neck down. Going up from L5, nobody has an L6 or a T13.
+USUAL_LEVELS = (*CERVICAL, *THORACIC[:12], *LUMBAR[:5], SACRAL[0])
+NAMES_OF_LOWEST = (*CERVICAL, *THORACIC, *LUMBAR, SACRAL[0])
+NOT_MEASURED = ("C1", "C2")  # they have no body as the others have
+GAP = 1.6  # median steps between neighbours: one may be missing
+S1_WEDGE_DEGREES = -10.0  # of L5 it is +6 to +32 degrees, of S1 -54 to -18
+
+
+def parse_lowest(word: str | None) -> str | None:
+    """Return the canonical name of the lowest vertebra.
+
+    Args:
+        word: Of --lowest; None if it is not given.
+
+    Raises:
+        UsageError: If it is not one of `NAMES_OF_LOWEST`.
+    """
+    if word is None:
+        return None
+    name = canonical_name(word)
+    if name not in NAMES_OF_LOWEST:
+        raise UsageError(
+            "--lowest must be a vertebra from C1 to C7, T1 to T13, L1 to L6, or S1. "
+            f"Received: {shorten(repr(word))}"
+        )
+    return name
+
+
+def name_from_below(count: int, lowest: str | None) -> list[Naming]:
+    """Name vertebrae by their order.
+
+    Args:
+        count: Number of vertebrae.
+        lowest: Name of the lowest, one of `NAMES_OF_LOWEST`; None if it is unknown.
+
+    Returns:
+        A name for each from below: "V1", "V2" and so on where it is unknown, and above
+        C1.
+    """
+    numbers = [Naming(f"V{number}", "order") for number in range(1, count + 1)]
+    if lowest is None:
+        return numbers
+    above = NAMES_OF_LOWEST[: NAMES_OF_LOWEST.index(lowest)][::-1]
+    names = [lowest, *(name for name in above if name in USUAL_LEVELS)]
+    named = [Naming(name, "lowest") for name in names[:count]]
+    return [*named, *numbers[len(named) :]]
+
+
+def find_warnings(
+    instances: Instances,
+    vertebrae: Sequence[Vertebra],
+    values: Sequence[int],
+    names: Sequence[str],
+) -> dict[int, list[str]]:
+    """Return sentences about vertebrae, without the name they begin with, by value.
+
+    Args:
+        instances: The vertebrae from below.
+        vertebrae: Their measures, from below.
+        values: Of the vertebrae in the measures, from below.
+        names: From below.
+    """
+    found: dict[int, list[str]] = {value: [] for value in values}
+    for label, notes in instances.notes.items():
+        found[values[label - 1]] += notes
+    for vertebra in vertebrae:
+        if vertebra.partial:
+            found[vertebra.value].append("is seen in part")
+        if vertebra.touches_border:
+            found[vertebra.value].append("touches the border of the scan")
+    lowest = vertebrae[0].body if vertebrae else None
+    if lowest and lowest.wedge_sagittal < S1_WEDGE_DEGREES:
+        found[vertebrae[0].value].append(
+            f"looks like S1, with a wedge of {lowest.wedge_sagittal:.0f} degrees"
+        )
+    for place, gap, usual in find_gaps(instances.centers):
+        found[values[place]].append(
+            f"lies {gap:.0f} mm below {names[place + 1]}, where {usual:.0f} mm are "
+            "usual: one may be missing between them"
+        )
+    return found
+
+
+def find_gaps(
+    centers: npt.NDArray[np.float64],
+) -> list[tuple[int, float, float]]:
+    """Find steps between neighbours in which a vertebra may be missing.
+
+    Args:
+        centers: World mm of the vertebrae from below, shape (N, 3).
+
+    Returns:
+        For each, the place of the lower vertebra, the step and the median of the
+        steps nearby, as they grow downwards, in mm.
+    """
+    steps = np.linalg.norm(np.diff(centers, axis=0), axis=1)
+    gaps = []
+    for place, step in enumerate(steps):
+        others = np.delete(steps, place)[max(0, place - 3) : place + 3]
+        if len(others) and step > GAP * np.median(others):
+            gaps.append((place, float(step), float(np.median(others))))
+    return gaps

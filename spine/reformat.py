@@ -1,0 +1,83 @@
+"""The sagittal or coronal surface along the curve of a spine.
+
+The surface bends with the spine to the side, or forwards and backwards, so that a
+scoliosis is seen whole; seen from the side, or from the front, nothing is distorted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from spine.curve import Curve
+from volumes.geometry import Grid
+
+MARGIN_MM = 15.0  # around the label map
+MAX_SIDE_MM = 1000.0  # of a picture
+SAGITTAL, CORONAL = 1, 0  # the world axis that runs across the picture
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """A picture of a surface along a curve.
+
+    Rows run downwards and columns to the patient's posterior, or to the left: as in
+    `volumes.drawing`, anterior is left in a sagittal picture and the right is left in
+    a coronal one.
+
+    Args:
+        points: World mm of the pixels, shape (rows, columns, 3).
+        plane: `SAGITTAL` or `CORONAL`.
+        mm_per_pixel: Side of a pixel.
+    """
+
+    points: npt.NDArray[np.float64]
+    plane: int
+    mm_per_pixel: float
+
+    def place(self, point: npt.ArrayLike) -> tuple[float, float]:
+        """Return the column and the row of world mm, seen along the other axis."""
+        corner, point = self.points[0, 0], np.asarray(point, np.float64)
+        column = (corner[self.plane] - point[self.plane]) / self.mm_per_pixel
+        return float(column), float((corner[2] - point[2]) / self.mm_per_pixel)
+
+    def sample(self, array: npt.NDArray, grid: Grid, *, order: int) -> npt.NDArray:
+        """Return the voxels of an array on the surface, shape (rows, columns).
+
+        Args:
+            array: Shape of `grid`.
+            grid: Of the array. Outside it, the value is 0.
+            order: 0 for the nearest voxel, as of a label map; 1 for interpolation.
+        """
+        index = np.moveaxis(grid.to_index(self.points), -1, 0)
+        return np.asarray(
+            ndimage.map_coordinates(array, index, order=order, mode="constant")
+        )
+
+
+def along_curve(
+    curve: Curve, corners: npt.NDArray[np.float64], plane: int, mm_per_pixel: float
+) -> Surface:
+    """Return the surface through a curve, as high and wide as a box of world mm.
+
+    Args:
+        curve: Of the spine, upwards.
+        corners: Points that the picture holds, with `MARGIN_MM`, shape (N, 3).
+        plane: `SAGITTAL` or `CORONAL`.
+        mm_per_pixel: Side of a pixel.
+    """
+    low, high = corners.min(axis=0) - MARGIN_MM, corners.max(axis=0) + MARGIN_MM
+    low = np.maximum(low, high - MAX_SIDE_MM)
+    across = np.arange(high[plane], low[plane], -mm_per_pixel)
+    down = np.arange(high[2], low[2], -mm_per_pixel)
+    order = np.argsort(curve.points[:, 2], kind="stable")
+    heights, other = curve.points[order, 2], 1 - plane
+    depth = np.interp(down, heights, curve.points[order, other])
+    points = np.empty((len(down), len(across), 3))
+    points[..., plane] = across
+    points[..., 2] = down[:, None]
+    points[..., other] = depth[:, None]
+    return Surface(points, plane, mm_per_pixel)

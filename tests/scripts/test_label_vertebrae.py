@@ -1,0 +1,182 @@
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from PIL import Image
+from support.box_spines import box_spine
+
+import labelVertebrae
+from spine.picture import PLATE_COLOR
+from volumes.drawing import outline_color
+from volumes.formats.files import read_label_map, write_image
+
+SCRIPT = Path(labelVertebrae.__file__)
+
+
+def write(folder, label_map, grid, name="eve.nrrd"):
+    folder.mkdir(parents=True, exist_ok=True)
+    write_image(folder / name, label_map, grid)
+    return str(folder / name)
+
+
+def rows_of(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def boxes(tmp_path):
+    label_map, grid = box_spine()
+    return write(tmp_path / "ann", (label_map > 0).astype(np.uint8), grid)
+
+
+def test_each_vertebra_is_a_segment_with_a_row_and_in_the_picture(
+    boxes, tmp_path, capsys
+):
+    code = labelVertebrae.main([boxes, "--output", str(tmp_path / "out")])
+
+    expected, _ = box_spine()
+    found = read_label_map(tmp_path / "out" / "ann_eve_vertebrae.seg.nrrd")
+    assert code == 0
+    np.testing.assert_array_equal(found.array, expected)
+    names = [(segment.value, segment.name) for segment in found.segments]
+    assert names == [(number, f"V{number}") for number in range(1, 6)]
+    rows = rows_of(tmp_path / "out" / "vertebrae.csv")
+    assert [(row["scan"], row["name"]) for row in rows] == [
+        ("ann_eve", f"V{number}") for number in range(1, 6)
+    ]
+    heights = [float(row["height_middle_mm"]) for row in rows]
+    np.testing.assert_allclose(heights, 24, atol=0.5)
+    (spine,) = rows_of(tmp_path / "out" / "spines.csv")
+    assert (spine["scan"], spine["dropped_ml"]) == ("ann_eve", "0.0")
+    assert "5 vertebrae, V1 to V5, dropped 0.0 ml" in capsys.readouterr().out
+    with Image.open(tmp_path / "out" / "ann_eve_vertebrae.png") as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    for color in (PLATE_COLOR, *(outline_color(number) for number in range(1, 6))):
+        assert np.all(pixels == color, axis=2).sum() > 50
+
+
+def test_the_lowest_names_all_and_values_are_those_of_verse(boxes, tmp_path):
+    flags = ["--output", str(tmp_path / "out"), "--lowest", "L5"]
+
+    assert labelVertebrae.main([boxes, *flags]) == 0
+
+    found = read_label_map(tmp_path / "out" / "ann_eve_vertebrae.seg.nrrd")
+    names = {segment.value: segment.name for segment in found.segments}
+    assert names == {24: "L5", 23: "L4", 22: "L3", 21: "L2", 20: "L1"}
+    rows = rows_of(tmp_path / "out" / "vertebrae.csv")
+    assert [row["name_source"] for row in rows] == ["lowest"] * 5
+    (spine,) = rows_of(tmp_path / "out" / "spines.csv")
+    assert abs(float(spine["lordosis_L1_L5_deg"])) < 1
+
+
+def test_levels_of_a_scheme_keep_their_names_in_the_format_of_the_input(tmp_path):
+    label_map, grid = box_spine()
+    verse = np.array([0, 24, 23, 22, 21, 20], np.uint8)[label_map]
+    verse[0, 0, 0] = 26  # a sacrum
+    (tmp_path / "bob").mkdir()
+    nib.save(nib.Nifti1Image(verse, grid.affine), tmp_path / "bob" / "fay.nii.gz")
+
+    code = labelVertebrae.main(
+        [
+            *[str(tmp_path / "bob" / "fay.nii.gz"), "--scheme", "verse"],
+            *["--format", "input", "--output", str(tmp_path / "out")],
+        ]
+    )
+
+    verse[0, 0, 0] = 0
+    found = nib.load(tmp_path / "out" / "bob_fay_vertebrae.nii.gz")
+    assert code == 0
+    np.testing.assert_array_equal(np.asarray(found.dataobj), verse)
+    rows = rows_of(tmp_path / "out" / "vertebrae.csv")
+    assert [(row["name"], row["label_value"]) for row in rows] == [
+        *[("L5", "24"), ("L4", "23"), ("L3", "22"), ("L2", "21"), ("L1", "20")]
+    ]
+
+
+def test_the_picture_shows_a_scan_on_another_grid(boxes, tmp_path):
+    label_map, grid = box_spine(spacing=(4, 4, 4))
+    scan = write(tmp_path, 100 + label_map.astype(np.int16), grid, "scan.nrrd")
+    flags = ["--scans", scan, "--output", str(tmp_path / "out")]
+
+    assert labelVertebrae.main([boxes, *flags]) == 0
+
+    with Image.open(tmp_path / "out" / "ann_eve_vertebrae.png") as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    # Only the labels are coloured: grey and colour together make light pixels.
+    assert (pixels.min(axis=2) > 120).sum() > 1000
+
+
+def test_a_label_map_without_a_chain_fails_and_the_others_go_on(
+    boxes, tmp_path, capsys
+):
+    _, grid = box_spine()
+    empty = write(tmp_path, np.zeros(grid.shape, np.uint8), grid, "empty.nrrd")
+    one = np.zeros(grid.shape, np.uint8)
+    one[5, 5, 5] = 1
+    single = write(tmp_path, one, grid, "one.nrrd")
+    out = tmp_path / "out"
+
+    code = labelVertebrae.main([empty, boxes, single, "--output", str(out)])
+
+    assert code == 1
+    assert sorted(path.name for path in out.iterdir()) == [
+        "ann_eve_vertebrae.png",
+        "ann_eve_vertebrae.seg.nrrd",
+        "spines.csv",
+        "vertebrae.csv",
+    ]
+    errors = capsys.readouterr().err
+    assert "_one: a chain of at least 2 vertebrae must be found" in errors
+    assert "2 of 3 label maps failed." in errors
+
+
+def test_wrong_use_is_refused_before_anything_is_written(boxes, tmp_path, capsys):
+    out = ["--output", str(tmp_path / "out")]
+
+    assert labelVertebrae.main([boxes, *out, "--lowest", "sacrum"]) == 2
+    assert labelVertebrae.main([boxes, *out, "--labels", "rib"]) == 2
+    assert labelVertebrae.main([boxes, boxes, *out]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        labelVertebrae.main([boxes, *out, "--scans", boxes, boxes])
+
+    errors = capsys.readouterr().err
+    assert "--lowest must be a vertebra" in errors
+    assert "--labels must name structures of the label map. Received: 'rib'" in errors
+    assert "Label maps must be given once each" in errors
+    assert not (tmp_path / "out").exists()
+
+
+def test_existing_files_are_kept_without_force(boxes, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    table = tmp_path / "out" / "vertebrae.csv"
+    table.write_text("mine")
+    flags = [boxes, "--output", str(tmp_path / "out")]
+
+    assert labelVertebrae.main(flags) == 2
+    assert table.read_text() == "mine"
+    assert "--force replaces them" in capsys.readouterr().err
+    assert labelVertebrae.main([*flags, "--force"]) == 0
+
+
+def test_a_header_with_nan_spacing_is_refused(boxes, tmp_path, capsys):
+    data = Path(boxes).read_bytes()
+    (broken := tmp_path / "nan.nrrd").write_bytes(
+        data.replace(b"(-2,0,0)", b"(nan,0,0)").replace(b"(2,0,0)", b"(nan,0,0)")
+    )
+
+    assert labelVertebrae.main([str(broken), "--output", str(tmp_path / "out")]) == 1
+    assert "nan.nrrd" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_script_runs_from_another_folder(boxes, tmp_path):
+    command = [sys.executable, str(SCRIPT), boxes, "--output", "out"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "5 vertebrae, V1 to V5" in done.stdout

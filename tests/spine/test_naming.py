@@ -1,0 +1,62 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from spine.measures import Vertebra
+from spine.naming import find_gaps, find_warnings, name_from_below, parse_lowest
+from system.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("lowest", "count", "names"),
+    [
+        (None, 3, "V1 V2 V3"),
+        ("L5", 7, "L5 L4 L3 L2 L1 T12 T11"),
+        ("S1", 3, "S1 L5 L4"),
+        ("L6", 2, "L6 L5"),
+        ("T1", 3, "T1 C7 C6"),
+        ("C2", 4, "C2 C1 V3 V4"),  # nothing is above C1
+    ],
+)
+def test_names_go_up_from_the_lowest(lowest, count, names):
+    namings = name_from_below(count, lowest)
+
+    assert " ".join(naming.name for naming in namings) == names
+    assert namings[0].source == ("lowest" if lowest else "order")
+
+
+def test_lowest_is_written_in_any_usual_way_and_must_be_a_vertebra():
+    assert parse_lowest("vertebrae_L5") == "L5"
+    assert parse_lowest(None) is None
+    with pytest.raises(UsageError, match=r"--lowest must be .* Received: 'sacrum'"):
+        parse_lowest("sacrum")
+
+
+def test_a_gap_is_more_than_1_6_steps_of_those_nearby():
+    heights = np.cumsum([0, 36, 35, 54, 34, 33])  # 54 is below 1.6 * 34.5
+
+    assert find_gaps(heights[:, None] * [[0, 0, 1.0]]) == []
+    heights = np.cumsum([0, 36, 35, 60, 34, 33])
+    assert find_gaps(heights[:, None] * [[0, 0, 1.0]]) == [(2, 60.0, 34.5)]
+    assert find_gaps(np.zeros((1, 3))) == []
+
+
+def test_warnings_name_wedge_border_and_partial_ones():
+    vertebra = Vertebra(7, np.zeros(3), None, True, False, None)
+    wedged = replace(vertebra, body=SimpleNamespace(wedge_sagittal=-23.4))
+    partial = Vertebra(9, np.zeros(3), None, False, True, None)
+    instances = SimpleNamespace(
+        notes={2: ["is long"]}, centers=np.array([[0, 0, 0], [0, 0, 30.0]])
+    )
+
+    found = find_warnings(instances, [wedged, partial], [7, 9], ["V1", "V2"])
+
+    assert found == {
+        7: [
+            "touches the border of the scan",
+            "looks like S1, with a wedge of -23 degrees",
+        ],
+        9: ["is long", "is seen in part"],
+    }
