@@ -194,6 +194,12 @@ def add_training_flags(group: argparse._ArgumentGroup) -> None:
         help="share of the training, at its beginning, on patches whose second and "
         "third side are half as long, which learns faster (default 0.5)",
     )
+    add(
+        "--keep",
+        choices=("all", "spine", "largest"),
+        help="what is kept of predictions (default: spine where that raises the mean "
+        "Dice of the validation cases, else all)",
+    )
     add("--seed", type=int, metavar="N", help="seed of all random numbers (default 0)")
 
 

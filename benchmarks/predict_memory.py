@@ -4,7 +4,7 @@ Example:
     python benchmarks/predict_memory.py --json memory.json
 
 An untrained UNet-3D labels synthetic scans at 2 mm, from file to file, each in a
-process of its own; its noisy label maps are the worst case for `--keep-largest`.
+process of its own; its noisy label maps are the worst case for `--keep largest`.
 The last scan, a quarter as large, is predicted at its own spacing.
 """
 
@@ -85,7 +85,7 @@ def peak_of(folder: str, shape: Sequence[int], classes: int, spacing) -> tuple:
     words = [str(scan), "--model", str(model), "--output", folder]
     Path("/proc/self/clear_refs").write_text("5")
     start = perf_counter()
-    code = timing.quietly(predict.main, [*words, "--keep-largest", "--force"])
+    code = timing.quietly(predict.main, [*words, "--keep", "largest", "--force"])
     assert code == 0
     return timing.read_status("VmHWM"), perf_counter() - start
 

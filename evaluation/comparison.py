@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from evaluation.kept import summarise_kept
 from evaluation.metrics import (
     METRICS,
     Metric,
@@ -95,6 +96,7 @@ def compare(
         "vertebrae": {
             name: summarise_vertebrae(scores) for name, scores in networks.items()
         },
+        "kept": {name: summarise_kept(scores) for name, scores in networks.items()},
         "costs": _collect_costs(names, costs or {}),
         "empty": {name: count_empty(scores) for name, scores in networks.items()},
         "cases": _list_cases(subjects, networks),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evaluation.comparison import COSTS, format_counts
+from evaluation.kept import format_kept
 from evaluation.metrics import METRICS, VERTEBRA_METRICS
 from evaluation.scores import EMPTY_MASK_RULES
 from evaluation.statistics import MIN_SUBJECTS
@@ -20,6 +21,7 @@ def format_comparison(comparison: dict, *, markdown: bool = False) -> str:
     names = comparison["names"]
     parts = [comparison["verdict"], _format_table(comparison, markdown=markdown)]
     parts.append(_format_notes(comparison))
+    parts += filter(None, [format_kept(comparison["kept"], markdown=markdown)])
     if all(comparison["vertebrae"].values()):
         parts.append(format_vertebrae(comparison["vertebrae"], markdown=markdown))
     if markdown:

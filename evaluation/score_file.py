@@ -14,9 +14,10 @@ from system.errors import DataError
 
 # Left out of the file if no class is a vertebra.
 VERTEBRA_COLUMNS = ("found", "centroid_error_mm", "dice_of_upper", "dice_of_lower")
-COLUMNS = tuple(
-    field.name for field in fields(Score) if field.name not in VERTEBRA_COLUMNS
-)
+# Left out of the file if all of the predictions was kept.
+KEPT_COLUMNS = ("dice_all", "hd95_all_mm", "dropped_ml")
+LEFT_OUT = VERTEBRA_COLUMNS + KEPT_COLUMNS
+COLUMNS = tuple(field.name for field in fields(Score) if field.name not in LEFT_OUT)
 TEXT_COLUMNS = ("case_id", "subject", "class_name")
 CATEGORIES = {
     "empty": ("", "both", "prediction", "reference"),
@@ -30,6 +31,7 @@ OPTIONAL_COLUMNS = (
     "centroid_error_mm",
     "dice_of_upper",
     "dice_of_lower",
+    *KEPT_COLUMNS,
 )
 
 
@@ -38,6 +40,8 @@ def write_scores(path: str | Path, scores: Sequence[Score]) -> None:
     columns = COLUMNS
     if any(score.found for score in scores):
         columns += VERTEBRA_COLUMNS
+    if any(score.dice_all is not None for score in scores):
+        columns += KEPT_COLUMNS
     with (
         atomic_write(Path(path)) as partial,
         open(partial, "w", newline="", encoding="utf-8") as file,
@@ -89,8 +93,8 @@ def read_scores(path: str | Path) -> list[Score]:
 
 def _parse_row(row: dict[str, str]) -> Score:
     cells = {}
-    for name in COLUMNS + VERTEBRA_COLUMNS:
-        if name in VERTEBRA_COLUMNS and name not in row:
+    for name in COLUMNS + LEFT_OUT:
+        if name not in COLUMNS and name not in row:
             continue
         if name in TEXT_COLUMNS:
             cells[name] = row[name]

@@ -59,6 +59,10 @@ class Score:
         dice_of_upper: Dice coefficient of the prediction of the level above against
             this vertebra's reference; None if the reference lacks it.
         dice_of_lower: The same for the level below.
+        dice_all: Dice coefficient of all that was predicted; the other scores are of
+            what was kept of it. None if all is kept.
+        hd95_all_mm: The same for `hd95_mm`.
+        dropped_ml: Volume that was not kept; None if all is.
     """
 
     case_id: str
@@ -78,6 +82,9 @@ class Score:
     centroid_error_mm: float | None = None
     dice_of_upper: float | None = None
     dice_of_lower: float | None = None
+    dice_all: float | None = None
+    hd95_all_mm: float | None = None
+    dropped_ml: float | None = None
 
 
 def score_case(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from evaluation.kept import format_kept, summarise_kept
 from evaluation.metrics import (
     METRICS,
     VERTEBRA_METRICS,
@@ -58,6 +59,7 @@ def summarise(scores: Sequence[Score], seed: int = 0) -> dict:
         },
         "over_classes": _summarise_group(scores, seed),
         "vertebrae": summarise_vertebrae(scores),
+        "kept": summarise_kept(scores),
     }
 
 
@@ -114,6 +116,7 @@ def format_summary(summary: dict, *, markdown: bool = False) -> str:
         f"interval over subjects,\nof which it needs {MIN_SUBJECTS}."
         f"\n{EMPTY_MASK_RULES}",
     ]
+    parts += filter(None, [format_kept({"": summary["kept"]}, markdown=markdown)])
     if summary["vertebrae"]:
         parts.append(format_vertebrae({"": summary["vertebrae"]}, markdown=markdown))
     return "\n\n".join(parts)

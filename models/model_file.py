@@ -41,6 +41,7 @@ WEIGHTS_NAME = "model.weights.h5"
 MAX_MEMBER_BYTES = 2**24
 MAX_PATCH_VOXELS = 2**26
 ORIENTATION = "RAS"
+KEEP = ("all", "spine", "largest")
 ARCHITECTURE_FIELDS = {"filters", "depth", "norm", "dropout", "dtype"}
 # What reading a damaged file raises, in zipfile, json, h5py and Keras.
 READ_ERRORS = (
@@ -75,6 +76,7 @@ class ModelMetadata:
             and of those that the network it started from was.
         class_members: Structures of each class; see `Classes`. None for networks of
             cubes of format version 1.
+        keep: What is kept of its predictions, one of `KEEP`.
     """
 
     model: str
@@ -88,6 +90,7 @@ class ModelMetadata:
     orientation: str = ORIENTATION
     seen: tuple[str, ...] = ()
     class_members: tuple[tuple[Member, ...] | None, ...] | None = None
+    keep: str = "all"
 
     @property
     def classes(self) -> Classes:
@@ -264,6 +267,7 @@ def parse_metadata(found: dict) -> ModelMetadata:
         "architecture": set(architecture) <= ARCHITECTURE_FIELDS
         and architecture["depth"] in range(MAX_DEPTH + 1),
         "orientation": metadata.orientation == ORIENTATION,
+        "keep": metadata.keep in KEEP,
         "seen": all(isinstance(checksum, str) for checksum in metadata.seen),
     }
     # This check needs the others to be valid.

@@ -44,6 +44,7 @@ class TrainingOptions:
     resume: bool
     fold: int | None = None
     folds: int | None = None
+    keep: str | None = None
 
     def architecture(self) -> dict:
         """Return the arguments of `build_unet`, with defaults filled in."""

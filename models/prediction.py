@@ -9,12 +9,10 @@ from itertools import islice, product
 import keras
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import find_objects, label
 
 from models.batches import patch_box
 from models.defaults import patch_multiples
 from models.model_file import ModelMetadata
-from volumes.classes import count_labels
 from volumes.geometry import Grid, canonical_grid
 from volumes.intensity import measure_intensity
 from volumes.resample import antialias, filled_extent, resample
@@ -299,23 +297,6 @@ def _preprocess(
     background = intensity.background
     found, _ = resample(smooth, None, grid, target, background=background)
     return intensity.normalise(found)
-
-
-def keep_largest(classes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return classes with only the largest connected component of each.
-
-    Voxels that share a face are connected. An absent class stays absent.
-
-    Args:
-        classes: Shape (I, J, K); 0 is the background.
-    """
-    kept = np.zeros_like(classes)
-    for number, box in enumerate(find_objects(classes), start=1):
-        if box is not None:
-            components, _ = label(classes[box] == number)
-            sizes = count_labels(components)
-            kept[box][components == 1 + np.argmax(sizes[1:])] = number
-    return kept
 
 
 def label_values(

@@ -65,7 +65,7 @@ def training_identity(options: TrainingOptions, metadata: ModelMetadata) -> dict
         **asdict(metadata),
         "weights": options.weights and checksum(options.weights),
     }
-    del identity["resume"]
+    del identity["resume"], identity["keep"]  # which do not change the weights
     for name, earlier in EARLIER.items():  # absent from earlier checkpoints
         if identity[name] == earlier:
             del identity[name]

@@ -86,12 +86,19 @@ def learning_rate_at(share: float, highest: float) -> float:
 def validation_dice(
     model: keras.Model, metadata: ModelMetadata, cube: Cube, rows: Sequence[int]
 ) -> float:
-    """Return the mean hard Dice coefficient of whole validation cases.
+    """Return the mean of the `mean_dice` of whole validation cases."""
+    num_classes = len(cube.class_names)
+    coefficients = [
+        mean_dice(prediction, reference, num_classes)
+        for prediction, reference in predict_cases(model, metadata, cube, rows)
+    ]
+    return float(np.mean(coefficients))
 
-    Computed on the cube's grid, per case and foreground class, then averaged. A
-    class absent from both prediction and reference counts 1.
-    """
-    coefficients = []
+
+def predict_cases(
+    model: keras.Model, metadata: ModelMetadata, cube: Cube, rows: Sequence[int]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield prediction and reference of whole cases, as classes on the cube's grid."""
     for row in rows:
         probabilities = predict_image(
             model,
@@ -101,12 +108,19 @@ def validation_dice(
             num_classes=len(cube.class_names),
             overlap=0.25,
         )
-        prediction, reference = classify(probabilities), cube.label(row)
-        for number in range(1, len(cube.class_names)):
-            a, b = prediction == number, reference == number
-            total = a.sum() + b.sum()
-            dice = 2 * (a & b).sum() / total if total else 1.0
-            coefficients.append(dice)
+        yield classify(probabilities), cube.label(row)
+
+
+def mean_dice(prediction: np.ndarray, reference: np.ndarray, num_classes: int) -> float:
+    """Return the mean hard Dice coefficient of a case's foreground classes.
+
+    A class absent from both prediction and reference counts 1.
+    """
+    coefficients = []
+    for number in range(1, num_classes):
+        a, b = prediction == number, reference == number
+        total = a.sum() + b.sum()
+        coefficients.append(2 * (a & b).sum() / total if total else 1.0)
     return float(np.mean(coefficients))
 
 

@@ -13,8 +13,10 @@ import numpy as np
 from tqdm import tqdm
 
 from cube.places import ScanFinder, checksum_if_readable
-from evaluation.scores import Score, score_case
+from evaluation.kept import score_kept
+from evaluation.scores import Score
 from models.device import report_out_of_memory
+from models.keeping import keep_part
 from models.model_file import ModelMetadata
 from models.prediction import label_values, predict_scan
 from system.atomic import atomic_write
@@ -86,7 +88,7 @@ def predict_test_cases(
 
     Args:
         model: The network.
-        metadata: The network's metadata.
+        metadata: The network's metadata; says what is kept of the predictions.
         finder: Knows the cube, which names the test cases, and finds their files.
         run: The run folder, for `predictions/` and `overlays/`.
     """
@@ -100,13 +102,15 @@ def predict_test_cases(
         start = time.perf_counter()
         with report_out_of_memory(f"predicting case '{case_id}'"):
             prediction = predict_scan(model, metadata, image.array, image.grid)
+            kept = keep_part(prediction, image.grid, metadata)
         seconds.append(time.perf_counter() - start)
         # Not the network's label values: with --weights those may be of another cube.
         lookup = build_lookup(cube.label_values_of(row))
         label_map = read_source(finder, row, "label")
         reference = lookup[place_on_grid(label_map, image, case_id).array]
-        scores += score_case(
-            prediction,
+        scores += score_kept(
+            kept.classes,
+            None if metadata.keep == "all" else prediction,
             reference,
             grid=image.grid,
             class_names=cube.class_names,
@@ -116,12 +120,12 @@ def predict_test_cases(
         )
         write_label_map(
             run / "predictions" / f"{names[case_id]}.seg.nrrd",
-            label_values(prediction, metadata.segments()),
+            label_values(kept.classes, metadata.segments()),
             like=image,
             segments=metadata.segments(),
         )
         overlay = run / "overlays" / f"{names[case_id]}.png"
-        write_overlay(overlay, case_id, image, reference, prediction)
+        write_overlay(overlay, case_id, image, reference, kept.classes)
     return EvaluationResult(scores, float(np.mean(seconds)) if seconds else None)
 
 

@@ -13,9 +13,10 @@ from evaluation.provenance import current_commit, package_versions
 from evaluation.score_file import write_scores
 from evaluation.tables import format_summary, summarise
 from models.device import find_device, peak_memory_mib
+from models.keeping import settle_keep, store_keep
 from models.options import TrainingOptions
 from models.setup import prepare_network
-from models.train_run import TrainingResult, check_resumable, fit
+from models.train_run import MODEL_NAME, TrainingResult, check_resumable, fit
 from models.unet import describe_blocks
 from runs.folder import RUN_CONFIG_NAME, TITLES, write_json
 from runs.testing import EvaluationResult, check_sources, predict_test_cases
@@ -72,6 +73,10 @@ def run_network(
         write_json(run / RUN_CONFIG_NAME, config)
         write_json(run / "splits.json", splits)
         training = fit(options, cube, run, network, metadata)
+        trained_for = metadata
+        metadata = settle_keep(options, cube, training.network, metadata)
+        if metadata != trained_for:
+            store_keep(run / MODEL_NAME, training.network, metadata)
         blocks = describe_blocks(training.network, metadata.patch_size)
         draw_architecture(blocks, title, run / "architecture.png")
         if training.history:

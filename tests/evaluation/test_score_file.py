@@ -4,7 +4,12 @@ import pytest
 from support.score_rows import MIXED, score
 from support.vertebra_columns import column, score_column
 
-from evaluation.score_file import VERTEBRA_COLUMNS, read_scores, write_scores
+from evaluation.score_file import (
+    KEPT_COLUMNS,
+    VERTEBRA_COLUMNS,
+    read_scores,
+    write_scores,
+)
 from evaluation.scores import Score
 from system.errors import DataError
 
@@ -26,7 +31,8 @@ def test_scores_file_has_a_row_per_case_and_class_and_empty_cells(tmp_path):
 
     header, _, second = (tmp_path / "scores.csv").read_text().splitlines()
     names = [field.name for field in fields(Score)]
-    assert header.split(",") == names[: -len(VERTEBRA_COLUMNS)]
+    optional = VERTEBRA_COLUMNS + KEPT_COLUMNS
+    assert header.split(",") == [name for name in names if name not in optional]
     assert second == "a,subject a,disc,1.0,1.0,,,,,3.0,4.0,0.0,both"
 
 
@@ -63,3 +69,12 @@ def test_scores_of_vertebrae_survive_the_file(tmp_path):
     assert read_scores(tmp_path / "scores.csv") == scores
     found = [score.found for score in scores]
     assert found == ["absent", "yes", "no", "absent", ""]
+
+
+def test_scores_of_whole_predictions_survive_the_file(tmp_path):
+    kept = score("a", 0.9, dice_all=0.6, hd95_all_mm=40.5, dropped_ml=12.0)
+    empty = score("b", 1.0, empty="both", dice_all=1.0, dropped_ml=0.0)
+
+    write_scores(tmp_path / "scores.csv", [kept, empty])
+
+    assert read_scores(tmp_path / "scores.csv") == [kept, empty]

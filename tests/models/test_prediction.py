@@ -11,7 +11,6 @@ from models.prediction import (
     classify,
     fit_tile,
     importance_map,
-    keep_largest,
     label_values,
     predict_image,
     predict_scan,
@@ -303,29 +302,6 @@ def test_small_scan_is_predicted_in_one_shape():
     # 3 and 5 voxels with 16 on each side, the last rounded up to an even number;
     # the nine tiles in one call, and none empty.
     assert copier.shapes == [(9, 35, 38, 1)]
-
-
-def test_largest_component_of_each_class_is_kept():
-    classes = np.zeros((3, 4, 6), np.uint8)
-    classes[0, 0, :3] = 1  # three in a row
-    classes[1, 1, 3] = 1  # touches the row by an edge alone
-    classes[2, 3, 4:] = 1  # two
-    classes[2, 0, 0] = 3
-    before = classes.copy()
-
-    kept = keep_largest(classes)
-
-    expected = np.zeros_like(classes)
-    expected[0, 0, :3] = 1
-    expected[2, 0, 0] = 3
-    np.testing.assert_array_equal(kept, expected)
-    np.testing.assert_array_equal(classes, before)
-
-
-def test_no_component_is_kept_of_an_empty_map():
-    empty = np.zeros((2, 3, 4), np.uint8)
-
-    np.testing.assert_array_equal(keep_largest(empty), empty)
 
 
 def test_classes_become_the_values_of_their_segments():
