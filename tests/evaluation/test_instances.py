@@ -141,11 +141,14 @@ def test_one_pair_has_no_level_relative_to_another():
 
 
 def test_void_counts_neither_for_nor_against_a_prediction():
-    void = row(0, 0, 1, 1, 1, 1, 1, 0, 0) > 0
+    void = row(0, 0, 1, 1, 1, 1, 1, 1, 0, 0) > 0
+    prediction = (1, 1, 1, 1, 1, 2, 2, 3, 2, 3)
+    reference = (8, 8, 8, 9, 9, 9, 9, 9, 0, 0)
 
-    # Of 1 and 8, two voxels count. Of 2, two of three lie in the void; of 3, half.
-    score = judge((1, 1, 1, 2, 2, 0, 3, 2, 3), (8, 8, 8, 9, 9, 9, 9, 0, 0), void=void)
+    score = judge(prediction, reference, void=void)
 
+    # Two voxels of 1 count, and both are right. Of 2, two of three lie in the void; of
+    # 3, half do, which leaves a false positive.
     assert counts(score) == (2, 1, 1)
     assert score.matched_dice == 1
 
