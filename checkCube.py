@@ -62,12 +62,13 @@ def check_folder(folder: Path, *, force: bool) -> None:
         )
 
 
-def check(cube_path: Path, folder: Path | None) -> list:
-    """Return the findings, and draw pictures into `folder`; read every row once."""
+def check(cube_path: Path, folder: Path | None) -> tuple[list, list[str]]:
+    """Return findings and notes, and draw into `folder`; read every row once."""
     # Imported late, so that --help and usage errors are immediate.
     from tqdm import tqdm
 
     from cube.checks import check_cube
+    from cube.class_report import describe_ignored
     from cube.contact_sheets import ContactSheets
     from cube.reader import Cube
 
@@ -86,7 +87,7 @@ def check(cube_path: Path, folder: Path | None) -> list:
         findings = check_cube(cube, visit)
         if pictures is not None:
             pictures.write_overview()
-    return findings
+        return findings, describe_ignored(cube)
 
 
 @script
@@ -95,9 +96,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     if args.output is not None:
         check_folder(args.output, force=args.force)
-    findings = check(args.cube, args.output)
+    findings, notes = check(args.cube, args.output)
     if args.output is not None:
         print(f"Pictures: {args.output / 'overview.png'} and one per case beside it")
+    for note in notes:
+        print(f"note      {note}")
     for finding in findings:
         print(finding)
     print("1 finding" if len(findings) == 1 else f"{len(findings)} findings")

@@ -84,19 +84,19 @@ def add_grid_flags(group: argparse._ArgumentGroup) -> None:
         help="voxels right, anterior, superior (default: the largest scan, rounded up "
         "to what the networks can downsample)",
     )
-    add_class_flags(group.add_mutually_exclusive_group())
+    add_class_flags(group)
     add_intensity_flag(group, "a window if most scans are CT, else the z-score")
 
 
-def add_class_flags(group: argparse._MutuallyExclusiveGroup) -> None:
+def add_class_flags(group: argparse._ArgumentGroup) -> None:
     """Add the two ways to state the classes."""
     group.add_argument(
         "--labels",
         nargs="+",
-        default=["binary"],
         metavar="WORD",
         help="binary (default), keep, names (L1 L2, lumbar, vertebra=L1,L2), or values "
-        "(20 21, L1=20, vertebra=20,21)",
+        "(20 21, L1=20, vertebra=20,21); beside them ignore=255 or ignore=254,T12 for "
+        "voxels without loss and score",
     )
     group.add_argument(
         "--labels-from",
@@ -192,8 +192,8 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Non
         args.intensity = parse_intensity(args.intensity)
     except UsageError as error:
         parser.error(str(error))
-    if args.labels_from is not None:
-        args.labels = None
+    if args.labels is None and args.labels_from is None:
+        args.labels = ["binary"]
     for name, flag in FLAGS.items():
         if flag.is_range:
             setattr(args, name, parse_range(parser, name, getattr(args, name)))
@@ -251,6 +251,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = vars(parse_args(argv))
     # Imported late, so that --help and usage errors are immediate.
     from cube.build import describe_cube, write_cube
+    from cube.class_words import read_ignored
     from cube.pairs import read_pairs
     from cube.plan import check_inputs, check_output, describe_plan, plan_cube
     from cube.survey import survey_cases
@@ -259,6 +260,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     force, resume = args["force"], args["resume"]
     check_output(output, force=force, resume=resume)
     compose = build_augmentation(args)
+    ignored = read_ignored(args["labels"], has_model=args["labels_from"] is not None)
     classes = read_classes(args["labels_from"])
     pairs = read_pairs(args["pairs"], may_be_missing=skip)
     check_inputs(output, args["pairs"], pairs)
@@ -268,6 +270,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args["max_voxels"],
         skip=skip,
         allow_unlikely=args["allow_unlikely"],
+        ignored=ignored,
     )
     for fault in left_out.values():
         print(f"left out  {fault}", file=sys.stderr)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from cube.class_choice import prediction_values
@@ -26,8 +27,9 @@ from system.atomic import atomic_write
 from system.errors import DataError, OutputError, UsageError
 from system.processes import map_cases
 from system.text import format_table
-from volumes.classes import build_lookup, count_labels
+from volumes.classes import build_lookup, count_labels, find_members
 from volumes.formats.files import read_finite_volume, read_label_map
+from volumes.ignored import IGNORED
 from volumes.lattice import place_on_grid
 
 
@@ -41,6 +43,7 @@ class Job:
         copies: Number of its augmented copies.
         spec: What all rows have in common.
         label_values: Values of each class in this case's label map.
+        ignored_values: Values of it that are ignored.
         attributes: Attributes of the cube.
         path: Where its rows are written, as a cube of their own.
     """
@@ -50,6 +53,7 @@ class Job:
     copies: int
     spec: CubeSpec
     label_values: tuple[tuple[int, ...], ...]
+    ignored_values: tuple[int, ...]
     attributes: dict
     path: Path
 
@@ -133,7 +137,9 @@ def write_cube(
 
 
 def _cube_attributes(plan: Plan, arguments: dict, inputs: dict) -> dict:
+    ignored = {"ignored": plan.ignored} if plan.ignored else {}
     return {
+        **ignored,
         "spacing": plan.spec.spacing,
         "class_names": plan.classes.names,
         "class_members": plan.classes.members,
@@ -178,6 +184,7 @@ def build_cases(
             copies,
             plan.spec,
             plan.classes.values_in(case.label_values, case.names),
+            find_members(plan.classes.ignored, case.label_values, case.names),
             attributes,
             partial_build.case_path(number),
         )
@@ -228,7 +235,7 @@ def _write_rows(job: Job) -> str:
     image = read_finite_volume(pair.image, max_voxels)
     label_map = read_label_map(pair.label, max(max_voxels, job.case.label_voxels))
     label_map = place_on_grid(label_map, image, pair.case_id)
-    lookup = build_lookup(job.label_values)
+    lookup = build_lookup(job.label_values, job.ignored_values)
     prepared = PreparedCase(image.array, label_map.array, image.grid, job.spec, lookup)
     source = {
         **job.case.source,
@@ -236,6 +243,8 @@ def _write_rows(job: Job) -> str:
         "intensity": prepared.intensity.to_dict(),
         "label_values": job.label_values,
     }
+    if job.ignored_values:
+        source["ignored_values"] = job.ignored_values
     with (
         atomic_write(job.path) as partial,
         CubeWriter(
@@ -254,9 +263,19 @@ def _write_rows(job: Job) -> str:
                 source=source,
                 copy=copy,
             )
-            counts = count_labels(row.label, len(job.label_values)).tolist()
-            cube.add(replace(row, source={**source, "class_voxels": counts}))
+            cube.add(replace(row, source={**source, **_count_voxels(job, row.label)}))
     return prepared.intensity.kind
+
+
+def _count_voxels(job: Job, label: np.ndarray) -> dict:
+    """Count the voxels of each class of a row, and those that are ignored if any."""
+    counts = count_labels(label, len(job.label_values)).tolist()
+    if not job.ignored_values:
+        return {"class_voxels": counts}
+    return {
+        "class_voxels": counts[: len(job.label_values)],
+        "ignored_voxels": sum(counts[IGNORED:]),
+    }
 
 
 def gather(

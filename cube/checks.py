@@ -19,6 +19,7 @@ from cube.intensities import ScanIntensity, find_faults, measure_scan
 from cube.label_volumes import find_unusual_volumes
 from cube.reader import Cube
 from cube.values import CANONICAL_AXIS
+from volumes.ignored import split_ignored
 
 # Further from the median, a wrong header is more likely than an unusual protocol.
 SPACING_FACTOR = 1.5
@@ -60,7 +61,8 @@ def check_cube(cube: Cube, visit: Visit | None = None) -> list[Finding]:
     Args:
         cube: An open cube.
         visit: Called with every row while it is in memory, for pictures and
-            progress: row number, image and label map, each of shape (I, J, K).
+            progress: row number, image and label map with what is ignored, each of
+            shape (I, J, K).
 
     Returns:
         Findings by case, in the cube's order, after those of the whole cube; of each
@@ -76,9 +78,10 @@ def check_cube(cube: Cube, visit: Visit | None = None) -> list[Finding]:
         scan_voxels = 0
         for row in rows:
             image, label = cube.image(row), cube.label(row)
-            counts = _count_labels(label)
+            classes = split_ignored(label)[0] if cube.ignores else label
+            counts = _count_labels(classes)
             findings += check_image(cube, row, image)
-            findings += check_label(cube, row, label, counts)
+            findings += check_label(cube, row, classes, counts)
             voxels = int(counts[1:].sum())
             if cube.copies[row] == 0:
                 scans[row] = scan_voxels = voxels

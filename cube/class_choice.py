@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import re
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
+from dataclasses import replace
 
+from cube.class_words import expand_group, split_word, take_ignored
 from cube.survey import CaseInfo
 from system.errors import DataError, UsageError
-from system.limits import MAX_LABEL
-from system.text import on_one_line, shorten
-from volumes.classes import MAX_CLASSES, Classes, Member
+from system.text import shorten
+from volumes.classes import MAX_CLASSES, Classes, Member, find_members
 from volumes.label_tables import VERSE
 from volumes.structures import (
     GROUPS,
@@ -20,14 +19,13 @@ from volumes.structures import (
     sort_structures,
 )
 
-KEYWORDS = ("binary", "keep")
-
 
 def choose_classes(words: Sequence[str], cases: Sequence[CaseInfo]) -> Classes:
     """Choose the classes from --labels.
 
     Args:
-        words: `["binary"]`, `["keep"]`, or names and values of structures.
+        words: `["binary"]`, `["keep"]`, or names and values of structures; beside
+            them what is ignored, as `"ignore=255"`.
         cases: Every case.
 
     Returns:
@@ -44,27 +42,39 @@ def choose_classes(words: Sequence[str], cases: Sequence[CaseInfo]) -> Classes:
         raise DataError(
             "The label maps must hold at least one value above 0. Received: none"
         )
-    if list(words) == ["binary"]:
-        return Classes(("background", "spine"), ((), None))
-    if list(words) == ["keep"]:
-        chosen = [(_default_name(each, cases), (each,)) for each in _list_all(cases)]
+    words, ignored = take_ignored(words)
+    if words == ["binary"]:
+        classes = Classes(("background", "spine"), ((), None), ignored)
+        if ignored:
+            check_classes(classes, cases)
+        return classes
+    if words == ["keep"]:
+        structures = _list_all(_without(ignored, cases))
+        chosen = [(_default_name(each, cases), (each,)) for each in structures]
     else:
         chosen = [entry for word in words for entry in _parse(word, cases)]
-    members = [member for _, members in chosen for member in members]
-    if len(members) != len(set(members)):
-        received = shorten(", ".join(map(str, members)))
-        raise UsageError(
-            f"Each structure of --labels must be given once. Received: {received}"
-        )
-    names = ["background", *(name for name, _ in chosen)]
-    if len(set(names)) < len(names) or len(names) > MAX_CLASSES:
-        raise UsageError(
-            f"There must be at most {MAX_CLASSES - 1} classes, with distinct names "
-            f"other than background. Received: {shorten(str(names[1:]))}"
-        )
-    classes = Classes(tuple(names), ((), *(members for _, members in chosen)))
+    names = ("background", *(name for name, _ in chosen))
+    members = ((), *(members for _, members in chosen))
+    classes = Classes(names, members, ignored)
     check_classes(classes, cases)
     return classes
+
+
+def _without(
+    ignored: Sequence[Member], cases: Sequence[CaseInfo]
+) -> Sequence[CaseInfo]:
+    """Return cases whose label maps lack the values that are ignored."""
+    if not ignored:
+        return cases
+    found = [
+        (case, find_members(ignored, case.label_values, case.names)) for case in cases
+    ]
+    return [
+        replace(
+            case, label_values=tuple(v for v in case.label_values if v not in values)
+        )
+        for case, values in found
+    ]
 
 
 def _list_all(cases: Sequence[CaseInfo]) -> list[Member]:
@@ -92,16 +102,12 @@ def _parse(
     word: str, cases: Sequence[CaseInfo]
 ) -> list[tuple[str, tuple[Member, ...]]]:
     """Return name and members of each class of a word of --labels."""
-    # The name ends at the last = outside double quotes.
-    match = re.fullmatch(r'(?:(.*)(=))?((?:[^"=]|"[^"]*")*)', word, re.DOTALL)
-    name, equals, text = match.groups() if match else ("", "=", "")
-    cells = next(csv.reader([on_one_line(text)], skipinitialspace=True), [])
-    members = [_parse_member(cell) for cell in cells]
+    name, equals, members = split_word(word)
     known = {n for case in cases for n in case.names.values()}
     is_valid = bool(members) and None not in members
-    if equals and is_valid and name.strip():
-        expanded = [each for m in members for each in _expand(m, known)]
-        return [(on_one_line(name).strip(), tuple(expanded))]
+    if equals and is_valid and name:
+        expanded = [each for m in members for each in expand_group(m, known)]
+        return [(name, tuple(expanded))]
     if not equals and is_valid and len(members) == 1 and members[0] in GROUPS:
         return _levels_of(members[0], cases)
     is_one = len(members) == 1 or all(isinstance(m, int) for m in members)
@@ -120,23 +126,6 @@ def _parse(
             f"{absent[0]}; the label maps hold {shorten(', '.join(_list_found(cases)))}"
         )
     return [(_default_name(members[0], cases), tuple(members))]
-
-
-def _parse_member(cell: str) -> Member | None:
-    """Return a value, a canonical name, or None if it can be neither."""
-    cell = cell.strip()
-    if re.fullmatch(r"[+-]?\d+", cell):
-        value = int(cell[:10])
-        return value if 0 < value <= MAX_LABEL else None
-    name = canonical_name(cell)
-    return name if name and name not in KEYWORDS else None
-
-
-def _expand(member: Member, known: Set[str]) -> list[Member]:
-    """Return the vertebrae of a group, and the structure of that name if any."""
-    if member not in GROUPS:
-        return [member]
-    return [*GROUPS[member], *({member} & known)]
 
 
 def _levels_of(
@@ -168,9 +157,11 @@ def check_classes(classes: Classes, cases: Sequence[CaseInfo]) -> None:
     Raises:
         UsageError: If a class is given by a value that means different structures
             or that is called otherwise, or by name where a label map has no names;
-            if a value is in two classes; or if no label map holds any class.
+            if a structure is in two classes, or two classes have one name; if there
+            are too many; or if no label map holds any class.
     """
-    members = [member for each in classes.members for member in each or ()]
+    _check_distinct(classes)
+    members = _list_members(classes)
     for member in members:
         if isinstance(member, int):
             _check_meaning(member, cases)
@@ -179,9 +170,13 @@ def check_classes(classes: Classes, cases: Sequence[CaseInfo]) -> None:
     _check_calls(classes, cases)
     occurs = False
     for case in cases:
-        of_classes = classes.values_in(case.label_values, case.names)
-        counts = Counter(value for values in of_classes for value in values)
-        occurs = occurs or bool(counts)
+        occurs = occurs or any(classes.values_in(case.label_values, case.names))
+        counts = Counter(
+            value
+            for structures in (*classes.members, classes.ignored)
+            if structures is not None
+            for value in find_members(structures, case.label_values, case.names)
+        )
         for value, count in counts.items():
             if count > 1:
                 raise UsageError(
@@ -194,6 +189,28 @@ def check_classes(classes: Classes, cases: Sequence[CaseInfo]) -> None:
             "At least one class must occur in the label maps. Received: "
             f"{shorten(', '.join(classes.names[1:]))}; the label maps hold "
             f"{shorten(', '.join(_list_found(cases)))}."
+        )
+
+
+def _list_members(classes: Classes) -> list[Member]:
+    """List the structures of all classes, and those that are ignored."""
+    of_classes = (*classes.members, classes.ignored)
+    return [member for members in of_classes for member in members or ()]
+
+
+def _check_distinct(classes: Classes) -> None:
+    """Check that structures and names are given once, and fit the cube."""
+    members, names = _list_members(classes), classes.names
+    if len(members) != len(set(members)):
+        received = shorten(", ".join(map(str, members)))
+        raise UsageError(
+            f"Each structure of --labels must be given once. Received: {received}"
+        )
+    most = MAX_CLASSES - 1 if classes.ignored else MAX_CLASSES  # the last is `IGNORED`
+    if len(set(names)) < len(names) or len(names) > most:
+        raise UsageError(
+            f"There must be at most {most - 1} classes, with distinct names "
+            f"other than background. Received: {shorten(str(list(names[1:])))}"
         )
 
 

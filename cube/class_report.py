@@ -10,7 +10,7 @@ import numpy as np
 from cube.reader import Cube
 from cube.survey import CaseInfo
 from system.text import shorten
-from volumes.classes import Classes, Member, count_labels
+from volumes.classes import Classes, Member, count_labels, find_members
 from volumes.structures import VERTEBRA_NAMES, sort_structures
 
 
@@ -26,6 +26,8 @@ def describe_classes(
     """
     of_cases = [classes.values_in(case.label_values, case.names) for case in cases]
     lines = []
+    if classes.ignored:
+        lines.append(_describe_ignored_members(classes.ignored, cases))
     for number, name in enumerate(classes.names[1:], start=1):
         holding = [place for place, each in enumerate(of_cases) if each[number]]
         trained = any(splits[place] == "train" for place in holding)
@@ -35,8 +37,23 @@ def describe_classes(
             case_ids = shorten(", ".join(cases[p].pair.case_id for p in holding))
             lines.append(f"class {name} occurs in no training scan, only in {case_ids}")
         lines += _describe_absent_members(name, classes.members[number] or (), cases)
-    lines += _describe_unused(of_cases, cases)
+    lines += _describe_unused(classes, cases)
     return lines
+
+
+def _describe_ignored_members(
+    ignored: Sequence[Member], cases: Sequence[CaseInfo]
+) -> str:
+    """Say in how many scans there are voxels to ignore."""
+    listed = shorten(", ".join(map(str, ignored)))
+    count = sum(
+        bool(find_members(ignored, case.label_values, case.names)) for case in cases
+    )
+    if not count:
+        return f"{listed}, to be ignored, occurs in no scan"
+    return (
+        f"ignored, without loss and score: {listed}, in {count} of {len(cases)} scans"
+    )
 
 
 def _describe_absent_members(
@@ -54,13 +71,13 @@ def _describe_absent_members(
             yield f"'{member}' of class {name} occurs in no scan"
 
 
-def _describe_unused(
-    of_cases: Sequence[Sequence[Sequence[int]]], cases: Sequence[CaseInfo]
-) -> Iterator[str]:
+def _describe_unused(classes: Classes, cases: Sequence[CaseInfo]) -> Iterator[str]:
     """Yield a line with the structures that become background, if there are any."""
     unused: Counter[str | int] = Counter()
-    for case, of_classes in zip(cases, of_cases, strict=True):
+    for case in cases:
+        of_classes = classes.values_in(case.label_values, case.names)
         used = {value for values in of_classes for value in values}
+        used.update(find_members(classes.ignored, case.label_values, case.names))
         rest = {case.names.get(v, v) for v in case.label_values if v not in used}
         unused.update(rest)
     if unused:
@@ -78,7 +95,27 @@ def count_classes(cube: Cube, row: int) -> list[int]:
     stored = cube.sources[row].get("class_voxels")
     if isinstance(stored, list) and len(stored) == len(cube.class_names):
         return stored
-    return count_labels(cube.label(row), len(cube.class_names)).tolist()
+    num_classes = len(cube.class_names)
+    return count_labels(cube.label(row), num_classes)[:num_classes].tolist()
+
+
+def ignored_ml(cube: Cube, row: int) -> float:
+    """Return the volume of a row that is ignored, stored with it, in ml."""
+    count = cube.sources[row].get("ignored_voxels", 0)
+    return float(count * np.prod(cube.spacing) / 1000)
+
+
+def describe_ignored(cube: Cube) -> list[str]:
+    """Return a sentence on the voxels without loss and score; none without any."""
+    scans = cube.rows(copy=0)
+    volumes = {cube.case_ids[row]: ignored_ml(cube, row) for row in scans}
+    listed = [f"{case_id} {ml:.3g} ml" for case_id, ml in volumes.items() if ml]
+    if not listed:
+        return []
+    return [
+        f"{sum(volumes.values()):.4g} ml in {len(listed)} of {len(scans)} scans are "
+        f"ignored, without loss and score: {shorten(', '.join(listed))}"
+    ]
 
 
 def untrained_classes(

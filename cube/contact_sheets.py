@@ -14,10 +14,12 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from cube.checks import rows_by_case
+from cube.class_report import ignored_ml
 from cube.reader import Cube
 from system.atomic import atomic_write
 from system.text import file_names
 from volumes.drawing import (
+    IGNORED_COLOR,
     center_of_mass,
     draw_panel_row,
     draw_slice,
@@ -26,6 +28,7 @@ from volumes.drawing import (
     fit_scale,
     outline_color,
 )
+from volumes.ignored import split_ignored
 from volumes.panels import (
     BACKGROUND_COLOR,
     FAINT_COLOR,
@@ -85,10 +88,13 @@ class ContactSheets:
             label: Its classes, of the same shape.
         """
         rows = self._rows_by_case[self._cube.case_ids[row]]
+        ignored = None
+        if self._cube.ignores:
+            label, ignored = split_ignored(label)
         if row == rows[0]:
             self._sheet = _CaseSheet(self._cube, rows, image, label)
-            self._add_to_overview(row, image, label)
-        self._sheet.draw(self._title(row), image, label)
+            self._add_to_overview(row, image, label, ignored)
+        self._sheet.draw(self._title(row), image, label, ignored)
         if row == rows[-1]:
             self._write_sheet(row)
 
@@ -103,7 +109,11 @@ class ContactSheets:
         return f"copy {copy}: {describe_drawn(self._cube.drawn[row]) or 'unchanged'}"
 
     def _add_to_overview(
-        self, row: int, image: npt.NDArray, label: npt.NDArray
+        self,
+        row: int,
+        image: npt.NDArray,
+        label: npt.NDArray,
+        ignored: npt.NDArray | None,
     ) -> None:
         """Draw a sagittal slice, at a scale that all cases share."""
         cube = self._cube
@@ -116,6 +126,7 @@ class ContactSheets:
             cube.spacing,
             window=self._sheet.window,
             mm_per_pixel=self._overview_scale,
+            ignored=None if ignored is None else ignored[box],
         )
         self._cells.append((cube.case_ids[row], cube.splits[row], thumbnail))
 
@@ -132,6 +143,9 @@ class ContactSheets:
             (names.get(label, f"unknown class {label}"), outline_color(label))
             for label in sorted(self._sheet.labels)
         ]
+        volume = ignored_ml(cube, self._rows_by_case[case_id][0])
+        if volume:
+            legend.append((f"ignored ({volume:.3g} ml in the scan)", IGNORED_COLOR))
         sheet = draw_sheet(self._sheet.rows, title="     ".join(words), legend=legend)
         self._save(sheet, self._names[case_id])
 
@@ -164,7 +178,13 @@ class _CaseSheet:
         self.rows: list[tuple[str, Image.Image]] = []
         self.labels: set[int] = set()
 
-    def draw(self, title: str, image: npt.NDArray, label: npt.NDArray) -> None:
+    def draw(
+        self,
+        title: str,
+        image: npt.NDArray,
+        label: npt.NDArray,
+        ignored: npt.NDArray | None,
+    ) -> None:
         """Draw three slices of a row, each array of shape (I, J, K)."""
         image, label = image[self.box], label[self.box]
         self.labels.update(np.unique(label[label > 0]).tolist())
@@ -175,6 +195,7 @@ class _CaseSheet:
             self.spacing,
             window=self.window,
             mm_per_pixel=self.scale,
+            ignored=None if ignored is None else ignored[self.box],
         )
         self.rows.append((title, panels))
 

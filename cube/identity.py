@@ -42,7 +42,9 @@ def content_digest(
     arguments = attributes["arguments"]
     drawn = [_parse(text) for text in columns["drawn"]]
     sources = [_content_of(_parse(text)) for text in columns["source"]]
+    ignored = {"ignored": attributes["ignored"]} if attributes.get("ignored") else {}
     content = {
+        **ignored,
         **{name: attributes.get(name) for name in CONTENT_ATTRIBUTES},
         "shape": list(shape),
         "arguments": [arguments.get(name) for name in ("seed", *FLAGS)],

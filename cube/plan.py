@@ -6,7 +6,7 @@ import importlib.metadata
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from augment.compose import Compose
 from cube.class_choice import check_classes, choose_classes
 from cube.class_report import describe_classes
+from cube.class_words import take_ignored
 from cube.grid import (
     check_spacing,
     choose_shape,
@@ -34,7 +35,7 @@ from cube.resources import (
     free_disk,
 )
 from cube.rows import CubeSpec
-from cube.schema import FORMAT_VERSION
+from cube.schema import version_for
 from cube.splits import assign_splits
 from cube.storage import largest_row
 from cube.survey import CaseInfo, check_duplicates
@@ -42,7 +43,7 @@ from cube.writer import MADE_WITH
 from system.atomic import require_folder
 from system.errors import UsageError
 from system.text import format_bytes
-from volumes.classes import Classes
+from volumes.classes import Classes, Member, find_members
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,13 @@ class Plan:
     def num_rows(self) -> int:
         """Number of scans and copies together."""
         return len(self.cases) + sum(self.copies)
+
+    @property
+    def ignored(self) -> tuple[Member, ...]:
+        """What the cube ignores; nothing if it occurs in no scan."""
+        ignored = self.classes.ignored
+        found = [find_members(ignored, c.label_values, c.names) for c in self.cases]
+        return ignored if any(found) else ()
 
 
 def check_output(output: Path, *, force: bool, resume: bool) -> None:
@@ -130,7 +138,7 @@ def plan_cube(
         compose: The augmentation.
         output: The cube's file.
         left_out: Why cases of the pair list were left out, by case id.
-        classes: Those of a model, instead of --labels.
+        classes: Those of a model, instead of those of --labels.
 
     Raises:
         DataError: If a scan is listed twice, or a person has two subjects.
@@ -143,6 +151,8 @@ def plan_cube(
     if classes is None:
         classes = choose_classes(args["labels"], cases)
     else:
+        _, ignored = take_ignored(args["labels"] or ())
+        classes = replace(classes, ignored=ignored)
         check_classes(classes, cases)
     intensity, reason = settle_rule(cases, args["intensity"])
     splits = assign_splits(
@@ -247,8 +257,10 @@ def list_inputs(plan: Plan, arguments: dict, folder: Path) -> dict:
         folder: The cube's, from which the paths of the scans lead.
     """
     inputs = {f"--{name.replace('_', '-')}": value for name, value in arguments.items()}
-    inputs["format version of the cube"] = FORMAT_VERSION
+    inputs["format version of the cube"] = version_for(plan.ignored)
     inputs["classes"] = plan.classes.names
+    if plan.ignored:
+        inputs["structures that are ignored"] = plan.ignored
     inputs["structures of the classes"] = plan.classes.members
     inputs["number of cases"] = len(plan.cases)
     for number, case in enumerate(plan.cases, start=1):

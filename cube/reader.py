@@ -142,6 +142,15 @@ class Cube:
             return None
         return tuple(each if each is None else tuple(each) for each in members)
 
+    @property
+    def ignores(self) -> bool:
+        """Whether voxels of label maps may be `IGNORED`: without loss and score."""
+        return bool(self._attributes["ignored"])
+
+    def ignored_values_of(self, row: int) -> tuple[int, ...]:
+        """Return the values that are ignored in the label map of a row's scan."""
+        return tuple(self.sources[row].get("ignored_values", ()))
+
     def label_values_of(self, row: int) -> tuple[tuple[int, ...], ...]:
         """Return the values of each class in the label map of a row's scan.
 

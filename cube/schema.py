@@ -20,10 +20,13 @@ from cube.values import is_members, is_names, is_spacing, is_values
 from system.errors import DataError
 from system.limits import MAX_VOXELS
 from system.text import short_repr
+from volumes.ignored import IGNORED
 from volumes.intensity import is_mode
 
 FORMAT_VERSION = 2
-READABLE_VERSIONS = (1, 2)
+# Of cubes with voxels to ignore, which version 2 would take for another class.
+IGNORING_VERSION = 3
+READABLE_VERSIONS = (1, FORMAT_VERSION, IGNORING_VERSION)
 TEXT_DTYPE = h5py.string_dtype()
 VOXELS = {"image": np.float16, "label": np.uint8}
 # Row-wise datasets besides image and label: name, shape of a row, dtype.
@@ -48,8 +51,9 @@ ATTRIBUTES = (
     "arguments",
     "versions",
 )
-# Attributes that cubes of version 1 lack, with what these are taken to hold.
-OPTIONAL_ATTRIBUTES: dict[str, object] = {"class_members": None}
+# Attributes that other cubes lack, with what these are taken to hold: those of version
+# 1, and those without voxels to ignore.
+OPTIONAL_ATTRIBUTES: dict[str, object] = {"class_members": None, "ignored": ()}
 MAX_ROWS = 2**20
 MAX_NAME = 1000
 
@@ -62,7 +66,13 @@ _IS_VALID: dict[str, Callable[[object], bool]] = {
     "arguments": lambda value: isinstance(value["seed"], int),
     "versions": lambda value: isinstance(value, dict),
     "class_members": lambda value: value is None or is_members(value),
+    "ignored": lambda value: bool(value) and is_members([value]),
 }
+
+
+def version_for(ignored: Sequence) -> int:
+    """Return the oldest format version that holds what a cube ignores, or nothing."""
+    return IGNORING_VERSION if ignored else FORMAT_VERSION
 
 
 def check_version(file: h5py.File, path: Path) -> None:
@@ -75,16 +85,16 @@ def check_version(file: h5py.File, path: Path) -> None:
     if found is None:
         raise DataError(f"{path} is an HDF5 file but not a cube of makeCube.py.")
     is_number = isinstance(found, int | np.integer)
-    if is_number and found > FORMAT_VERSION:
+    oldest, *_, newest = READABLE_VERSIONS
+    if is_number and found > newest:
         raise DataError(
-            f"{path} must have format version {FORMAT_VERSION} or older. Received: "
+            f"{path} must have format version {newest} or older. Received: "
             f"{found}, from a newer makeCube.py; use the scripts that came with it."
         )
     if not is_number or found not in READABLE_VERSIONS:
         raise DataError(
-            f"{path} must have format version {READABLE_VERSIONS[0]} to "
-            f"{FORMAT_VERSION}. Received: {short_repr(found)}. Build it again with "
-            "makeCube.py."
+            f"{path} must have format version {oldest} to {newest}. Received: "
+            f"{short_repr(found)}. Build it again with makeCube.py."
         )
 
 
@@ -131,6 +141,11 @@ def read_layout(
         raise DataError(
             f"{path} must have structures for each class. Received: {len(members)} for "
             f"{len(attributes['class_names'])}"
+        )
+    if attributes["ignored"] and len(attributes["class_names"]) > IGNORED:
+        raise DataError(
+            f"{path} must have at most {IGNORED} classes, as it ignores voxels. "
+            f"Received: {len(attributes['class_names'])}"
         )
     if len(attributes["class_names"]) != len(attributes["label_values"]):
         raise DataError(

@@ -14,7 +14,7 @@ from cube.pairs import Pair
 from system.errors import DataError
 from system.limits import MAX_VOXELS
 from system.processes import map_cases
-from volumes.classes import count_labels
+from volumes.classes import Member, count_labels, find_members
 from volumes.formats.files import content_checksum, read_finite_volume, read_label_map
 from volumes.geometry import Grid
 from volumes.intensity_rule import IntensityProfile, measure_profile
@@ -86,6 +86,7 @@ def survey_cases(
     *,
     skip: bool = False,
     allow_unlikely: bool = False,
+    ignored: Sequence[Member] = (),
 ) -> tuple[tuple[CaseInfo, ...], dict[str, str]]:
     """Read every case, so that a faulty one is found before hours of work.
 
@@ -95,6 +96,7 @@ def survey_cases(
         max_voxels: Maximum number of voxels that a file's header may declare.
         skip: Whether to leave out cases that cannot be used.
         allow_unlikely: Whether to accept label maps that look like none.
+        ignored: Structures that may fill a label map, since they are ignored.
 
     Returns:
         The cases, and why each of the others was left out.
@@ -106,7 +108,10 @@ def survey_cases(
     # A pool of processes takes seconds to start; few cases are read sooner.
     workers = min(workers, len(pairs) // 8)
     survey = partial(
-        _survey_or_error, max_voxels=max_voxels, allow_unlikely=allow_unlikely
+        _survey_or_error,
+        max_voxels=max_voxels,
+        allow_unlikely=allow_unlikely,
+        ignored=ignored,
     )
     results = list(map_cases(survey, pairs, workers, name=attrgetter("case_id")))
     errors = {
@@ -120,10 +125,12 @@ def survey_cases(
 
 
 def _survey_or_error(
-    pair: Pair, max_voxels: int, *, allow_unlikely: bool
+    pair: Pair, max_voxels: int, *, allow_unlikely: bool, ignored: Sequence[Member]
 ) -> CaseInfo | DataError:
     try:
-        return survey_case(pair, max_voxels, allow_unlikely=allow_unlikely)
+        return survey_case(
+            pair, max_voxels, allow_unlikely=allow_unlikely, ignored=ignored
+        )
     except DataError as error:
         return error
     except MemoryError:
@@ -131,7 +138,11 @@ def _survey_or_error(
 
 
 def survey_case(
-    pair: Pair, max_voxels: int = MAX_VOXELS, *, allow_unlikely: bool = False
+    pair: Pair,
+    max_voxels: int = MAX_VOXELS,
+    *,
+    allow_unlikely: bool = False,
+    ignored: Sequence[Member] = (),
 ) -> CaseInfo:
     """Read an image and its label map, and check that they can be a pair.
 
@@ -139,6 +150,7 @@ def survey_case(
         pair: A line of the pair list.
         max_voxels: Maximum number of voxels that a file's header may declare.
         allow_unlikely: Whether to accept a label map that looks like none.
+        ignored: See `survey_cases`.
 
     Raises:
         DataError: If either cannot be used, their voxels do not coincide, or the
@@ -151,8 +163,12 @@ def survey_case(
     label_map = place_on_grid(label_map, image, pair.case_id)
     counts = count_labels(label_map.array)
     values = np.flatnonzero(counts)
-    unlikely = () if allow_unlikely else check_label_map(pair, image, label_map, counts)
     names, name_notes = name_values(label_map.segments, pair.label_table)
+    if ignored:  # count as background
+        places = list(find_members(ignored, values[values > 0].tolist(), names))
+        counts[0] += counts[places].sum()
+        counts[places] = 0
+    unlikely = () if allow_unlikely else check_label_map(pair, image, label_map, counts)
     return CaseInfo(
         pair=pair,
         grid=image.grid,

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from cube.hdf5 import NewFile
 from cube.reader import Cube
-from cube.schema import COLUMNS, FORMAT_VERSION, STORAGE_COLUMNS, TEXT_DTYPE
+from cube.schema import COLUMNS, STORAGE_COLUMNS, TEXT_DTYPE, version_for
 from cube.storage import (
     box_slices,
     chunk_places,
@@ -68,7 +68,7 @@ class CubeWriter:
         num_rows: Number of rows that will be added.
         attributes: Spacing in mm, class names (background first), the label
             values behind each class, the intensity mode and the arguments, all
-            JSON-safe. Package versions are added.
+            JSON-safe; what is ignored if anything is. Package versions are added.
     """
 
     def __init__(
@@ -77,7 +77,8 @@ class CubeWriter:
         self._disk = NewFile(path)
         self._file = h5py.File(self._disk, "w", track_order=False)
         self._num_rows, self._next = num_rows, 0
-        self._file.attrs["format_version"] = FORMAT_VERSION
+        version = version_for(attributes.get("ignored", ()))
+        self._file.attrs["format_version"] = version
         self._file.attrs["complete"] = False
         versions = {name: importlib.metadata.version(name) for name in MADE_WITH}
         for name, value in {**attributes, "versions": versions}.items():

@@ -13,8 +13,10 @@ from augment.compose import Compose, apply_intensity, replay
 from cube.reader import Cube
 from system.processes import map_in_order
 from volumes.geometry import Grid, affine_from
+from volumes.ignored import IGNORED, split_ignored
 
 MAX_FOREGROUND_VOXELS = 2000  # kept in memory per row
+MAX_DRAWS = 10  # of a patch whose voxels are all ignored
 
 
 def patch_box(
@@ -78,7 +80,10 @@ class PatchSampler:
     def foreground_voxels(self, row: int) -> npt.NDArray[np.int16]:
         """Return up to 2000 evenly chosen foreground voxels of a row, shape (n, 3)."""
         if row not in self._foreground:
-            flat = np.flatnonzero(self.cube.label(row))
+            label = self.cube.label(row)
+            if self.cube.ignores:
+                label, _ = split_ignored(label)
+            flat = np.flatnonzero(label)
             flat = flat[:: max(1, -(-len(flat) // MAX_FOREGROUND_VOXELS))]
             voxels = np.stack(np.unravel_index(flat, self.cube.shape), axis=-1)
             self._foreground[row] = voxels.astype(np.int16)
@@ -103,12 +108,18 @@ class PatchSampler:
     def patch(
         self, row: int, rng: np.random.Generator
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
-        """Draw one patch: image and classes, shape (I, J, K) each."""
-        first = self._draw_position(row, rng)
-        if self.compose is not None:
-            image, label = self._augment(row, first, self.compose.draw(rng))
-        else:
-            image, label = self._read(row, first)
+        """Draw one patch: image and classes, shape (I, J, K) each.
+
+        A patch whose voxels are all ignored has no loss, and is drawn again.
+        """
+        for _ in range(MAX_DRAWS):
+            first = self._draw_position(row, rng)
+            if self.compose is not None:
+                image, label = self._augment(row, first, self.compose.draw(rng))
+            else:
+                image, label = self._read(row, first)
+            if not self.cube.ignores or (label != IGNORED).any():
+                break
         if self.contrast is not None:
             drawn = self.contrast.draw(rng)
             image = apply_intensity(image, drawn, self.cube.spacing)

@@ -5,12 +5,19 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from volumes.ignored import IGNORED
+
 
 def _one_hot(y_true, y_pred):
     """Return integer classes (B, ...) as one-hot, with the channels of `y_pred`."""
     return ops.one_hot(
         ops.cast(y_true, "int32"), ops.shape(y_pred)[-1], dtype="float32"
     )
+
+
+def find_counted(y_true):
+    """Return 1 for each voxel that counts and 0 for the ignored, float32, as shaped."""
+    return ops.cast(ops.not_equal(ops.cast(y_true, "int32"), IGNORED), "float32")
 
 
 @keras.saving.register_keras_serializable(package="models")
@@ -25,9 +32,14 @@ class DiceLoss(keras.losses.Loss):
     `keras.losses.Dice` with its default `axis` pools the batch, so that a large
     vertebra hides a missed small one. The background is left out.
 
+    Ignored voxels are left out of every sum, so that their probabilities have no
+    gradient; a case of nothing else has a loss of 0.
+
     Args:
         smooth: Added to numerator and denominator, in voxels, so that an absent
             class has a gradient.
+        ignores: Whether the class `IGNORED` marks voxels that are ignored. Otherwise
+            nothing is computed for it.
         **options: Passed to `keras.losses.Loss`.
 
     Reference:
@@ -35,9 +47,16 @@ class DiceLoss(keras.losses.Loss):
         with sums instead of squares in the denominator.
     """
 
-    def __init__(self, smooth: float = 1.0, name: str = "dice_loss", **options):
+    def __init__(
+        self,
+        smooth: float = 1.0,
+        name: str = "dice_loss",
+        *,
+        ignores: bool = False,
+        **options,
+    ):
         super().__init__(name=name, **options)
-        self.smooth = smooth
+        self.smooth, self.ignores = smooth, ignores
 
     def call(self, y_true, y_pred):
         """Return one value per case, shape (B,).
@@ -47,7 +66,9 @@ class DiceLoss(keras.losses.Loss):
             y_pred: Probabilities, shape (B, *spatial, C).
         """
         y_pred = ops.cast(y_pred, "float32")
-        target = _one_hot(y_true, y_pred)
+        target = _one_hot(y_true, y_pred)  # 0 in all channels where ignored
+        if self.ignores:
+            y_pred = y_pred * find_counted(y_true)[..., None]
         spatial = tuple(range(1, len(y_pred.shape) - 1))
         overlap = ops.sum(target * y_pred, axis=spatial)  # (B, C)
         total = ops.sum(target, axis=spatial) + ops.sum(y_pred, axis=spatial)
@@ -55,7 +76,8 @@ class DiceLoss(keras.losses.Loss):
         return 1 - ops.mean(dice[:, 1:], axis=-1)
 
     def get_config(self):
-        return {**super().get_config(), "smooth": self.smooth}
+        own = {"smooth": self.smooth, "ignores": self.ignores}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable(package="models")
@@ -66,6 +88,7 @@ class DiceCrossEntropyLoss(DiceLoss):
 
     Args:
         smooth: See `DiceLoss`.
+        ignores: See `DiceLoss`.
         **options: Passed to `keras.losses.Loss`.
 
     Reference:
@@ -74,9 +97,14 @@ class DiceCrossEntropyLoss(DiceLoss):
     """
 
     def __init__(
-        self, smooth: float = 1.0, name: str = "dice_cross_entropy_loss", **options
+        self,
+        smooth: float = 1.0,
+        name: str = "dice_cross_entropy_loss",
+        *,
+        ignores: bool = False,
+        **options,
     ):
-        super().__init__(smooth, name=name, **options)
+        super().__init__(smooth, name, ignores=ignores, **options)
 
     def call(self, y_true, y_pred):
         """Return one value per case, shape (B,); see `DiceLoss.call`."""
@@ -84,7 +112,13 @@ class DiceCrossEntropyLoss(DiceLoss):
         p_true = ops.sum(_one_hot(y_true, y_pred) * y_pred, axis=-1)
         spatial = tuple(range(1, len(p_true.shape)))
         log = ops.log(ops.clip(p_true, 1e-7, 1.0))
-        return super().call(y_true, y_pred) - ops.mean(log, axis=spatial)
+        if self.ignores:
+            counted = find_counted(y_true)
+            count = ops.maximum(ops.sum(counted, axis=spatial), 1.0)
+            mean = ops.sum(log * counted, axis=spatial) / count
+        else:
+            mean = ops.mean(log, axis=spatial)
+        return super().call(y_true, y_pred) - mean
 
 
 LOSSES = {"dice": DiceLoss, "dice-ce": DiceCrossEntropyLoss}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from models.losses import find_counted
+
 
 def _argmax(y_pred):
     """Return each voxel's most probable class, in a quarter of the time of argmax."""
@@ -27,11 +29,13 @@ class DiceCoefficient(keras.metrics.Metric):
 
     Args:
         name: In logs.
+        ignores: Whether the class `IGNORED` marks voxels that are left out.
         **options: Passed to `keras.metrics.Metric`.
     """
 
-    def __init__(self, name: str = "dice", **options):
+    def __init__(self, name: str = "dice", *, ignores: bool = False, **options):
         super().__init__(name=name, **options)
+        self.ignores = ignores
         self.total = self.add_weight(name="total", initializer="zeros")
         self.count = self.add_weight(name="count", initializer="zeros")
 
@@ -39,6 +43,8 @@ class DiceCoefficient(keras.metrics.Metric):
         """Add a batch: classes (B, *spatial), probabilities (B, *spatial, C)."""
         spatial = tuple(range(1, len(y_pred.shape) - 1))
         reference, prediction = ops.cast(y_true, "int32"), _argmax(y_pred)
+        if self.ignores:
+            prediction = prediction * ops.cast(find_counted(y_true), "int32")
         for channel in range(1, y_pred.shape[-1]):
             a = ops.cast(reference == channel, "float32")
             b = ops.cast(prediction == channel, "float32")
@@ -46,6 +52,9 @@ class DiceCoefficient(keras.metrics.Metric):
             dice = 2 * ops.sum(a * b, axis=spatial) / ops.maximum(both, 1.0)
             self.total.assign_add(ops.sum(dice))
             self.count.assign_add(ops.sum(ops.cast(both > 0, "float32")))
+
+    def get_config(self):
+        return {**super().get_config(), "ignores": self.ignores}
 
     def result(self):
         """Return the mean so far, in [0, 1]."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from system.limits import MAX_LABEL
+from volumes.ignored import IGNORED
 
 MAX_CLASSES = 256  # the cube stores uint8
 COUNTED_VOXELS = 4_000_000  # at a time: numpy counts in an int64 copy
@@ -26,10 +27,12 @@ class Classes:
         names: Name of each class; the first is "background".
         members: Structures of each class; none for the background, which is every
             other structure, and None for a class of all structures.
+        ignored: Structures whose voxels have no loss and no score.
     """
 
     names: tuple[str, ...]
     members: tuple[tuple[Member, ...] | None, ...]
+    ignored: tuple[Member, ...] = ()
 
     def values_in(
         self, label_values: Iterable[int], names: Mapping[int, str]
@@ -40,25 +43,45 @@ class Classes:
             label_values: Values above 0 that occur in the label map.
             names: Canonical name of each value that has one.
         """
-        found = sorted(label_values)
+        ignored = find_members(self.ignored, label_values, names)
+        found = sorted(set(label_values) - set(ignored))
         return tuple(
-            tuple(found)
-            if members is None
-            else tuple(v for v in found if v in members or names.get(v) in members)
+            tuple(found) if members is None else find_members(members, found, names)
             for members in self.members
         )
 
 
-def build_lookup(label_values: Sequence[Sequence[int]]) -> npt.NDArray[np.uint8]:
+def find_members(
+    members: Sequence[Member], label_values: Iterable[int], names: Mapping[int, str]
+) -> tuple[int, ...]:
+    """Return the values of a label map that are among some structures, ascending.
+
+    Args:
+        members: The structures.
+        label_values: As of `Classes.values_in`.
+        names: As of `Classes.values_in`.
+    """
+    return tuple(
+        value
+        for value in sorted(label_values)
+        if value in members or names.get(value) in members
+    )
+
+
+def build_lookup(
+    label_values: Sequence[Sequence[int]], ignored: Sequence[int] = ()
+) -> npt.NDArray[np.uint8]:
     """Return the class of each label value, shape (65536,).
 
     Args:
         label_values: Values of each class in a label map, background first; all
             other values are background.
+        ignored: Values whose class is `IGNORED`.
     """
     table = np.zeros(MAX_LABEL + 1, np.uint8)
     for number, values in enumerate(label_values):
         table[list(values)] = number
+    table[list(ignored)] = IGNORED
     return table
 
 

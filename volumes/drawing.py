@@ -24,6 +24,8 @@ Outline = tuple[npt.NDArray, Callable[[int], Color]]
 PANEL_HEIGHT = 320  # pixels, so that a scan and two copies fill a screen
 NOT_FINITE_COLOR = (255, 0, 255)
 BOTH_COLOR: Color = (255, 225, 60)
+IGNORED_COLOR: Color = (120, 200, 235)
+HATCH_STEP = 7  # pixels
 
 # Left, right, top and bottom of the sagittal, coronal and axial picture.
 EDGES = ("APSI", "RLSI", "RLAP")
@@ -130,6 +132,7 @@ def draw_slice(
     *,
     window: tuple[float, float],
     mm_per_pixel: float,
+    ignored: npt.NDArray[np.bool_] | None = None,
 ) -> Image.Image:
     """Draw one slice in grey with outlined labels and lettered sides.
 
@@ -145,6 +148,7 @@ def draw_slice(
         spacing: Voxel spacing in mm along I, J, K.
         window: Intensities drawn black and white.
         mm_per_pixel: Side of a pixel in mm.
+        ignored: Mask of the same shape, drawn hatched; None for none.
     """
     across, down = (other for other in range(3) if other != axis)
     columns = _source_pixels(image.shape[across], spacing[across], mm_per_pixel)
@@ -154,6 +158,9 @@ def draw_slice(
     grey = grey.resize((len(columns), len(rows)), Image.Resampling.BICUBIC)
     pixels = np.repeat(np.asarray(grey)[:, :, np.newaxis], 3, axis=2)
     pixels[~np.isfinite(plane)[np.ix_(rows, columns)]] = NOT_FINITE_COLOR
+    if ignored is not None:
+        hatched = _upright(ignored, axis, index)[np.ix_(rows, columns)]
+        pixels[hatched & _hatch(hatched.shape)] = IGNORED_COLOR
     drawn = np.zeros(pixels.shape[:2], dtype=bool)
     for label_map, color_of in outlines:
         labels = _upright(label_map, axis, index)[np.ix_(rows, columns)]
@@ -173,6 +180,7 @@ def draw_panel_row(
     *,
     window: tuple[float, float],
     mm_per_pixel: float,
+    ignored: npt.NDArray[np.bool_] | None = None,
 ) -> Image.Image:
     """Draw a sagittal, a coronal and an axial slice side by side at one scale.
 
@@ -183,6 +191,7 @@ def draw_panel_row(
         spacing: Voxel spacing in mm along I, J, K.
         window: Intensities drawn black and white.
         mm_per_pixel: Side of a pixel in mm.
+        ignored: As for `draw_slice`.
     """
     panels = [
         draw_slice(
@@ -193,6 +202,7 @@ def draw_panel_row(
             spacing,
             window=window,
             mm_per_pixel=mm_per_pixel,
+            ignored=ignored,
         )
         for axis, index in enumerate(slices)
     ]
@@ -209,6 +219,12 @@ def _foreground_profiles(label_map: npt.NDArray) -> list[npt.NDArray[np.int64]]:
 def _upright(volume: npt.NDArray, axis: int, index: int) -> npt.NDArray:
     """Return a slice in display orientation, shape (rows, columns)."""
     return np.take(volume, index, axis=axis)[::-1, ::-1].T
+
+
+def _hatch(shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Return oblique lines as a mask of shape (rows, columns)."""
+    row, column = np.ogrid[: shape[0], : shape[1]]
+    return (row + column) % HATCH_STEP == 0
 
 
 def _source_pixels(

@@ -9,6 +9,7 @@ from PIL import Image
 
 from volumes.drawing import (
     BOTH_COLOR,
+    IGNORED_COLOR,
     draw_panel_row,
     find_slices,
     find_window,
@@ -26,6 +27,7 @@ def draw_prediction(
     prediction: npt.NDArray,
     spacing: Sequence[float],
     title: str,
+    ignored: npt.NDArray | None = None,
 ) -> Image.Image:
     """Draw three slices with the outlines of reference and prediction.
 
@@ -38,11 +40,13 @@ def draw_prediction(
         prediction: Predicted labels of the same shape.
         spacing: Voxel spacing in mm along I, J, K.
         title: First line of the picture.
+        ignored: Mask of the same shape, drawn hatched; None for none.
 
     Raises:
         ValueError: If the shapes differ.
     """
-    shapes = [v.shape for v in (image, reference, prediction) if v is not None]
+    volumes = (image, reference, prediction, ignored)
+    shapes = [volume.shape for volume in volumes if volume is not None]
     if len(set(shapes)) != 1:
         raise ValueError(
             "Image, reference and prediction must have one shape. "
@@ -54,6 +58,8 @@ def draw_prediction(
         outlines.insert(0, (reference, lambda label: REFERENCE_COLOR))
         legend.insert(0, ("reference", REFERENCE_COLOR))
         legend.append(("both on one line", BOTH_COLOR))
+    if ignored is not None and ignored.any():
+        legend.append(("ignored", IGNORED_COLOR))
     shown = prediction if reference is None or not reference.any() else reference
     row = draw_panel_row(
         image,
@@ -62,5 +68,6 @@ def draw_prediction(
         spacing,
         window=find_window(image),
         mm_per_pixel=fit_scale(image.shape, spacing),
+        ignored=ignored,
     )
     return draw_sheet([("", row)], title=title, legend=legend)

@@ -20,7 +20,7 @@ def test_other_format_version_is_refused(cube_path):
     with h5py.File(cube_path, "r+") as file:
         file.attrs["format_version"] = 99
 
-    with pytest.raises(DataError, match=r"version 2 or older\. Received: 99"):
+    with pytest.raises(DataError, match=r"version 3 or older\. Received: 99"):
         Cube(cube_path)
 
 

@@ -46,12 +46,12 @@ def soft_link_out_of_the_file(file, other):
 
 CUBES = {
     "of a newer version": (
-        changed_cube(attribute("format_version", 3)),
-        "must have format version 2 or older. Received: 3, from a newer makeCube.py",
+        changed_cube(attribute("format_version", 4)),
+        "must have format version 3 or older. Received: 4, from a newer makeCube.py",
     ),
     "of a version that is none": (
         changed_cube(attribute("format_version", np.arange(3))),
-        r"must have format version 1 to 2. Received: array\(\[0, 1, 2\]\)",
+        r"must have format version 1 to 3. Received: array\(\[0, 1, 2\]\)",
     ),
     "cut off": (cut_cube, "cannot be opened as HDF5"),
     "with an external link": (
