@@ -94,6 +94,7 @@ def score_case(
     grid: Grid,
     class_names: Sequence[str],
     vertebrae: Sequence[int] = (),
+    void: npt.NDArray[np.bool_] | None = None,
     case_id: str = "",
     subject: str = "",
 ) -> list[Score]:
@@ -103,12 +104,18 @@ def score_case(
     IoU and NSD 0, HD95 and ASSD the diagonal of the whole scan, so that a
     missed structure lowers the mean instead of being left out of it.
 
+    Voxels that do not count become background in both before all else, for distances
+    and volumes as well. Where they cut through both masks, the cuts coincide, and are
+    surfaces at a distance of 0.
+
     Args:
         prediction: Class numbers, shape (I, J, K).
         reference: Class numbers, shape (I, J, K), on the same grid.
         grid: The grid of both; its axes need not be at right angles.
         class_names: Name of each class number, "background" first.
         vertebrae: Class numbers that are one vertebra each, from the neck down.
+        void: Mask of voxels that do not count, shape (I, J, K); None if all count. See
+            `volumes.ignored.find_void`.
         case_id: Name of the case.
         subject: The person; by default the case.
 
@@ -121,6 +128,8 @@ def score_case(
     """
     num_classes = len(class_names)
     _check_arguments(prediction, reference, grid, num_classes, case_id)
+    if void is not None:
+        prediction, reference = prediction * ~void, reference * ~void
     predicted_boxes = ndimage.find_objects(prediction, num_classes - 1)
     reference_boxes = ndimage.find_objects(reference, num_classes - 1)
     diagonal = _longest_diagonal(grid)

@@ -116,7 +116,7 @@ def fit(
         return TrainingResult(network, [], 0.0, 0.0)
     identity = training_identity(options, metadata)
     options = options.with_defaults(metadata)
-    model = compile_for_training(network, options)
+    model = compile_for_training(network, options, ignores=cube.ignores)
     loop = _build_loop(options, cube, run, model, metadata)
     progress = loop.progress
     validate = None
@@ -154,10 +154,13 @@ def _publish(
     log.write(history[-1])
 
 
-def compile_for_training(network: keras.Model, options: TrainingOptions) -> keras.Model:
+def compile_for_training(
+    network: keras.Model, options: TrainingOptions, *, ignores: bool = False
+) -> keras.Model:
     """Return a compiled model that shares the network's layers and weights.
 
-    The network itself stays uncompiled, so that its file holds no optimizer.
+    The network itself stays uncompiled, so that its file holds no optimizer. With
+    `ignores`, the class `IGNORED` of a voxel means that it has no loss.
     """
     model = keras.Model(network.inputs, network.outputs, name=network.name)
     optimizer = keras.optimizers.AdamW(
@@ -167,8 +170,8 @@ def compile_for_training(network: keras.Model, options: TrainingOptions) -> kera
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(
         optimizer,
-        LOSSES[options.loss](),
-        metrics=[DiceCoefficient()],
+        LOSSES[options.loss](ignores=ignores),
+        metrics=[DiceCoefficient(ignores=ignores)],
         jit_compile=jit_compile(),
     )
     return model

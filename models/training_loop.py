@@ -22,6 +22,7 @@ from models.options import TrainingOptions
 from models.prediction import classify, fit_tile, predict_image
 from system.atomic import atomic_write
 from system.errors import DataError
+from volumes.ignored import IGNORED, find_void
 
 WARM_UP = 0.03  # share of the training in which the learning rate rises
 HISTORY_COLUMNS = (
@@ -98,7 +99,10 @@ def validation_dice(
 def predict_cases(
     model: keras.Model, metadata: ModelMetadata, cube: Cube, rows: Sequence[int]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield prediction and reference of whole cases, as classes on the cube's grid."""
+    """Yield prediction and reference of whole cases, as classes on the cube's grid.
+
+    Where the reference is `IGNORED`, the prediction is not scored.
+    """
     for row in rows:
         probabilities = predict_image(
             model,
@@ -108,14 +112,20 @@ def predict_cases(
             num_classes=len(cube.class_names),
             overlap=0.25,
         )
-        yield classify(probabilities), cube.label(row)
+        reference = cube.label(row)
+        if cube.ignores:
+            reference[find_void(reference, cube.spacing)] = IGNORED
+        yield classify(probabilities), reference
 
 
 def mean_dice(prediction: np.ndarray, reference: np.ndarray, num_classes: int) -> float:
     """Return the mean hard Dice coefficient of a case's foreground classes.
 
-    A class absent from both prediction and reference counts 1.
+    A class absent from both prediction and reference counts 1. Voxels whose reference
+    is `IGNORED` are left out, unless there are so many classes that it is one.
     """
+    if num_classes <= IGNORED:
+        prediction = prediction * (reference != IGNORED)
     coefficients = []
     for number in range(1, num_classes):
         a, b = prediction == number, reference == number

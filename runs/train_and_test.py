@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cube.class_report import describe_untrained, untrained_classes
+from cube.class_report import (
+    describe_ignored,
+    describe_untrained,
+    untrained_classes,
+)
 from cube.folds import describe_splits, open_cube, record_splits
 from cube.places import ScanFinder
 from evaluation.architecture import draw_architecture
@@ -56,7 +60,7 @@ def run_network(
         network, metadata = prepare_network(options, cube)
         # A network that is only tested has learned from other scans.
         untrained = untrained_classes(cube) if options.epochs != 0 else {}
-        for sentence in describe_untrained(untrained):
+        for sentence in (*describe_ignored(cube), *describe_untrained(untrained)):
             print(f"Note: {sentence}.", flush=True)
         finder = ScanFinder(cube, scans)
         check_sources(finder)
