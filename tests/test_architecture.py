@@ -9,6 +9,7 @@ from test_rooms import ARROWS
 
 import checkCube
 import compareRuns
+import labelVertebrae
 import makeCube
 import predict
 import train
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 FLAGS = (ROOT / "docs" / "flags.md").read_text(encoding="utf-8")
-SCRIPTS = (makeCube, checkCube, train, predict, compareRuns)
+SCRIPTS = (makeCube, checkCube, train, predict, labelVertebrae, compareRuns)
 
 
 def code_spans(page):
