@@ -336,3 +336,22 @@ def test_every_row_is_read_once_and_visited(tmp_path):
         (name, row) for name in ("image", "label") for row in range(4)
     ]
     assert visited == [(row, (6, 8, 10)) for row in range(4)]
+
+
+def test_ignored_voxels_are_no_fault_wherever_they_are(tmp_path, rows):
+    # At the border, and half of the scan; without `ignored` an unknown class.
+    rows = [replace(row, label=changed(row.label, slice(4, 6), 255)) for row in rows]
+    with Cube(write_cube(tmp_path / "cube.h5", rows, ignored=[255])) as cube:
+        assert check_cube(cube) == []
+
+    with Cube(write_cube(tmp_path / "plain.h5", rows)) as cube:
+        kinds = {finding.kind for finding in check_cube(cube)}
+    assert "unknown class" in kinds
+
+
+def test_scan_of_ignored_voxels_alone_has_no_foreground(tmp_path, rows):
+    rows[2] = replace(rows[2], label=np.full_like(rows[2].label, 255))
+    with Cube(write_cube(tmp_path / "cube.h5", rows, ignored=[255])) as cube:
+        finding = only(check_cube(cube))
+
+    assert (finding.case_id, finding.kind) == ("ben", "no foreground")

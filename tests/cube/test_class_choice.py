@@ -280,3 +280,49 @@ def test_long_lists_of_unused_structures_are_cut():
 
     assert line.startswith("in no class, so background: structure 10, structure 100, ")
     assert len(line) < 200
+
+
+def test_all_other_structures_are_the_spine_where_some_are_ignored(mixed):
+    classes = choose_classes(["binary", "ignore=T12,sacrum"], mixed)
+
+    assert entries(classes) == {"spine": None}
+    assert classes.values_in((1, 2, 3), SLICER)[1] == (1, 2)
+    assert prediction_values(classes, mixed)[1] == (1, 2, 20, 21, 24)
+
+
+def test_keep_makes_no_class_of_an_ignored_value_nor_needs_its_name(mixed):
+    cases = [*mixed, named("cid", {4: "L1"}, found=[4, 255])]
+
+    assert choose_classes(["keep", "ignore=255"], cases).names == (
+        *("background", "T12", "L1", "L2", "L5", "sacrum"),
+    )
+
+
+def test_ignored_structures_are_described_and_not_listed_as_unused(mixed):
+    classes = choose_classes(["L1", "L2", "ignore=T12"], mixed)
+
+    assert describe_classes(classes, mixed, ["train", "train"]) == [
+        "ignored, without loss and score: T12, in 1 of 2 scans",
+        "in no class, so background: L5, sacrum",
+    ]
+    absent = choose_classes(["L1", "ignore=255"], mixed)
+    lines = describe_classes(absent, mixed, ["train", "train"])
+    assert lines[0] == "255, to be ignored, occurs in no scan"
+
+
+def test_ignored_structure_may_not_be_in_a_class(mixed, bare):
+    with pytest.raises(UsageError, match=r"given once\. Received: 20, 24, 20"):
+        choose_classes(["20", "24", "ignore=20"], bare)
+    with pytest.raises(UsageError, match=r"value 3 of ann_.*'sacrum', by value and by"):
+        choose_classes(["sacrum", "ignore=3"], mixed[:1])
+    with pytest.raises(UsageError, match=r"At least one class must occur"):
+        choose_classes(["binary", "ignore=20,21,24"], bare)
+
+
+def test_ignored_voxels_leave_room_for_254_classes():
+    case = unnamed("ann", *range(1, 256))
+
+    assert len(choose_classes(["keep"], [case]).names) == 256
+    assert len(choose_classes(["keep", "ignore=7"], [case]).names) == 255
+    with pytest.raises(UsageError, match="at most 254 classes"):
+        choose_classes(["keep", "ignore=999"], [case])

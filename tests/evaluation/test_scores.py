@@ -6,6 +6,7 @@ from scipy.spatial import distance
 from evaluation.scores import score_case, score_masks
 from system.errors import DataError
 from volumes.geometry import Grid, affine_from
+from volumes.ignored import IGNORED, find_void, split_ignored
 
 SPACING = (3.0, 2.0, 1.0)
 CLASSES = ("background", "vertebra")
@@ -249,3 +250,46 @@ def test_volumes_and_the_diagonal_of_a_slanted_grid_are_the_patient_s():
     # The longest diagonal: 5 * (3, 0, 0) + 6 * (0, 2, 0) + 7 * (0, 3, 4).
     assert only.hd95_mm == pytest.approx((15**2 + 33**2 + 28**2) ** 0.5, rel=1e-12)
     assert only.nsd_2mm == 0
+
+
+def test_void_voxels_count_in_neither_mask():
+    prediction = label_map((1, 1, 1), (1, 1, 2), (3, 4, 5))
+    reference = label_map((1, 1, 1), (3, 4, 5), (3, 4, 6))
+    void = label_map((3, 4, 5), (3, 4, 6)).astype(bool)
+
+    (only,) = score_case(
+        prediction,
+        reference,
+        grid=Grid(SHAPE, affine_from(SPACING)),
+        class_names=CLASSES,
+        void=void,
+    )
+
+    # Two voxels of 0.006 ml against one of them.
+    assert only.dice == 2 * 1 / (2 + 1)
+    assert (only.prediction_ml, only.reference_ml) == pytest.approx((0.012, 0.006))
+    # Corners at 0 and 1 mm are shared, those at 2 mm are 1 mm away.
+    assert only.hd95_mm == 1
+
+
+def test_larger_outline_of_an_ignored_vertebra_is_no_distance_to_the_next():
+    reference = np.zeros((12, 12, 40), np.uint8)
+    reference[4:8, 4:8, 4:8] = 1
+    prediction = reference.copy()
+    prediction[3:9, 3:9, 27:33] = 1
+    reference[4:8, 4:8, 28:32] = IGNORED
+    classes, ignored = split_ignored(reference)
+
+    def score_without(void):
+        grid = Grid(classes.shape, affine_from((1.0, 1.0, 1.0)))
+        (only,) = score_case(
+            prediction, classes, grid=grid, class_names=CLASSES, void=void
+        )
+        return only
+
+    near = score_without(find_void(reference, (1.0, 1.0, 1.0)))
+    assert (near.dice, near.hd95_mm) == (1, 0)
+    # Without its neighbourhood a shell of 6**3 - 4**3 voxels is left, 19 mm away.
+    shell = score_without(ignored)
+    assert shell.dice == 2 * 64 / (64 + 64 + 152)
+    assert shell.hd95_mm > 19

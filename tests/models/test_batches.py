@@ -10,6 +10,7 @@ from augment.intensity import Gamma, GaussianNoise
 from augment.spatial import Flip, Rotation
 from cube.reader import Cube
 from models.batches import PatchSampler, patch_box, prefetch
+from volumes.ignored import IGNORED
 
 VOXELS = np.arange(480).reshape(SHAPE)  # (6, 8, 10)
 
@@ -222,3 +223,34 @@ def test_chain_of_a_cube_is_rebuilt_from_its_arguments():
         for seed in range(50)
     )
     assert 25 < largest <= 30
+
+
+def partly_labelled(tmp_path, label, **options):
+    path = write_cube(
+        tmp_path / "cube.h5", [replace(make_row("ann"), label=label)], ignored=[255]
+    )
+    with Cube(path) as cube:
+        return sampler(cube, (0,), (2, 2, 2), **options).batch(0)[1]
+
+
+def test_ignored_voxels_are_no_foreground_to_draw_patches_around(tmp_path):
+    label = np.full(SHAPE, IGNORED, np.uint8)
+    label[:, :, 5:] = 0
+    label[2:4, 2:6, 8] = 1
+
+    labels = partly_labelled(tmp_path, label, batch_size=100, spine_share=1.0)
+
+    assert (labels == 1).any(axis=(1, 2, 3)).all()
+
+
+def test_patch_of_ignored_voxels_is_drawn_again_up_to_ten_times(tmp_path):
+    label = np.full(SHAPE, IGNORED, np.uint8)
+    label[:, :, 8:] = 0
+
+    labels = partly_labelled(tmp_path, label, batch_size=400, spine_share=0.0)
+
+    # Of 9 places along K, 7 lie in what is ignored.
+    expected = 1 - (7 / 9) ** 10
+    bound = 4 * np.sqrt(expected * (1 - expected) / 400)
+    found = (labels != IGNORED).any(axis=(1, 2, 3)).mean()
+    assert found == pytest.approx(expected, abs=bound)

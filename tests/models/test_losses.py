@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from models.losses import LOSSES, DiceCrossEntropyLoss, DiceLoss
+from volumes.ignored import IGNORED
 
 # Two unlike cases of four voxels and three classes.
 TRUTH = np.array([[1, 1, 0, 2], [1, 1, 1, 1]], np.uint8)
@@ -115,12 +116,82 @@ def test_sums_of_float16_do_not_overflow():
 
 @pytest.mark.parametrize("loss", LOSSES.values())
 def test_loss_survives_serialisation(loss):
-    before = loss(smooth=0.25, name="mine")
+    before = loss(smooth=0.25, name="mine", ignores=True)
 
     after = keras.losses.deserialize(keras.losses.serialize(before))
 
     assert type(after) is loss
-    assert (after.smooth, after.name) == (0.25, "mine")
+    assert (after.smooth, after.name, after.ignores) == (0.25, "mine", True)
     np.testing.assert_array_equal(
         after.call(*shaped((2, 2))), before.call(*shaped((2, 2)))
     )
+
+
+# The truth with one voxel of the first case ignored, and two of the second.
+IGNORING = np.array([[1, IGNORED, 0, 2], [IGNORED, IGNORED, 1, 1]], np.uint8)
+# First case: voxels 0, 2 and 3; class 1: overlap 1, target 1, probability 1 + .2; class
+# 2: overlap .6, target 1, probability .6. Second case, two voxels: class 1: overlap
+# 1.6, target 2, probability 1.6; class 2: overlap 0, target 0, probability .2.
+IGNORING_DICE_LOSSES = [
+    1 - ((2 * 1 + 1) / (1 + 1.2 + 1) + (2 * 0.6 + 1) / (1 + 0.6 + 1)) / 2,
+    1 - ((2 * 1.6 + 1) / (2 + 1.6 + 1) + (0 + 1) / (0 + 0.2 + 1)) / 2,
+]
+# Of three voxels with 1, 1, .6, and of two with .8.
+IGNORING_CROSS_ENTROPIES = [-np.log(0.6) / 3, -np.log(0.8)]
+
+
+@pytest.mark.parametrize("sides", SIDES)
+def test_ignored_voxels_are_left_out_of_every_sum(sides):
+    truth, (_, probabilities) = IGNORING.reshape(2, *sides), shaped(sides)
+
+    dice = DiceLoss(ignores=True).call(truth, probabilities)
+    both = DiceCrossEntropyLoss(ignores=True).call(truth, probabilities)
+
+    np.testing.assert_allclose(dice, IGNORING_DICE_LOSSES, atol=1e-6)
+    expected = np.add(IGNORING_DICE_LOSSES, IGNORING_CROSS_ENTROPIES)
+    np.testing.assert_allclose(both, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values())
+def test_loss_is_the_same_to_the_bit_where_nothing_is_ignored(loss):
+    np.testing.assert_array_equal(
+        loss(ignores=True).call(*shaped((2, 2))), loss().call(*shaped((2, 2)))
+    )
+
+
+@pytest.mark.parametrize("loss", LOSSES.values())
+def test_gradient_is_zero_at_ignored_voxels_alone(loss):
+    probabilities = tf.Variable(PROBABILITIES)
+
+    with tf.GradientTape() as tape:
+        value = loss(ignores=True).call(IGNORING, probabilities)
+    gradient = np.asarray(tape.gradient(value, probabilities))
+
+    assert (gradient[IGNORING == IGNORED] == 0).all()
+    assert gradient[IGNORING != IGNORED].any(axis=-1).all()
+
+
+@pytest.mark.parametrize("loss", LOSSES.values())
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_case_of_ignored_voxels_has_no_loss_and_no_gradient(loss, dtype):
+    probabilities = tf.Variable(np.eye(3, dtype=dtype)[np.ones((2, 4), int)])
+
+    with tf.GradientTape() as tape:
+        value = loss(ignores=True).call(np.full((2, 4), IGNORED), probabilities)
+    gradient = np.asarray(tape.gradient(value, probabilities))
+
+    assert value.dtype == "float32"
+    np.testing.assert_array_equal(value, [0, 0])
+    np.testing.assert_array_equal(gradient, np.zeros((2, 4, 3)))
+
+
+def test_sums_of_float16_without_ignored_voxels_do_not_overflow():
+    # 128 * 32 * 33 voxels, of which half count: 67,584; float16 ends at 65,504.
+    truth = np.ones((1, 128, 32, 33), np.uint8)
+    truth[:, ::2] = IGNORED
+    probabilities = np.full((*truth.shape, 2), (0.25, 0.75), np.float16)
+
+    found = DiceCrossEntropyLoss(ignores=True).call(truth, probabilities)
+
+    # As without the ignored half: 1 - 6 / 7, and -log(.75).
+    assert float(found[0]) == pytest.approx(1 / 7 - np.log(0.75), abs=2e-5)

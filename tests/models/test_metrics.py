@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from models.metrics import DiceCoefficient
+from volumes.ignored import IGNORED
 
 
 def probabilities_of(classes, num_classes=3):
@@ -69,9 +70,11 @@ def test_reset_forgets_every_batch():
 
 
 def test_metric_survives_serialisation():
-    after = keras.metrics.deserialize(keras.metrics.serialize(DiceCoefficient("mine")))
+    before = DiceCoefficient("mine", ignores=True)
 
-    assert (type(after), after.name) == (DiceCoefficient, "mine")
+    after = keras.metrics.deserialize(keras.metrics.serialize(before))
+
+    assert (type(after), after.name, after.ignores) == (DiceCoefficient, "mine", True)
 
 
 def test_tie_goes_to_the_first_class():
@@ -82,3 +85,17 @@ def test_tie_goes_to_the_first_class():
 
     # Predicted 0 and 1, as the reference has it.
     assert float(metric.result()) == 1
+
+
+def test_ignored_voxels_count_in_neither_mask():
+    # Of the first case the missed voxel is ignored, of the second the two of the
+    # last row: 2 * 1 / (1 + 1) for both classes, and 2 * 2 / (2 + 2).
+    reference = np.array([[[1, IGNORED], [0, 2]], [[1, 1], [IGNORED, IGNORED]]])
+    metric, plain = DiceCoefficient(ignores=True), DiceCoefficient()
+
+    metric.update_state(reference, PREDICTION)
+    plain.update_state(reference, PREDICTION)
+
+    assert float(metric.result()) == 1
+    assert float(plain.result()) < 1
+    assert float(metric.count) == 3

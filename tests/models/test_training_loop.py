@@ -17,10 +17,12 @@ from models.training_loop import (
     TrainingLoop,
     TrainingProgress,
     learning_rate_at,
+    mean_dice,
     write_history,
 )
 from models.unet import build_unet
 from system.errors import DataError
+from volumes.ignored import IGNORED
 
 RATE = 0.01
 
@@ -306,3 +308,19 @@ def test_first_part_of_the_training_is_on_small_patches(share, progress, expecte
     loop.run(None, lambda: None, lambda is_best: None)
 
     assert seen[: len(expected)] == expected
+
+
+def test_ignored_voxels_do_not_count_in_the_dice_of_a_case():
+    prediction = np.array([1, 1, 0, 2], np.uint8).reshape(1, 2, 2)
+    reference = np.array([1, IGNORED, 2, 2], np.uint8).reshape(1, 2, 2)
+
+    # Class 1: 2 * 1 / (1 + 1); class 2: 2 * 1 / (1 + 2).
+    assert mean_dice(prediction, reference, 3) == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_last_of_256_classes_is_not_ignored():
+    classes = np.array([255, 0], np.uint8).reshape(1, 1, 2)
+
+    assert mean_dice(classes, classes, 256) == 1
+    # One of 255 classes is predicted where it is not.
+    assert mean_dice(classes, 0 * classes, 256) == pytest.approx(254 / 255)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from volumes.drawing import (
+    IGNORED_COLOR,
     NOT_FINITE_COLOR,
     center_of_mass,
     draw_panel_row,
@@ -242,3 +243,26 @@ def test_neighbouring_labels_have_bright_and_unlike_colours():
     assert (colors @ (0.2126, 0.7152, 0.0722) > 0.49 * 255).all()
     assert np.linalg.norm(np.diff(colors, axis=0), axis=1).min() > 90
     assert len({tuple(color) for color in colors}) == 28
+
+
+def test_ignored_voxels_are_hatched_in_one_colour():
+    ignored = np.zeros(SHAPE, bool)
+    ignored[0, :3] = True  # the posterior half, on the right
+
+    picture = draw_slice(
+        np.zeros(SHAPE),
+        [],
+        0,
+        0,
+        SPACING,
+        window=(0.0, 1.0),
+        mm_per_pixel=0.1,
+        ignored=ignored,
+    )
+
+    pixels = np.asarray(picture)
+    hatched = (pixels == IGNORED_COLOR).all(axis=2)
+    half = hatched.shape[1] // 2
+    assert not hatched[:, :half].any()
+    # One pixel of seven, apart from the letters.
+    assert hatched[20:80, half : 2 * half - 20].mean() == pytest.approx(1 / 7, abs=0.01)
