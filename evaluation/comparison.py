@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from evaluation.instance_tables import INSTANCE_METRICS, count_instances
+from evaluation.instances import InstanceScore
 from evaluation.kept import summarise_kept
 from evaluation.metrics import (
     METRICS,
@@ -44,6 +46,7 @@ def compare(
     names: tuple[str, str],
     costs: Mapping[str, Mapping[str, float | None] | None] | None = None,
     seed: int = 0,
+    instances: tuple[Sequence[InstanceScore], Sequence[InstanceScore]] = ((), ()),
 ) -> dict:
     """Compare two networks that labelled the same cases.
 
@@ -58,13 +61,15 @@ def compare(
         costs: For each name a dictionary with any of `parameters`,
             `training_minutes`, `seconds_per_scan`, `peak_memory_mib`.
         seed: Seed of the bootstrap.
+        instances: Scores of the instances of each network, in cases that have any.
 
     Returns:
         A dictionary for JSON: `names`, `num_cases`, `num_subjects`, `metrics` (an
         entry per metric), `classes` (Dice of each class that is no vertebra),
-        `vertebrae` (per network; see `summarise_vertebrae`), `costs`, `empty`
-        (counts per network), `cases` (Dice by case) and `verdict`. Differences
-        are the second network minus the first.
+        `vertebrae` (per network; see `summarise_vertebrae`), `instances` (per
+        network; see `count_instances`), `costs`, `empty` (counts per network),
+        `cases` (Dice by case) and `verdict`. Differences are the second network minus
+        the first.
 
     Raises:
         DataError: If a case or a class was scored on one side only, or none was.
@@ -72,10 +77,9 @@ def compare(
         ValueError: If `costs` has an unknown name or key.
     """
     _check_sides(scores_a, scores_b, names)
-    metrics = [
-        {"key": metric.key, **_compare_metric(scores_a, scores_b, metric, names, seed)}
-        for metric in metrics_for(scores_a)
-    ]
+    metrics = _compare_metrics(scores_a, scores_b, metrics_for(scores_a), names, seed)
+    if all(instances):
+        metrics += _compare_metrics(*instances, INSTANCE_METRICS, names, seed)
     classes = []
     for class_name in class_names_of(score for score in scores_a if not score.found):
         of_class_a = [score for score in scores_a if score.class_name == class_name]
@@ -95,6 +99,10 @@ def compare(
         "classes": classes,
         "vertebrae": {
             name: summarise_vertebrae(scores) for name, scores in networks.items()
+        },
+        "instances": {
+            name: count_instances(scores)
+            for name, scores in zip(names, instances, strict=True)
         },
         "kept": {name: summarise_kept(scores) for name, scores in networks.items()},
         "costs": _collect_costs(names, costs or {}),
@@ -117,6 +125,13 @@ def _check_sides(scores_a, scores_b, names) -> None:
 
 def _cases_and_classes(scores: Sequence[Score]) -> set[str]:
     return {f"{score.case_id} {score.class_name}" for score in scores}
+
+
+def _compare_metrics(scores_a, scores_b, metrics, names, seed) -> list[dict]:
+    return [
+        {"key": metric.key, **_compare_metric(scores_a, scores_b, metric, names, seed)}
+        for metric in metrics
+    ]
 
 
 def _compare_metric(scores_a, scores_b, metric: Metric, names, seed) -> dict:

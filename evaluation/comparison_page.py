@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evaluation.comparison import COSTS, format_counts
+from evaluation.instance_tables import INSTANCE_METRICS, format_instances
 from evaluation.kept import format_kept
 from evaluation.metrics import METRICS, VERTEBRA_METRICS
 from evaluation.scores import EMPTY_MASK_RULES
@@ -21,7 +22,9 @@ def format_comparison(comparison: dict, *, markdown: bool = False) -> str:
     names = comparison["names"]
     parts = [comparison["verdict"], _format_table(comparison, markdown=markdown)]
     parts.append(_format_notes(comparison))
-    parts += filter(None, [format_kept(comparison["kept"], markdown=markdown)])
+    of_instances = format_instances(comparison["instances"], markdown=markdown)
+    of_kept = format_kept(comparison["kept"], markdown=markdown)
+    parts += filter(None, [of_instances, of_kept])
     if all(comparison["vertebrae"].values()):
         parts.append(format_vertebrae(comparison["vertebrae"], markdown=markdown))
     if markdown:
@@ -35,7 +38,8 @@ def format_comparison(comparison: dict, *, markdown: bool = False) -> str:
 def _format_table(comparison: dict, *, markdown: bool) -> str:
     first, second = names = comparison["names"]
     heads = ["Metric", "Better", first, second, f"{second} minus {first}", "p", "Cases"]
-    metrics = {metric.key: metric for metric in METRICS + VERTEBRA_METRICS}
+    known = METRICS + VERTEBRA_METRICS + INSTANCE_METRICS
+    metrics = {metric.key: metric for metric in known}
     rows = []
     for entry in comparison["metrics"]:
         metric = metrics[entry["key"]]

@@ -7,6 +7,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from evaluation.instance_tables import (
+    INSTANCE_METRICS,
+    count_instances,
+    format_instances,
+)
+from evaluation.instances import InstanceScore
 from evaluation.kept import format_kept, summarise_kept
 from evaluation.metrics import (
     METRICS,
@@ -29,22 +35,31 @@ from evaluation.vertebrae import format_vertebrae, summarise_vertebrae
 from system.text import format_interval, format_number, format_table
 
 
-def summarise(scores: Sequence[Score], seed: int = 0) -> dict:
+def summarise(
+    scores: Sequence[Score],
+    seed: int = 0,
+    instances: Sequence[InstanceScore] = (),
+) -> dict:
     """Summarise scores as the content of summary.json.
 
     Args:
         scores: A score per case and class.
         seed: Seed of the bootstrap.
+        instances: Scores of the instances, in cases that have any.
 
     Returns:
         A dictionary for JSON: `classes` with an entry per class, `over_classes`
-        with the mean over classes of each case, and `vertebrae` from
-        `summarise_vertebrae`. An entry has `num_cases`, the counts `both_empty`,
-        `prediction_empty`, `reference_empty` and `one_empty` over cases and
-        classes, and under `metrics` the `mean`, `median`, `interval` and
-        `num_values` of each metric.
+        with the mean over classes of each case, and the metrics of instances;
+        `vertebrae` from `summarise_vertebrae`, `instances` from `count_instances`.
+        An entry has `num_cases`, the counts `both_empty`, `prediction_empty`,
+        `reference_empty` and `one_empty` over cases and classes, and under
+        `metrics` the `mean`, `median`, `interval` and `num_values` of each metric.
     """
     subjects = subjects_of(scores)
+    over_classes = _summarise_group(scores, seed)
+    if instances:
+        of_instances = _summarise_metrics(instances, INSTANCE_METRICS, seed)
+        over_classes["metrics"] |= of_instances
     return {
         "num_cases": len(subjects),
         "num_subjects": len(set(subjects.values())),
@@ -57,8 +72,9 @@ def summarise(scores: Sequence[Score], seed: int = 0) -> dict:
             )
             for name in class_names_of(scores)
         },
-        "over_classes": _summarise_group(scores, seed),
+        "over_classes": over_classes,
         "vertebrae": summarise_vertebrae(scores),
+        "instances": count_instances(instances),
         "kept": summarise_kept(scores),
     }
 
@@ -78,12 +94,16 @@ def _summarise_group(scores, seed) -> dict:
     return {
         "num_cases": len({score.case_id for score in scores}),
         **count_empty(scores),
-        "metrics": {
-            metric.key: _summarise_values(
-                values_by_case(scores, metric), subjects_of(scores), seed
-            )
-            for metric in metrics_for(scores)
-        },
+        "metrics": _summarise_metrics(scores, metrics_for(scores), seed),
+    }
+
+
+def _summarise_metrics(scores, metrics: Iterable[Metric], seed: int) -> dict:
+    return {
+        metric.key: _summarise_values(
+            values_by_case(scores, metric), subjects_of(scores), seed
+        )
+        for metric in metrics
     }
 
 
@@ -106,7 +126,7 @@ def format_summary(summary: dict, *, markdown: bool = False) -> str:
     overall_heads = ["Over cases", "Mean", "95 % interval", "Median", "Cases"]
     overall_rows = [
         _format_overall(metric, overall[metric.key])
-        for metric in METRICS + VERTEBRA_METRICS
+        for metric in METRICS + VERTEBRA_METRICS + INSTANCE_METRICS
         if metric.key in overall
     ]
     parts = [
@@ -116,7 +136,9 @@ def format_summary(summary: dict, *, markdown: bool = False) -> str:
         f"interval over subjects,\nof which it needs {MIN_SUBJECTS}."
         f"\n{EMPTY_MASK_RULES}",
     ]
-    parts += filter(None, [format_kept({"": summary["kept"]}, markdown=markdown)])
+    of_instances = format_instances({"": summary["instances"]}, markdown=markdown)
+    of_kept = format_kept({"": summary["kept"]}, markdown=markdown)
+    parts += filter(None, [of_instances, of_kept])
     if summary["vertebrae"]:
         parts.append(format_vertebrae({"": summary["vertebrae"]}, markdown=markdown))
     return "\n\n".join(parts)
