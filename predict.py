@@ -73,6 +73,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         action="store_true",
         help="write the mean probability of each class as well, in 255ths",
     )
+    add(
+        "--strict",
+        action="store_true",
+        help="end with exit code 1 if a scan has a warning",
+    )
     add("--no-pictures", action="store_true", help="draw no overlays")
     add_intensity_flag(parser, "as the model was trained")
     add(
@@ -109,7 +114,7 @@ def label_scans(
 
     from runs.labelling import label_scan
 
-    num_failed = 0
+    num_failed = num_warned = 0
     with tqdm(plan.items(), unit="scan", disable=None) as bar:
         for scan, outputs in bar:
             bar.set_description(scan.name)
@@ -124,12 +129,15 @@ def label_scans(
                 )
                 bar.write(found.line)
                 table.replace(found.rows)
+                num_warned += bool(found.warnings)
             except DataError as error:
                 bar.write(str(error), file=sys.stderr)
                 num_failed += 1
     if num_failed:
         print(f"{num_failed} of {len(plan)} scans failed.", file=sys.stderr)
-    return 1 if num_failed else 0
+    if num_warned:
+        print(f"{num_warned} of {len(plan)} scans have warnings.", file=sys.stderr)
+    return 1 if num_failed or (num_warned and args.strict) else 0
 
 
 @script

@@ -15,14 +15,16 @@ from dataclasses import fields
 from pathlib import Path
 
 from runs.folder import (
+    ENSEMBLE,
     RUN_CONFIG_NAME,
     TITLES,
     check_same_inputs,
+    find_models,
     open_run_folder,
     read_arguments,
     write_json,
 )
-from system.errors import DataError
+from system.errors import DataError, UsageError
 from system.processes import run_in_process
 from system.shell import script
 
@@ -128,8 +130,10 @@ def add_network_flags(group: argparse._ArgumentGroup) -> None:
     add(
         "--weights",
         type=Path,
+        nargs="+",
         metavar="MODEL",
-        help="start from this model.keras; with --epochs 0, only test it",
+        help="start from this model.keras, or that of a run folder; with --epochs 0, "
+        "only test it, or the mean of several",
     )
 
 
@@ -267,8 +271,8 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Non
                 f"--fold must be 0 to {args.folds - 1} with --folds {args.folds}. "
                 f"Received: {args.fold}"
             )
-    if args.model == "both" and (args.patch_size or args.weights):
-        parser.error("--patch-size and --weights need --model unet2d or --model unet3d")
+    if args.model == "both" and args.patch_size:
+        parser.error("--patch-size needs --model unet2d or --model unet3d")
 
 
 def check_numbers(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
@@ -298,11 +302,15 @@ def check_weights(parser: argparse.ArgumentParser, args: argparse.Namespace) -> 
     if args.weights is None:
         if args.epochs == 0:
             parser.error("--epochs 0 needs --weights to test")
-    elif args.force and args.output.resolve() in args.weights.resolve().parents:
-        parser.error("--weights must not lie in --output, whose run --force removes")
+    elif args.force:
+        output = args.output.resolve()
+        if any(output in (p, *p.parents) for p in map(Path.resolve, args.weights)):
+            parser.error(
+                "--weights must not lie in --output, whose run --force removes"
+            )
 
 
-def check_inputs(args: argparse.Namespace) -> dict[str, tuple[Path, str]]:
+def check_inputs(args: argparse.Namespace) -> dict[str, tuple[Path | str, str]]:
     """Open the cube and find the weights; return the path and checksum of each."""
     from cube.reader import Cube
     from volumes.formats.files import checksum
@@ -310,10 +318,51 @@ def check_inputs(args: argparse.Namespace) -> dict[str, tuple[Path, str]]:
     with Cube(args.cube) as cube:
         inputs = {"cube": (args.cube, cube.checksum)}
     if args.weights is not None:
-        if not args.weights.is_file():
-            raise DataError(f"{args.weights}: no such model.")
-        inputs["weights"] = (args.weights, checksum(args.weights))
+        names = ", ".join(map(str, args.weights))
+        inputs["weights"] = (names, "".join(map(checksum, args.weights)))
     return inputs
+
+
+def settle_weights(args: argparse.Namespace) -> None:
+    """Replace run folders in --weights by their models; several are an ensemble.
+
+    Raises:
+        DataError: If there is no such model.
+        UsageError: If the other flags do not suit them.
+    """
+    if args.weights is None:
+        return
+    args.weights = find_models(args.weights)
+    if len(args.weights) == 1:
+        if args.model not in NETWORKS:
+            raise UsageError("--weights needs --model unet2d or --model unet3d")
+        return
+    if args.epochs != 0:
+        raise UsageError(
+            "Several --weights are only tested together; --epochs 0 does so. "
+            f"Received: {', '.join(map(str, args.weights))}"
+        )
+    if args.patch_size or args.model not in ("both", ENSEMBLE):
+        raise UsageError(
+            "--model and --patch-size must not be given with several --weights, which "
+            "have their own. Received: "
+            f"{', '.join(map(str, args.weights))}"
+        )
+    args.model = ENSEMBLE
+
+
+def score_several(args: argparse.Namespace) -> None:
+    """Test several networks together in the run folder."""
+    from runs.ensemble_test import score_ensemble
+
+    score_ensemble(
+        args.weights,
+        args.cube,
+        args.output,
+        vars(args),
+        require_gpu=args.require_gpu,
+        scans=args.scans,
+    )
 
 
 def train_one(args: argparse.Namespace) -> None:
@@ -322,9 +371,13 @@ def train_one(args: argparse.Namespace) -> None:
     from models.options import TrainingOptions
     from runs.train_and_test import run_network
 
+    if args.model == ENSEMBLE:
+        score_several(args)
+        return
     arguments = vars(args)
     options = TrainingOptions(
         **{field.name: arguments[field.name] for field in fields(TrainingOptions)}
+        | {"weights": args.weights and args.weights[0]}
     )
     run_network(
         options,
@@ -372,6 +425,7 @@ def train_in_subfolder(args: argparse.Namespace) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, predict the test cases, score, and compare."""
     args = parse_args(argv)
+    settle_weights(args)
     inputs = check_inputs(args)
     if args.weights is not None:
         args.weights_checksum = inputs["weights"][1]  # recorded with the flags

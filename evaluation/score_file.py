@@ -16,7 +16,9 @@ from system.errors import DataError
 VERTEBRA_COLUMNS = ("found", "centroid_error_mm", "dice_of_upper", "dice_of_lower")
 # Left out of the file if all of the predictions was kept.
 KEPT_COLUMNS = ("dice_all", "hd95_all_mm", "dropped_ml")
-LEFT_OUT = VERTEBRA_COLUMNS + KEPT_COLUMNS
+# Left out of the file if a single network predicted.
+ENSEMBLE_COLUMNS = ("disagreement",)
+LEFT_OUT = VERTEBRA_COLUMNS + KEPT_COLUMNS + ENSEMBLE_COLUMNS
 COLUMNS = tuple(field.name for field in fields(Score) if field.name not in LEFT_OUT)
 TEXT_COLUMNS = ("case_id", "subject", "class_name")
 CATEGORIES = {
@@ -32,6 +34,7 @@ OPTIONAL_COLUMNS = (
     "dice_of_upper",
     "dice_of_lower",
     *KEPT_COLUMNS,
+    *ENSEMBLE_COLUMNS,
 )
 
 
@@ -42,6 +45,8 @@ def write_scores(path: str | Path, scores: Sequence[Score]) -> None:
         columns += VERTEBRA_COLUMNS
     if any(score.dice_all is not None for score in scores):
         columns += KEPT_COLUMNS
+    if any(score.disagreement is not None for score in scores):
+        columns += ENSEMBLE_COLUMNS
     with (
         atomic_write(Path(path)) as partial,
         open(partial, "w", newline="", encoding="utf-8") as file,

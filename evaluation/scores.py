@@ -63,6 +63,8 @@ class Score:
             what was kept of it. None if all is kept.
         hd95_all_mm: The same for `hd95_mm`.
         dropped_ml: Volume that was not kept; None if all is.
+        disagreement: Of an ensemble's members, 1 minus their mean pairwise Dice
+            coefficient before anything is dropped; None of a single network.
     """
 
     case_id: str
@@ -85,6 +87,7 @@ class Score:
     dice_all: float | None = None
     hd95_all_mm: float | None = None
     dropped_ml: float | None = None
+    disagreement: float | None = None
 
 
 def score_case(

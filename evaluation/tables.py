@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from evaluation.doubt import format_doubt, summarise_doubt
 from evaluation.instance_tables import (
     INSTANCE_METRICS,
     count_instances,
@@ -76,6 +77,7 @@ def summarise(
         "vertebrae": summarise_vertebrae(scores),
         "instances": count_instances(instances),
         "kept": summarise_kept(scores),
+        "doubt": summarise_doubt(scores),
     }
 
 
@@ -139,6 +141,7 @@ def format_summary(summary: dict, *, markdown: bool = False) -> str:
     of_instances = format_instances({"": summary["instances"]}, markdown=markdown)
     of_kept = format_kept({"": summary["kept"]}, markdown=markdown)
     parts += filter(None, [of_instances, of_kept])
+    parts += filter(None, [format_doubt(summary["doubt"])])
     if summary["vertebrae"]:
         parts.append(format_vertebrae({"": summary["vertebrae"]}, markdown=markdown))
     return "\n\n".join(parts)

@@ -31,6 +31,7 @@ from system.errors import DataError
 from system.text import shorten
 from volumes.classes import Classes, Member
 from volumes.intensity import is_mode
+from volumes.traits import TraitRanges, parse_ranges
 from volumes.vertebrae import label_color
 from volumes.volume import Segment
 
@@ -77,6 +78,8 @@ class ModelMetadata:
         class_members: Structures of each class; see `Classes`. None for networks of
             cubes of format version 1.
         keep: What is kept of its predictions, one of `KEEP`.
+        training: What the scans that it was trained on are like; None for networks of
+            earlier versions.
     """
 
     model: str
@@ -91,6 +94,7 @@ class ModelMetadata:
     seen: tuple[str, ...] = ()
     class_members: tuple[tuple[Member, ...] | None, ...] | None = None
     keep: str = "all"
+    training: TraitRanges | None = None
 
     @property
     def classes(self) -> Classes:
@@ -254,6 +258,8 @@ def parse_metadata(found: dict) -> ModelMetadata:
         found["class_members"] = tuple(
             each if each is None else tuple(each) for each in members
         )
+    if found.get("training") is not None:
+        found["training"] = parse_ranges(found["training"])
     metadata = ModelMetadata(**found)
     architecture = metadata.architecture
     valid = {

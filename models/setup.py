@@ -14,6 +14,7 @@ from models.model_file import (
     load_model,
 )
 from models.options import TrainingOptions
+from models.training_scans import measure_training_scans
 from models.transfer import (
     check_transfer,
     check_unseen,
@@ -47,6 +48,7 @@ def build_metadata(options: TrainingOptions, cube: Cube) -> ModelMetadata:
         cube_checksum=cube.checksum,
         seen=tuple(sorted(seen)),
         class_members=cube.class_members,
+        training=measure_training_scans(cube),
     )
 
 

@@ -65,7 +65,8 @@ def training_identity(options: TrainingOptions, metadata: ModelMetadata) -> dict
         **asdict(metadata),
         "weights": options.weights and checksum(options.weights),
     }
-    del identity["resume"], identity["keep"]  # which do not change the weights
+    for name in ("resume", "keep", "training"):  # which do not change the weights
+        del identity[name]
     for name, earlier in EARLIER.items():  # absent from earlier checkpoints
         if identity[name] == earlier:
             del identity[name]

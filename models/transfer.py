@@ -43,7 +43,7 @@ def check_transfer(options: TrainingOptions, before: ModelMetadata, cube: Cube) 
                 f"Received: {received}"
             )
     if options.epochs == 0:
-        _check_classes(options, before, cube)
+        check_classes(options.weights, before, cube)
     else:
         _check_pooling(options, before, cube)
     print(f"Starting from {options.weights}.")
@@ -51,13 +51,17 @@ def check_transfer(options: TrainingOptions, before: ModelMetadata, cube: Cube) 
     return architecture
 
 
-def _check_classes(options: TrainingOptions, before: ModelMetadata, cube: Cube) -> None:
-    """Check that a network that is only tested has the cube's classes."""
+def check_classes(path: Path | None, before: ModelMetadata, cube: Cube) -> None:
+    """Check that a network that is only tested has the cube's classes.
+
+    Raises:
+        UsageError: If it has others; names both.
+    """
     if before.class_names != cube.class_names:
         raise UsageError(
-            f"{options.weights} can only be tested on its own classes, in their "
+            f"{path} can only be tested on its own classes, in their "
             f"order: {_listed(before.class_names)}. Received a cube of: "
-            f"{_listed(cube.class_names)}. makeCube.py --labels-from {options.weights} "
+            f"{_listed(cube.class_names)}. makeCube.py --labels-from {path} "
             "builds a cube of its classes; with --epochs above 0 it gets a new head."
         )
 

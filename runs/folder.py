@@ -20,6 +20,9 @@ from system.atomic import (
 from system.errors import DataError, OutputError, UsageError
 
 TITLES = {"unet2d": "UNet-2D", "unet3d": "UNet-3D"}
+ENSEMBLE = "ensemble"
+# Of the runs that may lie in a folder: one network, or several tested together.
+RUN_TITLES = {**TITLES, ENSEMBLE: "Ensemble"}
 RUN_CONFIG_NAME = "config.json"
 MODEL_NAME = "model.keras"
 
@@ -32,7 +35,13 @@ COMPARISON_FILES = (
     "curves.png",
 )
 # What compareRuns.py writes, for one network or two.
-PAGE_FILES = (*COMPARISON_FILES, "summary.json", "summary.md", "scores.csv")
+PAGE_FILES = (
+    *COMPARISON_FILES,
+    "summary.json",
+    "summary.md",
+    "scores.csv",
+    "instances.csv",
+)
 # Everything that a run writes into its folder; --force removes these, nothing else.
 RUN_FILES = (
     RUN_CONFIG_NAME,
@@ -40,6 +49,7 @@ RUN_FILES = (
     "history.csv",
     MODEL_NAME,
     "scores.csv",
+    "instances.csv",
     "summary.json",
     "architecture.png",
     *COMPARISON_FILES,
@@ -88,7 +98,7 @@ def _read_run_config(folder: Path) -> dict:
     """Read the config of a network's run; empty if the folder holds no run."""
     try:
         config = read_json(folder / RUN_CONFIG_NAME)
-        return config if config["arguments"]["model"] in TITLES else {}
+        return config if config["arguments"]["model"] in RUN_TITLES else {}
     except (DataError, LookupError, TypeError):
         return {}
 
@@ -264,15 +274,19 @@ def read_arguments(run: Path) -> dict:
     arguments = read_json(folder / RUN_CONFIG_NAME).get("arguments", {})
     if folder != run:
         arguments["model"] = "both"
-    for name in ("cube", "weights", "scans"):
+    for name in ("cube", "scans"):
         if arguments.get(name) is not None:
             arguments[name] = Path(arguments[name])
+    weights = arguments.get("weights")
+    if weights is not None:  # of earlier versions, one path
+        weights = [weights] if isinstance(weights, str) else weights
+        arguments["weights"] = [Path(each) for each in weights]
     for name in ("output", "force", "resume", "weights_checksum"):
         arguments.pop(name, None)
     return arguments
 
 
-def check_same_inputs(run: Path, inputs: dict[str, tuple[Path, str]]) -> None:
+def check_same_inputs(run: Path, inputs: dict[str, tuple[Path | str, str]]) -> None:
     """Check that a test is resumed with the files it was started with.
 
     Args:
@@ -287,9 +301,12 @@ def check_same_inputs(run: Path, inputs: dict[str, tuple[Path, str]]) -> None:
     for name, (path, checksum) in inputs.items():
         expected = recorded.get(f"{name}_checksum")
         if expected not in (None, checksum):
+            started = recorded.get(name)
+            if isinstance(started, list):
+                started = ", ".join(map(str, started))
             raise DataError(
                 f"{run} must be resumed with the same {name}. Received: {path} "
-                f"({checksum[:12]}), but it was started with {recorded.get(name)} "
+                f"({checksum[:12]}), but it was started with {started} "
                 f"({str(expected)[:12]})"
             )
 

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from evaluation.instance_file import read_instances
+from evaluation.instances import InstanceScore
 from evaluation.score_file import read_scores
 from evaluation.scores import Score
-from runs.folder import RUN_CONFIG_NAME, TITLES, read_json
-from system.errors import DataError
+from runs.folder import RUN_CONFIG_NAME, RUN_TITLES, TITLES, read_json
+from system.errors import DataError, UsageError
 
 # Arguments that may differ between the runs of one side.
 PLACES = ("cube", "scans", "output")
@@ -32,17 +34,19 @@ class Run:
         config: The content of its config.json.
         scores: Scores of its test cases.
         costs: Parameters, time and memory, from its summary.json.
+        instances: Scores of the instances, in cases that have any.
     """
 
     path: Path
     config: dict
     scores: tuple[Score, ...]
     costs: dict
+    instances: tuple[InstanceScore, ...] = ()
 
     @property
     def title(self) -> str:
-        """The network, "UNet-2D" or "UNet-3D"."""
-        return TITLES[self.config["arguments"]["model"]]
+        """The network, "UNet-2D" or "UNet-3D", or "Ensemble"."""
+        return RUN_TITLES[self.config["arguments"]["model"]]
 
     @property
     def fold(self) -> tuple[int | None, int | None]:
@@ -67,6 +71,11 @@ class Side:
     def scores(self) -> list[Score]:
         """Scores of the test cases of all runs."""
         return [score for run in self.runs for score in run.scores]
+
+    @cached_property
+    def instances(self) -> list[InstanceScore]:
+        """Scores of the instances in the test cases of all runs."""
+        return [score for run in self.runs for score in run.instances]
 
     @cached_property
     def costs(self) -> dict[str, float | None]:
@@ -106,12 +115,13 @@ def gather(folders: Sequence[Path], against: Sequence[Path] = ()) -> list[Side]:
         against: Folders of the second side; without them each network is a side.
 
     Returns:
-        One side or two, UNet-2D before UNet-3D.
+        One side or two, UNet-2D before UNet-3D before an ensemble.
 
     Raises:
         DataError: If a folder holds no finished run, the runs are of different
             cubes, a side tested a case twice or its runs were trained with
             different arguments, or the sides are not of the same folds.
+        UsageError: If there are more than two sides.
     """
     groups = [read_runs(folders), read_runs(against)]
     check_cubes([run for runs in groups for run in runs])
@@ -120,9 +130,14 @@ def gather(folders: Sequence[Path], against: Sequence[Path] = ()) -> list[Side]:
     else:
         sides = [
             Side(title, tuple(run for run in groups[0] if run.title == title))
-            for title in TITLES.values()
+            for title in RUN_TITLES.values()
         ]
         sides = [side for side in sides if side.runs]
+    if len(sides) > 2:
+        raise UsageError(
+            "A page compares at most two sides; --against separates the runs of the "
+            f"second. Received: {', '.join(side.name for side in sides)}"
+        )
     for side in sides:
         check_side(side)
     check_folds(sides)
@@ -151,6 +166,9 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
 def _read_run(path: Path) -> Run:
     config = read_json(path / RUN_CONFIG_NAME)
     scores = tuple(read_scores(path / "scores.csv"))
+    instances_path = path / "instances.csv"
+    has_instances = instances_path.is_file()  # runs of earlier versions have none
+    instances = tuple(read_instances(instances_path)) if has_instances else ()
     summary = read_json(path / "summary.json")
     missing = [name for name in ("arguments", "cube_checksum") if name not in config]
     if "costs" not in summary:
@@ -162,7 +180,7 @@ def _read_run(path: Path) -> Run:
             f"{path} must be a run of train.py. Received: no {', '.join(missing)} in "
             "config.json and summary.json"
         )
-    return Run(path, config, scores, summary["costs"])
+    return Run(path, config, scores, summary["costs"], instances)
 
 
 def _name_sides(groups: Sequence[Sequence[Run]]) -> list[tuple[str, Sequence[Run]]]:

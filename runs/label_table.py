@@ -9,7 +9,7 @@ from pathlib import Path
 from system.atomic import atomic_write
 from system.errors import UsageError
 
-COLUMNS = (
+COLUMNS: tuple[str, ...] = (
     "scan",
     "label_map",
     "class",

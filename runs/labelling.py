@@ -15,6 +15,7 @@ from models.ensemble import Member, Prediction, predict_members, scale_probabili
 from models.keeping import keep_part
 from models.model_file import ModelMetadata
 from models.prediction import label_values
+from models.training_scans import describe_misplacement
 from runs.label_plan import Outputs
 from runs.label_table import Row
 from runs.overlay import write_overlay
@@ -88,8 +89,10 @@ def label_scan(
     counts = count_labels(kept.classes, len(metadata.class_names))[1:]
     volumes = (counts * image.grid.voxel_volume / 1000).tolist()
     warnings = list(dict.fromkeys(_misfits(image.array, members)))
-    if kept.warning:
-        warnings.append(kept.warning)
+    unlike = describe_misplacement(image, kept.classes, metadata)
+    warnings += filter(None, [kept.warning, unlike])
+    if not any(volumes):
+        warnings.append("nothing was labelled")
     seconds = time.perf_counter() - start
     found = _Found(metadata, volumes, prediction.disagreement, kept, warnings, seconds)
     notes = [*image.notes, *(f"warning: {warning}" for warning in warnings)]

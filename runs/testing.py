@@ -5,28 +5,29 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import keras
 import numpy as np
 from tqdm import tqdm
 
 from cube.places import ScanFinder, checksum_if_readable
+from evaluation.instances import InstanceScore
 from evaluation.kept import score_kept
 from evaluation.scores import Score
 from models.device import report_out_of_memory
+from models.ensemble import Member, predict_members
 from models.keeping import keep_part
-from models.model_file import ModelMetadata
-from models.prediction import label_values, predict_scan
-from system.atomic import atomic_write
+from models.prediction import label_values
+from models.training_scans import describe_misplacement
+from runs.instances import score_vertebrae
+from runs.overlay import write_overlay
 from system.errors import DataError
 from system.text import file_names
 from volumes.classes import build_lookup
 from volumes.formats.files import read_label_map, read_volume, write_label_map
-from volumes.geometry import canonical_spacing, canonical_view
+from volumes.ignored import find_void, split_ignored
 from volumes.lattice import place_on_grid
-from volumes.overlay import draw_prediction
 from volumes.structures import vertebra_classes
 from volumes.volume import Volume
 
@@ -39,10 +40,30 @@ class EvaluationResult:
         scores: One per case and foreground class.
         seconds_per_scan: Mean time of a prediction, without reading and writing
             files; None without a test case.
+        instances: Scores of the instances, in cases that have any.
     """
 
     scores: Sequence[Score]
     seconds_per_scan: float | None
+    instances: Sequence[InstanceScore] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The reference of a test case on the scan's grid.
+
+    Args:
+        label_map: Its file, placed on the grid.
+        classes: Class of each voxel.
+        void: Mask of the voxels that are not scored; see `find_void`. None in a cube
+            that ignores nothing, as for `ignored`.
+        ignored: Mask of the voxels that are ignored.
+    """
+
+    label_map: Volume
+    classes: np.ndarray
+    void: np.ndarray | None = None
+    ignored: np.ndarray | None = None
 
 
 def read_source(finder: ScanFinder, row: int, kind: str) -> Volume:
@@ -70,6 +91,21 @@ def read_source(finder: ScanFinder, row: int, kind: str) -> Volume:
     return volume
 
 
+def read_reference(finder: ScanFinder, row: int, image: Volume) -> Reference:
+    """Read the reference of a test case."""
+    cube = finder.cube
+    # Not the network's label values: with --weights those may be of another cube.
+    lookup = build_lookup(cube.label_values_of(row), cube.ignored_values_of(row))
+    label_map = read_source(finder, row, "label")
+    label_map = place_on_grid(label_map, image, cube.case_ids[row])
+    classes = lookup[label_map.array]
+    if not cube.ignores:
+        return Reference(label_map, classes)
+    void = find_void(classes, image.grid.spacing)
+    classes, ignored = split_ignored(classes)
+    return Reference(label_map, classes, void, ignored)
+
+
 def check_sources(finder: ScanFinder) -> None:
     """Check before training that the files of every test case can be used after it.
 
@@ -82,17 +118,19 @@ def check_sources(finder: ScanFinder) -> None:
 
 
 def predict_test_cases(
-    model: keras.Model, metadata: ModelMetadata, finder: ScanFinder, run: Path
+    members: Sequence[Member], finder: ScanFinder, run: Path
 ) -> EvaluationResult:
     """Predict every test case, write its label map and overlay, and score it.
 
     Args:
-        model: The network.
-        metadata: The network's metadata; says what is kept of the predictions.
+        members: The network, or several whose probabilities are averaged; the
+            metadata of the first say what is kept of the predictions.
         finder: Knows the cube, which names the test cases, and finds their files.
         run: The run folder, for `predictions/` and `overlays/`.
     """
     scores, seconds, cube = [], [], finder.cube
+    instances: list[InstanceScore] = []
+    metadata = members[0].metadata
     names = file_names(cube.case_ids)  # a cube may name a case "../../x"
     bar = tqdm(cube.rows("test", copy=0), unit="scan", disable=None)
     for row in bar:
@@ -101,23 +139,37 @@ def predict_test_cases(
         image = read_source(finder, row, "image")
         start = time.perf_counter()
         with report_out_of_memory(f"predicting case '{case_id}'"):
-            prediction = predict_scan(model, metadata, image.array, image.grid)
-            kept = keep_part(prediction, image.grid, metadata)
+            prediction = predict_members(members, image.array, image.grid)
+            kept = keep_part(prediction.classes, image.grid, metadata)
         seconds.append(time.perf_counter() - start)
-        # Not the network's label values: with --weights those may be of another cube.
-        lookup = build_lookup(cube.label_values_of(row))
-        label_map = read_source(finder, row, "label")
-        reference = lookup[place_on_grid(label_map, image, case_id).array]
-        scores += score_kept(
+        reference = read_reference(finder, row, image)
+        found = score_kept(
             kept.classes,
-            None if metadata.keep == "all" else prediction,
-            reference,
+            None if metadata.keep == "all" else prediction.classes,
+            reference.classes,
             grid=image.grid,
             class_names=cube.class_names,
             vertebrae=vertebra_classes(cube.class_names),
+            void=reference.void,
             case_id=case_id,
             subject=cube.subjects[row],
         )
+        instances += score_vertebrae(
+            cube,
+            row,
+            reference.label_map,
+            reference.classes,
+            kept.classes,
+            void=reference.void,
+        )
+        unlike = describe_misplacement(image, kept.classes, metadata)
+        if unlike:
+            bar.write(f"{case_id}: warning: {unlike}")
+        disagreement = prediction.disagreement or [None] * len(found)
+        scores += [
+            replace(score, disagreement=value)
+            for score, value in zip(found, disagreement, strict=True)
+        ]
         write_label_map(
             run / "predictions" / f"{names[case_id]}.seg.nrrd",
             label_values(kept.classes, metadata.segments()),
@@ -125,24 +177,7 @@ def predict_test_cases(
             segments=metadata.segments(),
         )
         overlay = run / "overlays" / f"{names[case_id]}.png"
-        write_overlay(overlay, case_id, image, reference, kept.classes)
-    return EvaluationResult(scores, float(np.mean(seconds)) if seconds else None)
-
-
-def write_overlay(
-    path: Path,
-    title: str,
-    image: Volume,
-    reference: np.ndarray,
-    prediction: np.ndarray,
-) -> None:
-    """Draw the outlines of reference and prediction over slices of the scan."""
-    picture = draw_prediction(
-        canonical_view(image.array, image.grid),
-        canonical_view(reference, image.grid),
-        canonical_view(prediction, image.grid),
-        canonical_spacing(image.grid),
-        title,
-    )
-    with atomic_write(path) as partial:
-        picture.save(partial)
+        outlines = reference.classes, kept.classes, reference.ignored
+        write_overlay(overlay, case_id, image, *outlines)
+    mean_seconds = float(np.mean(seconds)) if seconds else None
+    return EvaluationResult(scores, mean_seconds, instances)

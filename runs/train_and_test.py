@@ -13,14 +13,16 @@ from cube.folds import describe_splits, open_cube, record_splits
 from cube.places import ScanFinder
 from evaluation.architecture import draw_architecture
 from evaluation.curves import draw_curves
+from evaluation.instance_file import write_instances
 from evaluation.provenance import current_commit, package_versions
 from evaluation.score_file import write_scores
 from evaluation.tables import format_summary, summarise
 from models.device import find_device, peak_memory_mib
+from models.ensemble import Member
 from models.keeping import settle_keep, store_keep
 from models.options import TrainingOptions
 from models.setup import prepare_network
-from models.train_run import MODEL_NAME, TrainingResult, check_resumable, fit
+from models.train_run import MODEL_NAME, check_resumable, fit
 from models.unet import describe_blocks
 from runs.folder import RUN_CONFIG_NAME, TITLES, write_json
 from runs.testing import EvaluationResult, check_sources, predict_test_cases
@@ -85,20 +87,32 @@ def run_network(
         draw_architecture(blocks, title, run / "architecture.png")
         if training.history:
             draw_curves({title: training.history}, run / "curves.png")
-        test = predict_test_cases(training.network, metadata, finder, run)
-    _write_results(run, title, training, test)
-
-
-def _write_results(
-    run: Path, title: str, training: TrainingResult, test: EvaluationResult
-) -> None:
-    write_scores(run / "scores.csv", test.scores)
-    summary = summarise(test.scores)
+        member = Member(run / MODEL_NAME, training.network, metadata)
+        test = predict_test_cases([member], finder, run)
     costs = {
         "parameters": training.network.count_params(),
         "training_minutes": training.minutes,
+        "peak_memory_mib": training.peak_mib,
+    }
+    write_results(run, title, costs, test)
+
+
+def write_results(run: Path, title: str, costs: dict, test: EvaluationResult) -> None:
+    """Write `scores.csv`, `instances.csv` and `summary.json`; print the summary.
+
+    Args:
+        run: The run folder.
+        title: What was tested.
+        costs: Parameters, minutes and peak memory of the training.
+        test: The scores and costs of the test.
+    """
+    write_scores(run / "scores.csv", test.scores)
+    if test.instances:
+        write_instances(run / "instances.csv", test.instances)
+    summary = summarise(test.scores, instances=test.instances)
+    costs = costs | {
         "seconds_per_scan": test.seconds_per_scan,
-        "peak_memory_mib": max(peak_memory_mib(), training.peak_mib),
+        "peak_memory_mib": max(peak_memory_mib(), costs["peak_memory_mib"]),
     }
     write_json(run / "summary.json", {"scores": summary, "costs": costs})
     if test.scores:

@@ -6,7 +6,7 @@ import pytest
 
 from cube.places import ScanFinder
 from cube.reader import Cube
-from models.model_file import load_model
+from models.ensemble import load_members
 from runs import testing
 from system.errors import DataError
 from volumes.formats.files import read_volume, write_image
@@ -46,11 +46,11 @@ def test_case_that_names_a_path_is_written_inside_the_run_folder(
         for row, split in enumerate(file["split"].asstr()[:]):
             if split == "test":
                 file["case_id"][row] = f"../../{row}"
-    network, metadata = load_model(small_run / "model.keras")
+    members = load_members([small_run / "model.keras"])
 
     with Cube(path) as cube:
         finder = ScanFinder(cube)
-        testing.predict_test_cases(network, metadata, finder, tmp_path / "a" / "run")
+        testing.predict_test_cases(members, finder, tmp_path / "a" / "run")
 
     written = {p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file()}
     folders = {str(path.parent) for path in written}

@@ -50,7 +50,7 @@ def test_weights_of_another_network_end_with_two(
         (["--fold", "5"], "--fold must be 0 to 4 with --folds 5. Received: 5"),
         (
             ["--model", "both", "--patch-size", "8", "8"],
-            "--patch-size and --weights need --model",
+            "--patch-size needs --model",
         ),
         (["--epochs", "0"], "--epochs 0 needs --weights"),
         (["--res"], "unrecognized arguments: --res"),

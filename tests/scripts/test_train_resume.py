@@ -80,7 +80,7 @@ def test_resume_takes_the_flags_of_the_run_unless_others_are_given(tmp_path):
 
     args = train.parse_args(["--resume", "--output", str(run), "--epochs", "9"])
 
-    assert (args.cube, args.weights) == (Path("c.h5"), Path("w"))
+    assert (args.cube, args.weights) == (Path("c.h5"), [Path("w")])
     assert (args.epochs, args.minutes, args.seed) == (9, None, 3)
     assert (args.patch_size, args.model) == ([8, 6], "unet2d")
     assert (args.output, args.force, args.resume) == (run, False, True)
