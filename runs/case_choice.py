@@ -37,9 +37,12 @@ def choose_cases(sides: Sequence[Side], patterns: Sequence[str]) -> list[Side]:
 
 
 def _choose(run: Run, patterns: Sequence[str]) -> Run:
-    scores = [
-        score
-        for score in run.scores
-        if any(fnmatchcase(score.case_id, pattern) for pattern in patterns)
-    ]
-    return replace(run, scores=tuple(scores))
+    scores, instances = (
+        tuple(
+            score
+            for score in of_run
+            if any(fnmatchcase(score.case_id, pattern) for pattern in patterns)
+        )
+        for of_run in (run.scores, run.instances)
+    )
+    return replace(run, scores=scores, instances=instances)

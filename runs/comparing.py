@@ -10,6 +10,7 @@ from evaluation.case_plot import draw_cases
 from evaluation.comparison import compare
 from evaluation.comparison_page import format_comparison
 from evaluation.curves import draw_curves, read_history
+from evaluation.instance_file import write_instances
 from evaluation.score_file import write_scores
 from evaluation.tables import format_summary, summarise
 from runs.case_choice import choose_cases
@@ -35,8 +36,9 @@ def compare_runs(
 
     Writes `comparison.json`, `comparison.md`, `cases.png` and, if each network has
     one run, `curves.png`. For one network alone, as in a cross-validation:
-    `scores.csv`, `summary.json`, `summary.md` and `cases.png`. If the runs hold
-    overlays of their cases, `examples.png` shows three of each network.
+    `scores.csv`, `instances.csv` if there are instances, `summary.json`, `summary.md`
+    and `cases.png`. If the runs hold overlays of their cases, `examples.png` shows
+    three of each network.
 
     Args:
         folders: Run folders; see `gather`.
@@ -66,6 +68,8 @@ def compare_runs(
     if len(sides) == 1:
         name, format_content = "summary", format_summary
         write_scores(output / "scores.csv", sides[0].scores)
+        if sides[0].instances:
+            write_instances(output / "instances.csv", sides[0].instances)
     else:
         name, format_content = "comparison", format_comparison
     write_json(output / f"{name}.json", content)
@@ -97,7 +101,7 @@ def _build_content(sides: Sequence[Side]) -> dict:
     """Summarise one side, or compare two; add the paths of their runs."""
     if len(sides) == 1:
         (side,) = sides
-        summary = summarise(side.scores)
+        summary = summarise(side.scores, instances=side.instances)
         return summary | {"costs": side.costs, "runs": _list_runs(side)}
     first, second = sides
     comparison = compare(
@@ -105,6 +109,7 @@ def _build_content(sides: Sequence[Side]) -> dict:
         second.scores,
         (first.name, second.name),
         {side.name: side.costs for side in sides},
+        instances=(first.instances, second.instances),
     )
     return comparison | {"runs": {side.name: _list_runs(side) for side in sides}}
 

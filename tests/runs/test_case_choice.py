@@ -11,7 +11,8 @@ from system.errors import UsageError
 @pytest.fixture
 def sides(tmp_path):
     for model in ("unet2d", "unet3d"):
-        write_run(tmp_path / model, {"VB1_2": 0.5, "VB1_3": 0.75, "b": 1}, model=model)
+        dice, matched = {"VB1_2": 0.5, "VB1_3": 0.75, "b": 1}, {"VB1_3": 2, "b": 3}
+        write_run(tmp_path / model, dice, model=model, matched=matched)
     return gather([tmp_path])
 
 
@@ -26,6 +27,8 @@ def sides(tmp_path):
 def test_cases_that_match_a_pattern_are_kept_on_both_sides(sides, patterns, chosen):
     for side in choose_cases(sides, patterns):
         assert [score.case_id for score in side.scores] == chosen
+        instances = [score.case_id for score in side.instances]
+        assert instances == [case_id for case_id in chosen if case_id != "VB1_2"]
 
 
 @pytest.mark.parametrize("pattern", ["VB2_*", "vb1_*", "VB1"])

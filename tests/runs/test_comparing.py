@@ -1,6 +1,7 @@
 import pytest
 from support.small_runs import write_run
 
+from evaluation.instance_file import read_instances
 from runs.comparing import compare_runs
 from runs.folder import read_json, write_json
 from system.errors import DataError
@@ -32,6 +33,34 @@ def test_two_runs_are_compared_case_by_case(tmp_path):
     assert "| Dice" in page
     assert "](curves.png)" in page
     assert (tmp_path / "curves.png").stat().st_size > 1000
+
+
+def test_instances_are_compared_where_both_runs_have_them(tmp_path):
+    runs = [tmp_path / model for model in MODELS]
+    for run, matched in zip(runs, ({"ann": 2, "ben": 4}, {"ben": 3}), strict=True):
+        write_run(run, {"ann": 0.5, "ben": 0.7}, model=run.name, matched=matched)
+
+    compare_runs(runs, tmp_path)
+
+    comparison = read_json(tmp_path / "comparison.json")
+    (recall,) = (e for e in comparison["metrics"] if e["key"] == "instance_recall")
+    # Of four vertebrae of ben, 4 and 3.
+    assert recall["difference"]["mean"] == -0.25
+    assert recall["difference"]["num_cases"] == 1
+    assert "| Instance recall" in (tmp_path / "comparison.md").read_text()
+
+
+def test_instances_of_folds_are_gathered(tmp_path):
+    for fold, name in enumerate(["ann", "ben"]):
+        run = tmp_path / f"fold{fold}"
+        write_run(run, {name: 0.5}, fold=fold, matched={name: fold + 2})
+    write_run(tmp_path / "earlier", {"cid": 0.5}, fold=2)  # without instances.csv
+
+    compare_runs([tmp_path / n for n in ("fold0", "fold1", "earlier")], tmp_path / "a")
+
+    scores = read_instances(tmp_path / "a" / "instances.csv")
+    assert [(s.case_id, s.num_matched) for s in scores] == [("ann", 2), ("ben", 3)]
+    assert read_json(tmp_path / "a" / "summary.json")["instances"]["num_matched"] == 5
 
 
 def test_runs_without_history_are_compared_without_curves(tmp_path):

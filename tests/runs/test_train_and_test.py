@@ -16,6 +16,7 @@ def test_run_folder_holds_what_it_should(small_run):
         "config.json",
         "curves.png",
         "history.csv",
+        "instances.csv",
         "model.keras",
         "overlays",
         "predictions",
@@ -39,6 +40,15 @@ def test_tables_have_a_row_per_epoch_and_per_case_and_class(small_run):
     assert [(row["case_id"], row["class_name"]) for row in scores] == [
         (name, class_name) for name in TESTED for class_name in ("L1", "L2")
     ]
+
+
+def test_vertebrae_of_every_test_case_are_scored_as_instances(small_run):
+    rows = read_rows(small_run / "instances.csv")
+    summary = json.loads((small_run / "summary.json").read_text())
+
+    assert [row["case_id"] for row in rows] == TESTED
+    assert [row["num_reference"] for row in rows] == ["2", "2"]  # L1 and L2
+    assert summary["scores"]["instances"]["num_reference"] == 4
 
 
 def test_config_and_summary_describe_the_run(small_cube, small_run):

@@ -7,9 +7,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
+from support.instance_rows import instance_score
 
 import makeCube
 import train
+from evaluation.instance_file import write_instances
 from evaluation.score_file import write_scores
 from evaluation.scores import Score
 from models.earlier import EARLIER
@@ -69,9 +71,13 @@ def write_run(
     costs: dict | None = None,
     cube_checksum: str = "0" * 64,
     history: bool = False,
+    matched: dict[str, int] | None = None,
     **arguments,
 ) -> None:
-    """Write the files of one network's run, with the given Dice for each case."""
+    """Write the files of one network's run, with the given Dice for each case.
+
+    If given, `matched` is the number of vertebrae that are found in each case.
+    """
     arguments = {"cube": "c.h5", "model": model, "fold": fold, **arguments}
     arguments["folds"] = None if fold is None else 3
     score = Score("", "", "spine", 0, 0.5, 2.0, 1.0, 0.5, 0.5, 1.0, 1.0, 0.0, "")
@@ -81,6 +87,9 @@ def write_run(
     ]
     folder.mkdir(parents=True)
     write_scores(folder / "scores.csv", scores)
+    if matched is not None:
+        instances = [instance_score(*each) for each in matched.items()]
+        write_instances(folder / "instances.csv", instances)
     device = f"CPU {model}"
     config = {
         "arguments": arguments,
