@@ -9,6 +9,7 @@ from PIL import Image
 
 from augment.compose import TRANSFORMS
 from augment.flags import FLAGS
+from evaluation.instance_file import COLUMNS as INSTANCE_COLUMNS
 from spine.tables import SPINE_COLUMNS, VERTEBRA_COLUMNS
 from volumes.drawing import outline_color
 
@@ -125,6 +126,7 @@ def test_vertebrae_page_defines_every_column_and_no_other():
     for name, columns in (
         ("vertebrae.csv", VERTEBRA_COLUMNS),
         ("spines.csv", SPINE_COLUMNS),
+        ("instances.csv", INSTANCE_COLUMNS),
     ):
         (section,) = [part for part in tables if part.startswith(name)]
         cells = re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE)
