@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from runs.label_plan import name_of
 from runs.vertebrae import Labelled, choose_structures, label_vertebrae
@@ -23,7 +24,7 @@ from volumes.formats.files import (
 )
 from volumes.label_tables import SCHEMES, LabelTable, name_values, read_label_table
 from volumes.structures import VERTEBRA_NAMES
-from volumes.volume import Volume
+from volumes.volume import Segment, Volume
 
 TABLES = ("vertebrae.csv", "spines.csv")
 
@@ -144,26 +145,66 @@ def label_file(
         UsageError: If a word is not in the label map.
     """
     volume = read_label_map(source, max_voxels)
-    present = [int(value) for value in np.flatnonzero(count_labels(volume.array))[1:]]
     names, notes = name_values(volume.segments, table)
-    try:
-        chosen = choose_structures(present, names, words)
-    except UsageError as error:
-        raise UsageError(f"{source}: {error}") from error
-    except DataError as error:
-        raise DataError(f"{source}: {error}") from error
-    named = {value: names.get(value, "") for value in chosen}
-    if len(chosen) > 1 and not all(n in VERTEBRA_NAMES for n in named.values()):
-        notes.append(
-            f"the values {', '.join(map(str, chosen))} were taken together, as they "
-            "are not all levels by their names; --labels chooses, --scheme names them"
-        )
     image = None if scan is None else read_finite_volume(scan, max_voxels)
-    found = label_vertebrae(
-        files.name, volume.array, volume, named, lowest=lowest, image=image
+    found = _label(
+        files, volume.array, names, words, lowest=lowest, like=volume, image=image
     )
     found.lines[1:1] = [*volume.notes, *notes]
-    write_files(files, found, like=volume)
+    return found
+
+
+def label_prediction(
+    files: VertebraFiles,
+    prediction: npt.NDArray[np.integer],
+    segments: Sequence[Segment],
+    image: Volume,
+    *,
+    lowest: str | None = None,
+) -> Labelled:
+    """Find the vertebrae of a prediction, and write the label map and the picture.
+
+    Args:
+        files: Files to write.
+        prediction: Values of the segments, shape of the scan.
+        segments: The structures that were predicted.
+        image: The scan.
+        lowest: Name of the lowest vertebra.
+
+    Raises:
+        DataError: If no vertebrae are found, or a file cannot be written.
+    """
+    names, _ = name_values(segments, None)
+    return _label(files, prediction, names, (), lowest=lowest, like=image, image=image)
+
+
+def _label(
+    files: VertebraFiles,
+    labels: npt.NDArray[np.integer],
+    names: Mapping[int, str],
+    words: Sequence[str],
+    *,
+    lowest: str | None,
+    like: Volume,
+    image: Volume | None,
+) -> Labelled:
+    """Find the vertebrae among the values of a label map, and write the files."""
+    present = [int(value) for value in np.flatnonzero(count_labels(labels)) if value]
+    try:
+        chosen = choose_structures(present, names, words)
+    except DataError as error:  # of its own kind: wrong use is told from bad data
+        raise type(error)(f"{files.name}: {error}") from error
+    named = {value: names.get(value, "") for value in chosen}
+    found = label_vertebrae(
+        files.name, labels, like.grid, named, lowest=lowest, image=image
+    )
+    if len(chosen) > 1 and not all(name in VERTEBRA_NAMES for name in named.values()):
+        found.lines.insert(
+            1,
+            f"the values {', '.join(map(str, chosen))} were taken together, as they "
+            "are not all levels by name",
+        )
+    write_files(files, found, like=like)
     return found
 
 

@@ -17,6 +17,7 @@ from spine.naming import NOT_MEASURED, find_warnings, name_from_below
 from spine.picture import draw_vertebrae
 from spine.tables import Naming, Row, spine_row, vertebra_rows
 from system.errors import DataError, UsageError
+from volumes.geometry import Grid
 from volumes.structures import (
     GROUPS,
     SACRAL,
@@ -29,6 +30,7 @@ from volumes.volume import Segment, Volume
 # What the vertebrae are called where all of them are one structure.
 WORDS = ("vertebra", "vertebrae", "vertebral body", "vertebral bodies", "spine")
 S1_VALUE = 26  # of the sacrum in VerSe
+LEAST_HEIGHT = 0.65  # of its neighbours', of a whole vertebra at an end
 UNNAMED_FROM = 100  # values of vertebrae without a name beside those with one
 
 
@@ -105,7 +107,7 @@ def _find_word(
 def label_vertebrae(
     scan: str,
     labels: npt.NDArray[np.integer],
-    volume: Volume,
+    grid: Grid,
     names: Mapping[int, str],
     *,
     lowest: str | None = None,
@@ -115,8 +117,8 @@ def label_vertebrae(
 
     Args:
         scan: Name of the scan, for tables and messages.
-        labels: Label map, shape of the grid of `volume`.
-        volume: The volume whose grid it is.
+        labels: Label map, shape of `grid`.
+        grid: Of any spacing and direction.
         names: The values to use, with their canonical names; "" where a value has
             none. If all are vertebrae of one level each, they are repaired, else
             they are taken together.
@@ -127,28 +129,13 @@ def label_vertebrae(
         DataError: If no vertebrae are found.
     """
     start = time.perf_counter()
-    grid = volume.grid
-    are_levels = bool(names) and all(name in VERTEBRA_NAMES for name in names.values())
-    instances: Instances | None
-    if are_levels:
-        found = repair_levels(labels, grid, names)
-        instances, namings = found if found else (None, [])
-    else:
-        instances, namings = find_instances(np.isin(labels, list(names)), grid), []
-    if instances is None:
-        raise DataError(
-            f"{scan}: a chain of at least {MIN_VERTEBRAE} vertebrae must be found; "
-            "nothing was written. Received: none"
-        )
-    if lowest or not are_levels:
-        namings = name_from_below(len(instances.centers), lowest)
+    instances, namings = _find(scan, labels, grid, names, lowest)
     values = _choose_values(namings, {} if lowest else names)
     label_map = np.array([0, *values], np.uint8)[instances.label_map]
-    vertebrae = measure_vertebrae(
-        label_map, grid, values, partial=[values[n - 1] for n in instances.partial]
-    )
+    partial = [values[number - 1] for number in instances.partial]
+    vertebrae = measure_vertebrae(label_map, grid, values, partial=partial)
     by_value = dict(zip(values, namings, strict=True))
-    vertebrae = [_without_body(v, by_value[v.value].name) for v in vertebrae]
+    vertebrae = _blank(vertebrae, [by_value[v.value].name for v in vertebrae])
     by_value, warnings = _add_warnings(instances, vertebrae, by_value)
     title = f"{scan}: {_describe(namings)}"
     picture = draw_vertebrae(
@@ -172,6 +159,31 @@ def label_vertebrae(
     )
 
 
+def _find(
+    scan: str,
+    labels: npt.NDArray[np.integer],
+    grid: Grid,
+    names: Mapping[int, str],
+    lowest: str | None,
+) -> tuple[Instances, list[Naming]]:
+    """Find the vertebrae, and name them by --lowest, their levels or their order."""
+    are_levels = bool(names) and all(name in VERTEBRA_NAMES for name in names.values())
+    namings: list[Naming] = []
+    if are_levels:
+        found = repair_levels(labels, grid, names)
+        instances, namings = found if found else (None, [])
+    else:
+        instances = find_instances(np.isin(labels, list(names)), grid)
+    if instances is None:
+        raise DataError(
+            f"{scan}: a chain of at least {MIN_VERTEBRAE} vertebrae must be found; "
+            "nothing was written. Received: none"
+        )
+    if lowest or not are_levels:
+        namings = name_from_below(len(instances.centers), lowest)
+    return instances, namings
+
+
 def _choose_values(namings: Sequence[Naming], names: Mapping[int, str]) -> list[int]:
     """Return the value of each vertebra in the output, from below.
 
@@ -192,11 +204,33 @@ def _choose_values(namings: Sequence[Naming], names: Mapping[int, str]) -> list[
     return values
 
 
-def _without_body(vertebra: Vertebra, name: str) -> Vertebra:
-    """Return a vertebra without measures of a body if its name tells it has none."""
-    if name not in NOT_MEASURED:
-        return vertebra
-    return replace(vertebra, body=None, note="not measured: it has no vertebral body")
+def _blank(vertebrae: Sequence[Vertebra], names: Sequence[str]) -> list[Vertebra]:
+    """Return vertebrae without the measures that have no meaning.
+
+    C1 and C2 have no body, and the lowest and the highest may be seen in part.
+
+    Args:
+        vertebrae: From below.
+        names: Of the vertebrae.
+    """
+    kept = [
+        replace(vertebra, body=None, note="not measured: it has no vertebral body")
+        if name in NOT_MEASURED
+        else vertebra
+        for vertebra, name in zip(vertebrae, names, strict=True)
+    ]
+    for end, neighbors in ((0, kept[1:4]), (-1, kept[-4:-1])):
+        body = kept[end].body if kept else None
+        heights = [v.body.heights[1] for v in neighbors if v.body]
+        if body and heights and body.heights[1] < LEAST_HEIGHT * np.median(heights):
+            kept[end] = replace(
+                kept[end],
+                body=None,
+                volume_ml=None,
+                partial=True,
+                note="not measured: partial",
+            )
+    return kept
 
 
 def _add_warnings(

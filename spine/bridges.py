@@ -17,10 +17,11 @@ from spine.curve import Curve
 LONG = 1.5  # times the length of its neighbours: more than one vertebra
 NUM_NEIGHBORS = 3  # on either side
 LONG_UNSEEN = 1.8  # the same where the area has no minimum
-# Height of a body of unknown neighbours, in radii of the largest sphere in it: 2 where
-# it is less high than deep, up to 2.9 in the upper thoracic spine. Of two joined bodies
-# it is 4 or more.
-RADII_PER_HEIGHT = 2.3
+# Length of one vertebra in radii of the largest sphere in it: 2 where it is less high
+# than deep, up to 2.9 in the upper thoracic spine. Two joined ones have 4 or more.
+MAX_RADII = 3.45
+# Height of a body in radii of joined ones, whose sphere is as wide as they are deep.
+JOINED_RADII = 1.75
 GAP_SHARE = 0.2  # of a disc, in heights of a body, where there is none to be measured
 SEARCH_SHARE = 0.25  # of a height, to either side of the expected place of a disc
 LEAST_DIP = 0.03  # of the area of the sections beside it
@@ -47,20 +48,21 @@ def expected_lengths(
     """Return the length that each instance should have by its neighbours, in mm.
 
     It is the median of up to three on either side. Those that are long for their own
-    radius do not count; if none is left, a multiple of the radius is returned.
+    radius do not count. If none is left, it is its own length, or a multiple of its
+    radius if it is long for that.
 
     Args:
         lengths: From below, mm, shape (N,).
         radii: Of the largest sphere in each, mm, shape (N,).
     """
-    of_radii = RADII_PER_HEIGHT * radii
-    is_one = lengths < LONG * of_radii
+    is_one = lengths < MAX_RADII * radii
+    expected = np.where(is_one, lengths, JOINED_RADII * radii)
     places = np.arange(len(lengths))
-    expected = np.empty(len(lengths))
     for place in places:
         is_near = (abs(places - place) <= NUM_NEIGHBORS) & (places != place)
         others = lengths[is_near & is_one]
-        expected[place] = np.median(others) if len(others) else of_radii[place]
+        if len(others):
+            expected[place] = np.median(others)
     return np.maximum(expected, 1.0)
 
 

@@ -97,8 +97,7 @@ def place_labels(
     to_index = np.linalg.inv(grid.affine) @ target.affine
     placed = ndimage.affine_transform(
         labels.astype(np.uint8),
-        to_index[:3, :3],
-        to_index[:3, 3],
+        to_index,
         output_shape=target.shape,
         output=np.uint8,
         order=0,

@@ -28,6 +28,7 @@ OWN_GAP_MM = 10.0  # up to which a piece of a level belongs to its largest one
 CLEAN_LARGEST = 0.7
 CLEAN_SHARE = 0.9
 LEAST_NEIGHBOR_SHARE = 0.3  # of the volume of the next level, likewise
+STRAY_SHARE = 0.05  # of that volume: a level at an end that is none
 SKIP_COST = 0.25  # of a name for which there is no gap, in shares of a vertebra
 LEAST_SHARE = 0.5  # of a level in one vertebra, to keep its border as it is
 SOLE_MM = 10.0  # length of the curve through a single vertebra, to either side
@@ -77,10 +78,13 @@ def repair_levels(
         if boxes.get(value)
     ]
     found.sort(key=lambda level: VERTEBRA_NAMES.index(level.name), reverse=True)
+    strays = _drop_stray_ends(found)
     if not found:
         return None
     clean = _keep_clean(found, labels.shape, grid)
     if clean is not None:
+        stray_ml = strays * grid.voxel_volume / 1000
+        clean = replace(clean, dropped_ml=clean.dropped_ml + stray_ml)
         return clean, [Naming(level.name, "labels") for level in found]
     instances = find_instances(np.isin(labels, list(levels)), grid)
     if instances is None:
@@ -123,6 +127,17 @@ def _find_level(
     return _Level(name, box, components == largest, own, total, bool(is_whole))
 
 
+def _drop_stray_ends(levels: list[_Level]) -> int:
+    """Remove levels at both ends that are a few voxels; return how many voxels."""
+    dropped = 0
+    for end, neighbor in ((0, 1), (-1, -2)):
+        while (
+            len(levels) > 1 and levels[end].count < STRAY_SHARE * levels[neighbor].count
+        ):
+            dropped += levels.pop(end).count
+    return dropped
+
+
 def _keep_clean(
     levels: Sequence[_Level], shape: Sequence[int], grid: Grid
 ) -> Instances | None:
@@ -144,14 +159,10 @@ def _keep_clean(
             for number, level in enumerate(levels, start=1)
         ]
     )
-    sizes = np.array([level.count for level in levels])
-    ratios = sizes[:-1] / sizes[1:]
-    is_even = np.minimum(ratios, 1 / ratios) >= LEAST_NEIGHBOR_SHARE
-    is_cut = [_touches_border(level.box, shape) for level in (levels[0], levels[-1])]
-    inner = slice(int(is_cut[0]), len(ratios) - int(is_cut[1]))
+    is_even = _are_even(np.array([level.count for level in levels]))
     steps = np.diff(centers, axis=0)
     is_ordered = (steps @ (centers[-1] - centers[0]) > 0).all()
-    if not (is_ordered and is_even[inner].all()):
+    if not (is_ordered and is_even):
         return None
     ends = centers
     if len(centers) == 1:
@@ -167,11 +178,11 @@ def _keep_clean(
     )
 
 
-def _touches_border(box: Box, shape: Sequence[int]) -> bool:
-    return any(
-        side.start == 0 or side.stop == length
-        for side, length in zip(box, shape, strict=True)
-    )
+def _are_even(sizes: npt.NDArray[np.integer]) -> bool:
+    """Return whether inner levels are of similar size; outer ones may be cut."""
+    inner = sizes[1:-1]
+    ratios = inner[1:] / inner[:-1]
+    return bool((np.minimum(ratios, 1 / ratios) >= LEAST_NEIGHBOR_SHARE).all())
 
 
 def _count_votes(

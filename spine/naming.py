@@ -23,6 +23,7 @@ USUAL_LEVELS = (*CERVICAL, *THORACIC[:12], *LUMBAR[:5], SACRAL[0])
 NAMES_OF_LOWEST = (*CERVICAL, *THORACIC, *LUMBAR, SACRAL[0])
 NOT_MEASURED = ("C1", "C2")  # they have no body as the others have
 GAP = 1.6  # median steps between neighbours: one may be missing
+MAY_BE_S1 = ("V1", "L4", "L5", "L6")
 S1_WEDGE_DEGREES = -10.0  # of L5 it is +6 to +32 degrees, of S1 -54 to -18
 
 
@@ -89,7 +90,8 @@ def find_warnings(
         if vertebra.touches_border:
             found[vertebra.value].append("touches the border of the scan")
     lowest = vertebrae[0].body if vertebrae else None
-    if lowest and lowest.wedge_sagittal < S1_WEDGE_DEGREES:
+    may_be_s1 = names[0] in MAY_BE_S1
+    if may_be_s1 and lowest and lowest.wedge_sagittal < S1_WEDGE_DEGREES:
         found[vertebrae[0].value].append(
             f"looks like S1, with a wedge of {lowest.wedge_sagittal:.0f} degrees"
         )

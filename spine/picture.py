@@ -109,8 +109,9 @@ def _paint(
     grey = np.zeros(labels.shape)
     if image is not None:
         low, high = find_window(image.array)
-        values = surface.sample(image.array, image.grid, order=1).astype(np.float64)
-        grey = 255 * np.clip((values - low) / max(high - low, 1e-6), 0, 1)
+        values = surface.sample(image.array, image.grid, order=1, outside=low)
+        shares = (values.astype(np.float64) - low) / max(high - low, 1e-6)
+        grey = 255 * np.clip(shares, 0, 1)
     pixels = np.repeat(grey[..., None], 3, axis=2)
     fill = ALONE_FILL if image is None else FILL
     outline = find_outline(labels)

@@ -44,17 +44,22 @@ class Surface:
         column = (corner[self.plane] - point[self.plane]) / self.mm_per_pixel
         return float(column), float((corner[2] - point[2]) / self.mm_per_pixel)
 
-    def sample(self, array: npt.NDArray, grid: Grid, *, order: int) -> npt.NDArray:
+    def sample(
+        self, array: npt.NDArray, grid: Grid, *, order: int, outside: float = 0.0
+    ) -> npt.NDArray:
         """Return the voxels of an array on the surface, shape (rows, columns).
 
         Args:
             array: Shape of `grid`.
-            grid: Of the array. Outside it, the value is 0.
+            grid: Of the array.
             order: 0 for the nearest voxel, as of a label map; 1 for interpolation.
+            outside: Value outside the grid.
         """
         index = np.moveaxis(grid.to_index(self.points), -1, 0)
         return np.asarray(
-            ndimage.map_coordinates(array, index, order=order, mode="constant")
+            ndimage.map_coordinates(
+                array, index, order=order, mode="constant", cval=outside
+            )
         )
 
 
