@@ -6,9 +6,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK
-from support.small_runs import names_in, write_scan
+from support.small_runs import names_in, read_rows, write_scan
 
 import predict
+from models.ensemble import Prediction
 from runs.label_plan import name_of
 from volumes.formats.files import read_label_map
 
@@ -143,7 +144,7 @@ def test_rule_of_the_model_is_printed_and_replaced_only_by_the_flag(
     second = capsys.readouterr().out
 
     assert "intensity: z-score of each scan, as the model was trained" in first
-    assert "warning" not in first
+    assert "does not suit" not in first
     assert (
         "intensity: window -100 to 900 HU, by --intensity; the model was trained with: "
         "z-score of each scan" in second
@@ -156,12 +157,38 @@ def test_scan_that_the_rule_does_not_suit_is_warned_of(scan, model, tmp_path, ca
     # Values of -80 to 600 are all above the window's end.
     assert predict.main([*arguments, "--intensity", "window", "-900", "-500"]) == 0
 
-    (warning,) = [x for x in capsys.readouterr().out.splitlines() if "warning" in x]
+    (warning,) = [x for x in capsys.readouterr().out.splitlines() if "suit" in x]
     assert warning == (
         "  warning: the scan does not suit the window -900 to -500 HU: 100 % of its "
         "voxels are at the upper end of the window; it may be in another unit; "
         "--intensity states another rule"
     )
+
+
+def test_warning_is_counted_written_and_an_error_if_strict(
+    scan, model, tmp_path, capsys
+):
+    arguments = [str(scan), "--model", model, "--output", str(tmp_path / "a")]
+    window = ["--intensity", "window", "-900", "-500"]
+
+    assert predict.main([*arguments, *window]) == 0
+    assert capsys.readouterr().err == "1 of 1 scans have warnings.\n"
+    assert predict.main([*arguments, *window, "--strict", "--force"]) == 1
+    (row, _) = read_rows(tmp_path / "a" / "labels.csv")
+    assert "the scan does not suit the window -900 to -500 HU" in row["warnings"]
+
+
+def test_empty_prediction_is_a_warning(scan, model, tmp_path, capsys, monkeypatch):
+    def predict_nothing(members, image, grid):
+        return Prediction(np.zeros(grid.shape, np.uint8), (), None)
+
+    monkeypatch.setattr("runs.labelling.predict_members", predict_nothing)
+    arguments = [str(scan), "--model", model, "--output", str(tmp_path / "a")]
+
+    assert predict.main([*arguments, "--strict", "--no-pictures"]) == 1
+
+    assert "warning: nothing was labelled\n" in capsys.readouterr().out
+    assert "a_overlay.png" not in " ".join(names_in(tmp_path / "a"))
 
 
 def test_missing_model_ends_with_one(scan, tmp_path, capsys):
@@ -211,6 +238,7 @@ def test_script_labels_a_scan_and_leaves_the_terminal_clean(scan, model, tmp_pat
         cwd=tmp_path,
     )
 
-    assert (found.returncode, found.stderr) == (0, "")
+    # The network is too small to label anything well.
+    assert (found.returncode, found.stderr) == (0, "1 of 1 scans have warnings.\n")
     assert found.stdout.splitlines()[0].startswith("predicting on ")
     assert (tmp_path / "labels" / f"{name_of(scan)}_label.seg.nrrd").is_file()

@@ -1,0 +1,37 @@
+from dataclasses import replace
+
+import numpy as np
+
+from cube.reader import Cube
+from models.model_file import read_metadata
+from models.training_scans import describe_misplacement, measure_training_scans
+from volumes.formats.files import read_label_map, read_volume
+
+
+def test_network_stores_what_its_training_scans_are_like(small_cube, small_run):
+    with Cube(small_cube) as cube:
+        ranges = measure_training_scans(cube)
+
+    assert read_metadata(small_run / "model.keras").training == ranges
+    assert (ranges.num_scans, ranges.num_hounsfield) == (1, 0)
+    # Of "ann": 8 * 1.5, 10 * 2 and 7 * 2.5 mm, in voxels of 2 mm; 1.5 * 2 * 2.5 mm3.
+    assert ranges.ranges["spacing"] == (2.5, 2.5)
+    low, high = ranges.ranges["volume"]
+    assert low == high
+    assert abs(low - 2 * 3 * 5 * 3 * 0.0075) < 0.15 * low
+
+
+def test_training_scan_is_like_itself_and_a_shifted_contrast_is_not(
+    small_cube, small_run
+):
+    metadata = read_metadata(small_run / "model.keras")
+    image = read_volume(small_cube.parent / "ann.nrrd")
+    reference = read_label_map(small_cube.parent / "ann_reference.seg.nrrd")
+    classes = (reference.array > 0).astype(np.uint8)
+
+    assert describe_misplacement(image, classes, metadata) == ""
+    assert describe_misplacement(image, classes, replace(metadata, training=None)) == ""
+    inverted = replace(image, array=-image.array)
+    found = describe_misplacement(inverted, classes, metadata)
+    assert found.startswith("the scan is unlike the 1 training scans: ")
+    assert "mean intensity of what is labelled -" in found
