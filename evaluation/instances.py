@@ -22,6 +22,7 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from evaluation.levels import find_centroids
+from volumes.geometry import Grid
 from volumes.structures import SACRAL, VARIANTS, VERTEBRA_NAMES
 
 MIN_IOU = 0.5
@@ -89,7 +90,7 @@ def score_instances(
     prediction: npt.NDArray[np.integer],
     reference: npt.NDArray[np.integer],
     *,
-    steps: npt.NDArray[np.float64],
+    grid: Grid,
     predicted_names: Mapping[int, str] | None = None,
     reference_names: Mapping[int, str] | None = None,
     void: npt.NDArray[np.bool_] | None = None,
@@ -107,7 +108,7 @@ def score_instances(
     Args:
         prediction: Value of each voxel's instance, 0 for none, shape (I, J, K).
         reference: The same of the reference, on the same grid.
-        steps: As of `volumes.geometry.Grid.steps`.
+        grid: The grid of both.
         predicted_names: Canonical name of each predicted value; None if they are
             numbered from below.
         reference_names: Canonical name of a vertebra for each value of the reference
@@ -139,7 +140,7 @@ def score_instances(
         if reference_names is not None:
             places = _count_levels({value: reference_names[value] for value in values})
         else:
-            places = _rank_from_below(reference, values, steps)
+            places = _rank_from_below(reference, values, grid)
         named = _compare_places(pairs, places)
     num_ignored = np.count_nonzero(np.delete(in_void, rows))
     num_predicted = len(overlaps.predicted) - int(num_ignored)
@@ -261,13 +262,12 @@ def _count_levels(names: Mapping[int, str]) -> dict[int, int]:
 
 
 def _rank_from_below(
-    reference: npt.NDArray[np.integer],
-    values: Sequence[int],
-    steps: npt.NDArray[np.float64],
+    reference: npt.NDArray[np.integer], values: Sequence[int], grid: Grid
 ) -> dict[int, int]:
     """Return the place of each value in the order of the centroids, from below."""
     if not values:
         return {}
-    centroids = find_centroids(reference, values, steps)
-    order = sorted(centroids, key=lambda value: float(centroids[value][2]))
+    centroids = find_centroids(reference, values, np.eye(3))  # in voxels
+    heights = {value: grid.to_world(each)[2] for value, each in centroids.items()}
+    order = sorted(heights, key=lambda value: float(heights[value]))
     return {value: place for place, value in enumerate(order)}

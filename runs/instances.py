@@ -70,7 +70,7 @@ def score_vertebrae(
     """
     score = partial(
         score_instances,
-        steps=label_map.grid.steps,
+        grid=label_map.grid,
         case_id=cube.case_ids[row],
         subject=cube.subjects[row],
     )

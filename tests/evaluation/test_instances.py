@@ -3,9 +3,11 @@ import pytest
 from scipy import ndimage
 
 from evaluation.instances import score_instances
+from volumes.geometry import Grid, affine_from
 
 # Axis I leads down: the vertebrae of a row are listed from above.
-STEPS = np.array([[0, 0, 3.0], [0, 2.0, 0], [-4.0, 0, 0]])
+DIRECTION = [[0, 0, 1], [0, 1, 0], [-1, 0, 0]]
+AFFINE = affine_from((4.0, 2.0, 3.0), (1.0, 2.0, -900.0), DIRECTION)
 
 
 def row(*values):
@@ -16,7 +18,9 @@ def row(*values):
 
 
 def judge(prediction, reference, **options):
-    return score_instances(row(*prediction), row(*reference), steps=STEPS, **options)
+    predicted, annotated = row(*prediction), row(*reference)
+    grid = Grid(annotated.shape, AFFINE)
+    return score_instances(predicted, annotated, grid=grid, **options)
 
 
 def counts(score):
@@ -167,7 +171,8 @@ def test_matching_is_that_of_all_pairs_compared_one_by_one():
                 total = first.sum() + second.sum()
                 pairs.append(2 * np.count_nonzero(first & second) / total)
 
-    score = score_instances(prediction, reference, steps=STEPS)
+    grid = Grid(reference.shape, AFFINE)
+    score = score_instances(prediction, reference, grid=grid)
 
     assert 3 < len(pairs) < score.num_predicted
     assert counts(score) == (prediction.max(), reference.max(), len(pairs))

@@ -58,6 +58,16 @@ def test_one_class_of_several_values_is_scored_as_instances(open_cube):
     assert (score.num_named, score.num_identified) == (2, 0)
 
 
+def test_values_without_names_are_ordered_by_their_height(open_cube):
+    cube = open_cube(("background", "spine"), sorted(LUMBAR))
+    reference = label_map(*LUMBAR)  # on a grid whose first axis leads down
+    classes = merge(reference)
+
+    (score,) = score_vertebrae(cube, 0, reference, classes, classes)
+
+    assert (score.num_named, score.num_identified) == (3, 3)
+
+
 def test_nothing_predicted_is_no_vertebra_found(open_cube):
     cube = open_cube(("background", "spine"), sorted(LUMBAR))
     reference = label_map(*LUMBAR)
