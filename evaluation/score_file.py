@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
+from evaluation.csv_rows import read_rows, write_rows
 from evaluation.scores import Score
-from system.atomic import atomic_write
 from system.errors import DataError
 
 # Left out of the file if no class is a vertebra.
@@ -47,44 +46,17 @@ def write_scores(path: str | Path, scores: Sequence[Score]) -> None:
         columns += KEPT_COLUMNS
     if any(score.disagreement is not None for score in scores):
         columns += ENSEMBLE_COLUMNS
-    with (
-        atomic_write(Path(path)) as partial,
-        open(partial, "w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(
-            file, columns, lineterminator="\n", extrasaction="ignore"
-        )
-        writer.writeheader()
-        writer.writerows(asdict(score) for score in scores)
+    write_rows(path, columns, (asdict(score) for score in scores))
 
 
 def read_scores(path: str | Path) -> list[Score]:
     """Read what `write_scores` wrote; floats are restored exactly.
 
     Raises:
-        DataError: If the file cannot be read, lacks a column, has a cell that is
-            no number, or lists a case and class twice; names the file and the line.
+        DataError: As of `evaluation.csv_rows.read_rows`, or if the file lists a case
+            and class twice; names the file and the line.
     """
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = [
-                name for name in COLUMNS if name not in (reader.fieldnames or ())
-            ]
-            if missing:
-                raise DataError(
-                    f"{path} must have the columns of a scores file. "
-                    f"Received: no {', '.join(missing)}"
-                )
-            rows = [(reader.line_num, _parse_row(row)) for row in reader]
-    except OSError as error:
-        raise DataError(f"{path} could not be read: {error.strerror}") from error
-    # A row that is too short is a TypeError, a word in place of a number a ValueError.
-    except (csv.Error, TypeError, ValueError) as error:
-        raise DataError(
-            f"{path}, line {reader.line_num}: every row must be a complete row of "
-            f"a scores file. Received: {error}"
-        ) from error
+    rows = read_rows(path, COLUMNS, _parse_row)
     seen = set()
     for line, score in rows:
         if (score.case_id, score.class_name) in seen:

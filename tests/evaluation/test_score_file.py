@@ -5,6 +5,7 @@ from support.score_rows import MIXED, score
 from support.vertebra_columns import column, score_column
 
 from evaluation.score_file import (
+    ENSEMBLE_COLUMNS,
     KEPT_COLUMNS,
     VERTEBRA_COLUMNS,
     read_scores,
@@ -31,7 +32,7 @@ def test_scores_file_has_a_row_per_case_and_class_and_empty_cells(tmp_path):
 
     header, _, second = (tmp_path / "scores.csv").read_text().splitlines()
     names = [field.name for field in fields(Score)]
-    optional = VERTEBRA_COLUMNS + KEPT_COLUMNS
+    optional = VERTEBRA_COLUMNS + KEPT_COLUMNS + ENSEMBLE_COLUMNS
     assert header.split(",") == [name for name in names if name not in optional]
     assert second == "a,subject a,disc,1.0,1.0,,,,,3.0,4.0,0.0,both"
 
