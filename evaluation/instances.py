@@ -170,8 +170,8 @@ def _measure_overlaps(
 ) -> tuple[_Overlaps, npt.NDArray[np.bool_]]:
     """Count the shared voxels, and find the predictions that lie in the void."""
     inside = (prediction > 0) | (reference > 0)
-    predicted, rows = np.unique(prediction[inside], return_inverse=True)
-    annotated, columns = np.unique(reference[inside], return_inverse=True)
+    predicted, rows = _index_values(prediction[inside])
+    annotated, columns = _index_values(reference[inside])
     if void is not None:
         columns[void[inside]] = len(annotated)  # a column of their own
     shape = len(predicted), len(annotated) + 1
@@ -188,6 +188,16 @@ def _measure_overlaps(
         annotated_voxels=of_reference[is_instance],
     )
     return overlaps, 2 * counts[:, -1] > counts.sum(axis=1)
+
+
+def _index_values(
+    values: npt.NDArray[np.integer],
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return the values that occur, and the place of each voxel's among them."""
+    found = np.flatnonzero(np.bincount(values))
+    places = np.zeros(int(values.max(initial=0)) + 1, np.intp)
+    places[found] = np.arange(len(found))
+    return found, places[values]
 
 
 def _match(
