@@ -108,7 +108,7 @@ def measure(
     score = score_instances(
         label_map,
         reference,
-        steps=volume.grid.affine[:3, :3],  # whose third axis is superior
+        grid=volume.grid,
         reference_names=names or None,
         case_id=path.parent.name,
     )

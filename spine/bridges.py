@@ -17,6 +17,7 @@ from spine.curve import Curve
 LONG = 1.5  # times the length of its neighbours: more than one vertebra
 NUM_NEIGHBORS = 3  # on either side
 LONG_UNSEEN = 1.8  # the same where the area has no minimum
+LONG_END = 4.0  # the same at either end, where it may be a sacrum, or C1 and C2
 # Length of one vertebra in radii of the largest sphere in it: 2 where it is less high
 # than deep, up to 2.9 in the upper thoracic spine. Two joined ones have 4 or more.
 MAX_RADII = 3.45
@@ -74,8 +75,8 @@ def find_cuts(
 ) -> list[Cut]:
     """Find the instances to cut, and where.
 
-    The lowest and the highest are cut at a minimum of the area alone, as they may be a
-    sacrum, or a C2 with its dens.
+    The lowest and the highest are cut without a minimum of the area only if they are
+    very long, as they may be a sacrum, or a C2 with its dens.
 
     Args:
         sections: Of the instances, see `spine.sections.count_samples`, shape
@@ -98,8 +99,8 @@ def find_cuts(
             for part in range(1, count)
         ]
         is_seen = all(seen for _, seen in found)
-        is_clear = length >= LONG_UNSEEN * height and 0 < place < len(lengths) - 1
-        if is_seen or is_clear:
+        is_inner = 0 < place < len(lengths) - 1
+        if is_seen or length >= (LONG_UNSEEN if is_inner else LONG_END) * height:
             points = tuple(point for point, _ in found)
             cuts.append(Cut(int(place) + 1, points, is_seen))
     return cuts

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from spine.basins import label_components, part_of
+from spine.basins import CORE_SHARE, label_components, part_of
 from spine.bridges import LONG, Cut, cut_seeds, expected_lengths, find_cuts
 from spine.chain import Chain, find_chain
 from spine.curve import Curve, fit_curve
@@ -20,6 +20,9 @@ from volumes.geometry import Grid
 
 EXTENSION_MM = 60.0  # of the curve beyond the outer vertebrae
 SEED_SHARE = 0.6  # of the radius: deeper voxels are sure to belong to a vertebra
+# To find the curve through an instance longer than two slabs, of this thickness.
+SLAB_RADII = 1.5
+BODY_SHARE = 0.4  # of the radius: deeper voxels are those of bodies
 INNER_SHARE = 0.6  # of the radius: discs inside a body, to measure its length
 OUTER_SHARE = 1.8  # of the radius: discs around a body, to measure its area
 # A loose piece is a vertebra that is partly seen, if it lies on the curve.
@@ -121,8 +124,43 @@ def _grow_chain(chain: Chain) -> _Growth:
     least = SEED_SHARE * np.concatenate([[0.0], basins.radii])
     seeds = numbers[basins.labels]
     seeds[basins.depths < least[basins.labels]] = 0
-    curve = fit_curve(chain.centers, EXTENSION_MM)
-    return _Growth(chain, curve, grow(basins, seeds), list(chain.centers), {})
+    labels = grow(basins, seeds)
+    curve = fit_curve(_find_middles(chain, labels), EXTENSION_MM)
+    return _Growth(chain, curve, labels, list(chain.centers), {})
+
+
+def _find_middles(
+    chain: Chain, labels: npt.NDArray[np.int32]
+) -> npt.NDArray[np.float64]:
+    """Return points for the curve: the centre of each vertebra, several of a long one.
+
+    The curve through the centre of what is several vertebrae would end too soon, so
+    the middles of its slabs are taken.
+
+    Args:
+        chain: N vertebrae.
+        labels: Of the vertebrae, shape of the basins' grid.
+    """
+    grid, depths = chain.basins.grid, chain.basins.depths
+    middles = []
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        radius = chain.radii[number - 1]
+        is_body = labels[box] == number
+        is_body &= depths[box] >= BODY_SHARE * radius  # no processes
+        of_body = depths[box][is_body]
+        points = grid.to_world(np.argwhere(is_body) + [side.start for side in box])
+        heights = points[:, 2] - points[:, 2].min()
+        count = int(heights.max() / (SLAB_RADII * radius))
+        if count < 2:
+            middles.append(chain.centers[number - 1])
+            continue
+        slabs = np.minimum(heights / heights.max() * count, count - 1).astype(int)
+        for slab in range(count):
+            inside = np.flatnonzero(slabs == slab)
+            if len(inside):
+                deep = of_body[inside] >= CORE_SHARE * of_body[inside].max()
+                middles.append(points[inside[deep]].mean(axis=0))
+    return np.array(middles)
 
 
 def _measure(growth: _Growth) -> tuple[npt.NDArray, npt.NDArray, npt.NDArray]:
