@@ -15,7 +15,14 @@ from augment.flags import FLAGS
 
 DIGITS = 6
 # What a row's source holds about files and their reading, beside the scan itself.
-FILE_FACTS = ("image", "label", "image_checksum", "label_voxels", "notes")
+FILE_FACTS = (
+    "image",
+    "label",
+    "image_checksum",
+    "label_voxels",
+    "label_names",
+    "notes",
+)
 CONTENT_ATTRIBUTES = (
     "spacing",
     "class_names",

@@ -151,6 +151,14 @@ class Cube:
         """Return the values that are ignored in the label map of a row's scan."""
         return tuple(self.sources[row].get("ignored_values", ()))
 
+    def label_names_of(self, row: int) -> dict[int, str]:
+        """Return the canonical name of each value of a row's label map that has one.
+
+        Empty in cubes of earlier versions, which do not hold them.
+        """
+        names = self.sources[row].get("label_names", {})
+        return {int(value): str(name) for value, name in names.items()}
+
     def label_values_of(self, row: int) -> tuple[tuple[int, ...], ...]:
         """Return the values of each class in the label map of a row's scan.
 

@@ -76,6 +76,7 @@ class CaseInfo:
             "profile": self.profile.to_dict(),
             "notes": list(self.notes),
             "label_voxels": self.label_voxels,
+            "label_names": {str(v): name for v, name in self.found_names.items()},
         }
 
 

@@ -31,6 +31,13 @@ def is_values(value: Sequence) -> bool:
     return all(type(n) is int and 0 <= n <= MAX_LABEL for n in numbers)  # no booleans
 
 
+def is_label_names(value: object) -> bool:
+    """Check whether these are names of label values, which JSON has as text."""
+    return isinstance(value, dict) and all(
+        key.isdecimal() and isinstance(name, str) for key, name in value.items()
+    )
+
+
 def is_members(value: Sequence) -> bool:
     """Check whether these are the members of each class; see `Classes`."""
     if not all(members is None or isinstance(members, list) for members in value):
@@ -55,6 +62,7 @@ def is_source(value: dict) -> bool:
         and is_values(value.get("label_values", []))
         and isinstance(counts, list)
         and isinstance(value.get("label_voxels", 0), int)
+        and is_label_names(value.get("label_names", {}))
         and isinstance(value.get("ignored_values", []), list)
         and is_values([value.get("ignored_values", [])])
         and isinstance(value.get("ignored_voxels", 0), int)

@@ -92,7 +92,8 @@ def score_vertebrae(
     merged = find_merged_class(cube)
     if merged is None:
         return []
-    names, _ = name_values(label_map.segments, None)
+    # Cubes of earlier versions hold no names.
+    names = cube.label_names_of(row) or name_values(label_map.segments, None)[0]
     values = cube.label_values_of(row)[merged]
     vertebrae = choose_vertebrae(values, names)
     if values and not vertebrae:

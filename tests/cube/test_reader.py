@@ -141,6 +141,23 @@ def test_grid_of_a_row_lies_in_the_world_of_its_scan(tmp_path):
     np.testing.assert_array_equal(grid.to_world((1, 1, 1)), (8, 21, 30.5))
 
 
+def test_names_of_label_values_are_read_and_are_no_part_of_the_content(tmp_path):
+    rows = clean_rows()
+    named = {**rows[0].source, "label_names": {"20": "L1", "7": "disc"}}
+
+    with (
+        Cube(write_cube(tmp_path / "first.h5", rows)) as cube,
+        Cube(
+            write_cube(
+                tmp_path / "second.h5", [replace(rows[0], source=named), *rows[1:]]
+            )
+        ) as other,
+    ):
+        assert other.label_names_of(0) == {20: "L1", 7: "disc"}
+        assert cube.label_names_of(0) == other.label_names_of(2) == {}
+        assert cube.checksum == other.checksum
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -204,6 +221,12 @@ def test_cube_is_read_by_two_processes_at_once(cube_path):
         (
             "source",
             '{"content_checksum": "a", "spacing": [1, 1, 1], "orientation": "XYZ"}',
+            r"valid JSON object in `source` of row 1",
+        ),
+        (
+            "source",
+            '{"content_checksum": "a", "spacing": [1, 1, 1], "orientation": "RAS", '
+            '"label_names": {"x": "L1"}}',
             r"valid JSON object in `source` of row 1",
         ),
         ("extent", [[0, 7], [0, 8], [0, 10]], "must hold in `extent` boxes inside"),

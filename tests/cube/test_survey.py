@@ -66,6 +66,7 @@ def test_label_map_of_another_shape_is_placed_and_its_size_kept(tmp_path):
     assert found.label_values == (20, 21)
     assert found.grid.shape == (3, 4, 5)
     assert found.source["label_voxels"] == 72
+    assert found.source["label_names"] == {}
     assert any("offset (0, -1, 0) voxels" in note for note in found.notes)
 
 

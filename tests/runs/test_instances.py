@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +30,12 @@ def open_cube(tmp_path):
     """Return a function that opens a cube of given classes and their values."""
     cubes = []
 
-    def open_one(class_names, *values):
+    def open_one(class_names, *values, names=()):
         path = tmp_path / f"{len(cubes)}.h5"
         classes = {"class_names": class_names, "label_values": [[], *values]}
-        cubes.append(Cube(write_cube(path, clean_rows(), **classes)))
+        source = {"label_names": {str(value): name for value, name in names}}
+        rows = [replace(r, source={**r.source, **source}) for r in clean_rows()]
+        cubes.append(Cube(write_cube(path, rows, **classes)))
         return cubes[-1]
 
     yield open_one
@@ -91,7 +94,13 @@ def test_values_with_other_names_are_no_instances(open_cube):
     assert (score.num_reference, score.num_predicted, score.num_matched) == (3, 3, 3)
     assert (score.num_named, score.num_identified) == (2, 2)
 
+    # The same, where the pair list states the names.
+    cube = open_cube(("background", "spine"), sorted(LUMBAR), names=names.items())
+    unnamed = label_map(*LUMBAR)
+    assert score_vertebrae(cube, 0, unnamed, everything, everything) == [score]
+
     columns = label_map(5, 5, 2, 2, names=[(5, "lumbar column"), (2, "chest")])
+    cube = open_cube(("background", "spine"), [2, 5])
     assert score_vertebrae(cube, 0, columns, everything, everything) == []
 
 

@@ -95,6 +95,8 @@ def test_names_schemes_and_tables_meet_in_one_set_of_classes(tmp_path):
         rows = {name: row for row, name in enumerate(cube.case_ids)}
         assert cube.label_values_of(rows["slicer"]) == ((), (4,), (3,), (2,), (1,))
         assert cube.label_values_of(rows["total"]) == ((), (33,), (32,), (31,), (30,))
+        names = {33: "T11", 32: "T12", 31: "L1", 30: "L2"}
+        assert cube.label_names_of(rows["total"]) == names
 
 
 def test_numbers_that_differ_between_files_are_refused_with_both(tmp_path, capsys):
