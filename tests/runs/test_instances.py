@@ -134,9 +134,9 @@ def test_class_of_several_values_is_found(open_cube):
     assert find_merged_class(open_cube(("background", "a", "b"), [1], [2])) is None
     names = ("background", "disc", "Vertebral body", "Vertebrae")
     assert find_merged_class(open_cube(names, [1, 2], [3], [4, 5])) == 3
-    assert (
-        find_merged_class(open_cube(("background", "a", "b"), [1, 2], [3, 4])) is None
-    )
+    for names in (("a", "b"), ("upper vertebrae", "lower vertebrae")):
+        two = open_cube(("background", *names), [1, 2], [3, 4])
+        assert find_merged_class(two) is None
 
 
 def test_class_that_tells_no_vertebrae_apart_has_no_score(open_cube):
