@@ -20,9 +20,15 @@ from volumes.geometry import Grid
 
 EXTENSION_MM = 60.0  # of the curve beyond the outer vertebrae
 SEED_SHARE = 0.6  # of the radius: deeper voxels are sure to belong to a vertebra
-# To find the curve through an instance longer than two slabs, of this thickness.
-SLAB_RADII = 1.5
-BODY_SHARE = 0.4  # of the radius: deeper voxels are those of bodies
+# To follow a body that may be several, in radii: the step to the next slab, which is
+# beyond the end of one vertebra; half the thickness of a slab; how far its middle may
+# be to the side; how deep it must be; and how deep voxels must be to matter at all.
+SLAB_STEP = 2.0
+SLAB_HALF = 0.5
+SLAB_REACH = 1.2
+BODY_SHARE = 0.6
+DEEP_SHARE = 0.25
+MIN_SLABS = 3  # fewer lie within the curve's extension; they may be a dens
 INNER_SHARE = 0.6  # of the radius: discs inside a body, to measure its length
 OUTER_SHARE = 1.8  # of the radius: discs around a body, to measure its area
 # A loose piece is a vertebra that is partly seen, if it lies on the curve.
@@ -135,7 +141,7 @@ def _find_middles(
     """Return points for the curve: the centre of each vertebra, several of a long one.
 
     The curve through the centre of what is several vertebrae would end too soon, so
-    the middles of its slabs are taken.
+    it is followed up and down from there.
 
     Args:
         chain: N vertebrae.
@@ -144,23 +150,46 @@ def _find_middles(
     grid, depths = chain.basins.grid, chain.basins.depths
     middles = []
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
-        radius = chain.radii[number - 1]
-        is_body = labels[box] == number
-        is_body &= depths[box] >= BODY_SHARE * radius  # no processes
-        of_body = depths[box][is_body]
+        center, radius = chain.centers[number - 1], float(chain.radii[number - 1])
+        is_body = (labels[box] == number) & (depths[box] >= DEEP_SHARE * radius)
         points = grid.to_world(np.argwhere(is_body) + [side.start for side in box])
-        heights = points[:, 2] - points[:, 2].min()
-        count = int(heights.max() / (SLAB_RADII * radius))
-        if count < 2:
-            middles.append(chain.centers[number - 1])
-            continue
-        slabs = np.minimum(heights / heights.max() * count, count - 1).astype(int)
-        for slab in range(count):
-            inside = np.flatnonzero(slabs == slab)
-            if len(inside):
-                deep = of_body[inside] >= CORE_SHARE * of_body[inside].max()
-                middles.append(points[inside[deep]].mean(axis=0))
+        of_body = depths[box][is_body]
+        below = _follow(points, of_body, center, radius, -1)
+        above = _follow(points, of_body, center, radius, 1)
+        middles += [*below[::-1], center, *above]
     return np.array(middles)
+
+
+def _follow(
+    points: npt.NDArray[np.float64],
+    depths: npt.NDArray[np.float32],
+    center: npt.NDArray[np.float64],
+    radius: float,
+    direction: int,
+) -> list[npt.NDArray[np.float64]]:
+    """Return the middles of slabs of a body, upwards or downwards from its centre.
+
+    They are none if they are fewer than `MIN_SLABS`.
+
+    Args:
+        points: World mm of deep voxels, shape (M, 3).
+        depths: Of those voxels, shape (M,).
+        center: World mm, shape (3,).
+        radius: Of the largest sphere in the body, mm.
+        direction: 1 for upwards, -1 for downwards.
+    """
+    middles, middle = [], center
+    for _ in range(MAX_VERTEBRAE):
+        height = middle[2] + direction * SLAB_STEP * radius
+        is_near = np.abs(points[:, 2] - height) <= SLAB_HALF * radius
+        is_near &= np.hypot(*(points - middle)[:, :2].T) <= SLAB_REACH * radius
+        deepest = depths[is_near].max(initial=0)
+        if deepest < BODY_SHARE * radius:
+            break
+        is_core = is_near & (depths >= CORE_SHARE * deepest)
+        middle, radius = points[is_core].mean(axis=0), float(deepest)
+        middles.append(middle)
+    return middles if len(middles) >= MIN_SLABS else []
 
 
 def _measure(growth: _Growth) -> tuple[npt.NDArray, npt.NDArray, npt.NDArray]:
