@@ -27,6 +27,9 @@ class ContrastCurve(IntensityTransform):
 
     name = "contrast_curve"
 
+    def __init__(self, p: float = 1.0):
+        super().__init__(p=p)
+
     def draw_parameters(self, rng: np.random.Generator) -> dict[str, list[float]]:
         """Draw 3 to 6 knots: their places from 0 to 1, in order, and their heights."""
         fewest, most = NUM_KNOTS

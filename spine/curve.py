@@ -35,7 +35,8 @@ class Curve:
         up = self.tangents
         anterior = np.array([0.0, 1.0, 0.0]) - up * up[:, 1:2]
         anterior /= np.linalg.norm(anterior, axis=1, keepdims=True)
-        return np.stack([np.cross(anterior, up), anterior, up], axis=1)
+        right = np.cross(anterior, up).astype(np.float64)
+        return np.stack([right, anterior, up], axis=1)
 
     def nearest(
         self, positions: npt.NDArray[np.float64], within_mm: float

@@ -7,6 +7,7 @@ from support.itk import PERMUTED, make_scan
 from support.scans import GRID, build, write_scan, write_scans
 
 from augment.compose import TRANSFORMS, Compose, compose_default, replay
+from augment.contrast_curve import ContrastCurve
 from augment.intensity import (
     BiasField,
     Brightness,
@@ -34,6 +35,7 @@ EVERY = [
     Elastic(3, control_spacing=8),
     GaussianBlur(4),
     LowResolution(4, p=1),
+    ContrastCurve(p=1),
     Gamma(0.5, 2),
     Brightness(0.5),
     Contrast(0.5, 0.9),
@@ -49,7 +51,7 @@ CHAINS = {
 # With those that are off by default, so that every transform is drawn.
 FLAGS = (
     "--copies 3 --labels L2=21 L1=20 --spacing 3 1.5 1.5 --shift 3 --low-resolution 3 "
-    "--brightness 0.3 --contrast 0.7 1.3 --bias-field 0.3 --rician-noise 0.2"
+    "--contrast-curve 0.9 --brightness 0.3 --contrast 0.7 1.3 --bias-field 0.3 --rician-noise 0.2"
 )
 
 

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -126,7 +126,7 @@ def test_model_of_an_earlier_version_keeps_all(small_run, tmp_path, monkeypatch)
     import models.model_file as model_file
 
     def without_keep(given):
-        entries = dict(vars(given))
+        entries = asdict(given)
         del entries["keep"]
         return entries
 
