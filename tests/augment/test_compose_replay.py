@@ -51,7 +51,8 @@ CHAINS = {
 # With those that are off by default, so that every transform is drawn.
 FLAGS = (
     "--copies 3 --labels L2=21 L1=20 --spacing 3 1.5 1.5 --shift 3 --low-resolution 3 "
-    "--contrast-curve 0.9 --brightness 0.3 --contrast 0.7 1.3 --bias-field 0.3 --rician-noise 0.2"
+    "--contrast-curve 0.9 --brightness 0.3 --contrast 0.7 1.3 --bias-field 0.3 "
+    "--rician-noise 0.2"
 )
 
 
