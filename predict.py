@@ -133,10 +133,10 @@ def label_scans(
             except DataError as error:
                 bar.write(str(error), file=sys.stderr)
                 num_failed += 1
-    if num_failed:
-        print(f"{num_failed} of {len(plan)} scans failed.", file=sys.stderr)
     if num_warned:
         print(f"{num_warned} of {len(plan)} scans have warnings.", file=sys.stderr)
+    if num_failed:
+        print(f"{num_failed} of {len(plan)} scans failed.", file=sys.stderr)
     return 1 if num_failed or (num_warned and args.strict) else 0
 
 

@@ -39,7 +39,7 @@ class Rule:
 # Set on held-out MR of three sources, CT and MR of discs; see docs/training.md.
 RULES = {
     "intensity": Rule(
-        "distance of its intensities from the mean", "", 2.5, below=False
+        "distance of its intensities from the mean", "", 2.5, 0.2, below=False
     ),
     "spacing": Rule("coarsest spacing", " mm", 2.0, below=False),
     **{

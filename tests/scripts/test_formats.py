@@ -84,7 +84,7 @@ def test_label_map_of_a_metaimage_scan_has_its_geometry(small_run, tmp_path, suf
     flags = ["--model", str(small_run / "model.keras"), "--output", str(tmp_path)]
 
     assert predict.main([str(scan), *flags, "--format", "input"]) == 0
-    assert predict.main([str(scan), *flags]) == 0
+    assert predict.main([str(scan), *flags, "--force"]) == 0  # one picture
 
     image = SimpleITK.ReadImage(str(scan))
     found = SimpleITK.ReadImage(str(tmp_path / f"{name_of(scan)}_label.mha"))
