@@ -147,9 +147,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Late, so that --help and wrong flags are answered at once.
     from models.device import find_device
     from models.ensemble import load_members, settle_members
-    from runs.folder import find_models
     from runs.label_plan import TABLE_NAME, find_scans, plan_outputs
     from runs.label_table import LabelTable
+    from runs.model_paths import find_models
 
     scans = find_scans(args.scans, args.output)
     plan = plan_outputs(scans, args.output, args.format, force=args.force)

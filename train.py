@@ -19,12 +19,12 @@ from runs.folder import (
     RUN_CONFIG_NAME,
     TITLES,
     check_same_inputs,
-    find_models,
     open_run_folder,
     read_arguments,
     write_json,
 )
-from system.errors import DataError, UsageError
+from runs.model_paths import settle_weights
+from system.errors import DataError
 from system.processes import run_in_process
 from system.shell import script
 
@@ -321,34 +321,6 @@ def check_inputs(args: argparse.Namespace) -> dict[str, tuple[Path | str, str]]:
         names = ", ".join(map(str, args.weights))
         inputs["weights"] = (names, "".join(map(checksum, args.weights)))
     return inputs
-
-
-def settle_weights(args: argparse.Namespace) -> None:
-    """Replace run folders in --weights by their models; several are an ensemble.
-
-    Raises:
-        DataError: If there is no such model.
-        UsageError: If the other flags do not suit them.
-    """
-    if args.weights is None:
-        return
-    args.weights = find_models(args.weights)
-    if len(args.weights) == 1:
-        if args.model not in NETWORKS:
-            raise UsageError("--weights needs --model unet2d or --model unet3d")
-        return
-    if args.epochs != 0:
-        raise UsageError(
-            "Several --weights are only tested together; --epochs 0 does so. "
-            f"Received: {', '.join(map(str, args.weights))}"
-        )
-    if args.patch_size or args.model not in ("both", ENSEMBLE):
-        raise UsageError(
-            "--model and --patch-size must not be given with several --weights, which "
-            "have their own. Received: "
-            f"{', '.join(map(str, args.weights))}"
-        )
-    args.model = ENSEMBLE
 
 
 def score_several(args: argparse.Namespace) -> None:

@@ -108,31 +108,6 @@ def _network_folders(run: Path) -> list[Path]:
     return [run / model for model in TITLES]
 
 
-def find_models(paths: Sequence[Path]) -> list[Path]:
-    """List the models that paths stand for.
-
-    Args:
-        paths: Model files, or run folders: a network's for its model, both networks'
-            for both.
-
-    Raises:
-        DataError: If a path is neither.
-    """
-    models = []
-    for path in paths:
-        found = [path] if path.is_file() else []
-        if path.is_dir():
-            inner = [folder / MODEL_NAME for folder in (path, *_network_folders(path))]
-            found = [model for model in inner if model.is_file()]
-        if not found:
-            raise DataError(
-                f"{path}: no such model. It must be a {MODEL_NAME} or a run folder of "
-                "train.py that holds one."
-            )
-        models += found
-    return models
-
-
 def _list_run_files(run: Path) -> list[Path]:
     """List the paths that the runs in a folder may have; empty if it holds none."""
     candidates = [run, *_network_folders(run)]
