@@ -70,6 +70,7 @@ def test_cube_is_built_and_checked_under_unusual_names(tmp_path, name):
     assert (pictures / "overview.png").is_file()
 
 
+@pytest.mark.slow
 def test_network_is_trained_and_used_under_unusual_names(
     small_cube, small_run, tmp_path, capfd
 ):

@@ -158,6 +158,7 @@ def test_model_is_tested_on_scans_that_lack_a_class(hospital_a, tmp_path, capsys
     }
 
 
+@pytest.mark.slow
 def test_reference_of_each_test_case_is_read_by_its_own_numbers(tmp_path):
     lines = [
         write_scan(tmp_path, "ann", numbers(1, 2, 3, 4), named=True) + ",ann,train",
@@ -187,6 +188,7 @@ def test_reference_of_each_test_case_is_read_by_its_own_numbers(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_class_only_in_the_test_scan_is_said_by_every_script(tmp_path, capsys):
     lines = [
         write_scan(tmp_path, "ann", numbers(21, 20, 19, 0)) + ",ann,train",

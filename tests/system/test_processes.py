@@ -132,7 +132,14 @@ def is_running(process):
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc here")
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        signal.SIGKILL,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+    ],
+)
 def test_workers_end_with_the_process_that_began_them(tmp_path, sent):
     code = PARENT.format(
         root=str(ROOT), tests=str(ROOT / "tests"), folder=str(tmp_path)
