@@ -200,6 +200,9 @@ class TrainingLoop:
             if sampler is not self._sampler_of_epoch():
                 batches.close()
                 sampler = self._sampler_of_epoch()
+                # Traced anew, since one trace for two shapes rounds otherwise than that
+                # of a resumed run, which sees the second alone.
+                self.model.make_train_function(force=True)
                 batches = prefetch(sampler, self.progress.step)
             row = self._run_epoch(batches)
             with self.average.swapped_in():
