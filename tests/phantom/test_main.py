@@ -45,6 +45,7 @@ def test_main_writes_what_the_same_seed_and_case_made_before(written, mr):
     np.testing.assert_allclose(image.grid.affine, mr.grid.affine, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_run_from_the_shell_gives_the_same_bytes(written, tmp_path):
     output, _ = written
 

@@ -128,6 +128,7 @@ def test_full_disk_ends_a_build_in_one_sentence(tmp_path, capsys, room):
     assert beside_the_scans(scans) == ["cube.h5"]
 
 
+@pytest.mark.slow
 def test_full_disk_ends_a_training_in_one_sentence(small_cube, tmp_path, capsys):
     run = tmp_path / "run"
     flags = [str(small_cube), "--output", str(run), "--model", "unet2d", *TINY]

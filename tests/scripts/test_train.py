@@ -85,6 +85,7 @@ def test_no_epochs_with_weights_only_tests(small_cube, small_run, tmp_path):
     assert read_rows(tmp_path / "scores.csv") == read_rows(small_run / "scores.csv")
 
 
+@pytest.mark.slow
 def test_three_dimensional_network_trains_and_resumes(small_cube, tmp_path, capsys):
     flags = ["--steps", "1", "--batch-size", "1", *TINY[:4], "--dropout", "0.2"]
     assert call(small_cube, tmp_path, "--epochs", "1", *flags, model="unet3d") == 0
