@@ -16,6 +16,7 @@ from support.scans import (
 )
 
 import makeCube
+from cube.flags import CONTENT_FLAGS
 from cube.reader import Cube
 
 SCRIPT = Path(makeCube.__file__)
@@ -284,7 +285,7 @@ def test_help_lists_every_flag_and_imports_no_scientific_library():
 
     assert ran.returncode == 0
     assert "python makeCube.py pairs.txt --output cube.h5" in ran.stdout
-    for flag in (*makeCube.CONTENT_FLAGS, "output", "force", "workers"):
+    for flag in (*CONTENT_FLAGS, "output", "force", "workers"):
         assert f"--{flag.replace('_', '-')}" in ran.stdout
     # `-X importtime` lists every imported module.
     assert "argparse" in ran.stderr

@@ -10,16 +10,18 @@ from support.small_runs import TINY, call
 import train
 from cube.reader import Cube
 from runs.folder import write_json
+from runs.train_arguments import merge_arguments
+from runs.train_flags import build_parser
 
 
 def command_line(**flags):
     """Return the parsed command line: absent flags are None, absent switches False."""
-    absent = vars(train.build_parser().parse_args(["--output", "run"]))
+    absent = vars(build_parser(None).parse_args(["--output", "run"]))
     return {**absent, **flags}
 
 
 def test_flags_without_a_value_get_the_defaults():
-    merged = train.merge_arguments(command_line(), {})
+    merged = merge_arguments(command_line(), {})
 
     assert (merged["model"], merged["loss"], merged["augment"]) == (
         ("both", "dice", "stored")
@@ -32,7 +34,7 @@ def test_flags_without_a_value_get_the_defaults():
 def test_recorded_arguments_replace_defaults_and_given_flags_replace_both():
     recorded = {"seed": 3, "steps": 20, "epochs": 7, "mixed_precision": True}
 
-    merged = train.merge_arguments(command_line(seed=0, steps=30), recorded)
+    merged = merge_arguments(command_line(seed=0, steps=30), recorded)
 
     # Zero is a value, though it is a default too; the switch is absent, not off.
     assert (merged["seed"], merged["steps"], merged["epochs"]) == (0, 30, 7)
@@ -42,17 +44,17 @@ def test_recorded_arguments_replace_defaults_and_given_flags_replace_both():
 def test_run_of_an_earlier_version_is_resumed_as_it_was_trained():
     recorded = {"seed": 3, "small_patches": 0.25}
 
-    merged = train.merge_arguments(command_line(), recorded)
+    merged = merge_arguments(command_line(), recorded)
 
     assert (merged["contrast_curves"], merged["spine_share"]) == (0, 0.8)
     assert merged["small_patches"] == 0.25
 
 
 def test_epochs_are_unlimited_with_minutes_and_folds_are_five_with_a_fold():
-    merged = train.merge_arguments(command_line(minutes=5.0, fold=2), {})
+    merged = merge_arguments(command_line(minutes=5.0, fold=2), {})
 
     assert (merged["epochs"], merged["folds"]) == (None, 5)
-    assert train.merge_arguments(command_line(fold=2, folds=3), {})["folds"] == 3
+    assert merge_arguments(command_line(fold=2, folds=3), {})["folds"] == 3
 
 
 def record_run(folder, **arguments):
