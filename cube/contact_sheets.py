@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 from cube.checks import rows_by_case
 from cube.class_report import ignored_ml
 from cube.reader import Cube
+from cube.thumbnails import THUMBNAIL_FOLDER, choose_for_overview, write_thumbnail
 from system.atomic import atomic_write
 from system.text import file_names
 from volumes.drawing import (
@@ -72,8 +73,9 @@ class ContactSheets:
 
     def __init__(self, cube: Cube, folder: Path):
         self._cube, self._folder = cube, folder
-        self._names = file_names(cube.case_ids, reserved=[OVERVIEW_NAME])
+        self._names = name_sheets(cube)
         self._rows_by_case = rows_by_case(cube)
+        self._of_overview = set(choose_for_overview([*self._rows_by_case]))
         tallest = np.max(np.diff(cube.extents)[..., 0], axis=0)
         self._overview_scale = fit_scale(tallest, cube.spacing, OVERVIEW_HEIGHT)
         self._cells: list[tuple[str, str, Image.Image]] = []
@@ -99,8 +101,11 @@ class ContactSheets:
             self._write_sheet(row)
 
     def write_overview(self) -> None:
-        """Write one sagittal slice of every case that was added."""
-        self._save(draw_overview(self._cells), OVERVIEW_NAME)
+        """Write one sagittal slice of every case, or of some evenly spread ones."""
+        num_cases, note = len(self._rows_by_case), ""
+        if len(self._of_overview) < num_cases:
+            note = f"{len(self._of_overview)} of {num_cases} cases; index.html has all"
+        self._save(draw_overview(self._cells, note=note), OVERVIEW_NAME)
 
     def _title(self, row: int) -> str:
         copy = self._cube.copies[row]
@@ -128,7 +133,11 @@ class ContactSheets:
             mm_per_pixel=self._overview_scale,
             ignored=None if ignored is None else ignored[box],
         )
-        self._cells.append((cube.case_ids[row], cube.splits[row], thumbnail))
+        case_id = cube.case_ids[row]
+        name = f"{self._names[case_id]}.jpg"
+        write_thumbnail(thumbnail, self._folder / THUMBNAIL_FOLDER / name)
+        if case_id in self._of_overview:
+            self._cells.append((case_id, cube.splits[row], thumbnail))
 
     def _write_sheet(self, row: int) -> None:
         """Write the sheet of the case that has this row."""
@@ -200,21 +209,27 @@ class _CaseSheet:
         self.rows.append((title, panels))
 
 
+def name_sheets(cube: Cube) -> dict[str, str]:
+    """Return the name of each case's sheet and thumbnail, without suffix."""
+    return file_names(cube.case_ids, reserved=[OVERVIEW_NAME])
+
+
 def draw_overview(
-    cells: Iterable[tuple[str, str, Image.Image]], *, width: int = 1500
+    cells: Iterable[tuple[str, str, Image.Image]], *, width: int = 1500, note: str = ""
 ) -> Image.Image:
     """Draw one picture of every case in a grid, titled with case and split.
 
     Args:
         cells: Case id, split and picture of each case, in reading order.
         width: Maximum width of the grid in pixels; one picture always fits.
+        note: A line of text above the grid, if not empty.
     """
     cells = list(cells)
     if not cells:
         return stack_vertically([draw_text([("no cases", FAINT_COLOR)], width, 14)])
     cell_width = max(MIN_CELL_WIDTH, *(picture.width for *_, picture in cells))
     columns = max(1, (width - GAP) // (cell_width + GAP))
-    lines = []
+    lines = [draw_text([(note, TEXT_COLOR)], width, 18)] if note else []
     for first in range(0, len(cells), columns):
         pictures = [
             _draw_cell(case_id, split, picture, cell_width)

@@ -40,6 +40,7 @@ def test_clean_cube_has_no_findings_and_a_picture_per_case(cube, tmp_path, capsy
         "ben.png",
         "cid.png",
         "overview.png",
+        "thumbnails",
     ]
 
 
@@ -90,7 +91,9 @@ def test_case_id_that_is_not_a_file_name_is_made_safe(tmp_path):
 
     assert checkCube.main([str(cube), "--output", str(tmp_path / "pictures")]) == 0
     assert names_in(tmp_path) == ["cube.h5", "pictures"]
-    assert names_in(tmp_path / "pictures") == ["__a_b.png", "overview.png"]
+    names = ["__a_b.png", "overview.png", "thumbnails"]
+    assert names_in(tmp_path / "pictures") == names
+    assert names_in(tmp_path / "pictures" / "thumbnails") == ["__a_b.jpg"]
 
 
 def test_folder_with_pictures_is_refused(cube, tmp_path, capsys):
