@@ -93,14 +93,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Label the vertebrae of each label map; one that fails does not stop the rest."""
     args = parse_args(argv)
     # Late, so that --help and wrong flags are answered at once.
-    from runs.vertebra_files import label_file, plan_files, read_scheme, write_tables
+    from runs.vertebra_files import VertebraTables, label_file, read_scheme
+    from runs.vertebra_plan import plan_files
     from spine.naming import parse_lowest
 
     lowest = parse_lowest(args.lowest)
     table = read_scheme(args.scheme)
     plan = plan_files(args.label_maps, args.output, args.format, force=args.force)
     scans = args.scans or [None] * len(plan)
-    found, num_failed = [], 0
+    tables, num_failed = VertebraTables(args.output), 0
     for (source, files), scan in zip(plan.items(), scans, strict=True):
         try:
             labelled = label_file(
@@ -119,9 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             num_failed += 1
             continue
         print("\n  ".join([f"{source} -> {files.label_map}", *labelled.lines]))
-        found.append(labelled)
-    if found:
-        write_tables(args.output, found)
+        tables.add(labelled)
     if num_failed:
         print(f"{num_failed} of {len(plan)} label maps failed.", file=sys.stderr)
         return 1

@@ -1,108 +1,28 @@
-"""The files of vertebrae: label map and picture of each scan, and two tables."""
+"""Labelling the vertebrae of a label map, and writing files and tables of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from runs.label_plan import name_of
-from runs.vertebrae import Labelled, choose_structures, label_vertebrae
-from spine.tables import write_spines, write_vertebrae
-from system.atomic import atomic_write, require_folder
+from runs.vertebra_plan import TABLES, VertebraFiles
+from runs.vertebrae import LabelledSpine, choose_structures, label_vertebrae
+from spine.tables import Row, write_spines, write_vertebrae
+from system.atomic import atomic_write
 from system.errors import DataError, UsageError
 from system.limits import MAX_VOXELS
 from volumes.classes import count_labels
 from volumes.formats.files import (
     read_finite_volume,
     read_label_map,
-    suffix_of,
     write_label_map,
 )
 from volumes.label_tables import SCHEMES, LabelTable, name_values, read_label_table
 from volumes.structures import VERTEBRA_NAMES
 from volumes.volume import Segment, Volume
-
-TABLES = ("vertebrae.csv", "spines.csv")
-
-
-@dataclass(frozen=True)
-class VertebraFiles:
-    """The files that are written for one label map.
-
-    Args:
-        name: Of the scan in tables and messages, with which the names begin.
-        label_map: With a value for each vertebra.
-        picture: Of the vertebrae along the spine.
-    """
-
-    name: str
-    label_map: Path
-    picture: Path
-
-
-def plan_files(
-    sources: Sequence[Path], folder: Path, kind: str, *, force: bool
-) -> dict[Path, VertebraFiles]:
-    """Choose the files that are written for each label map, before any is read.
-
-    Their names begin as those of predict.py do; see `runs.label_plan.name_of`.
-
-    Args:
-        sources: Label maps.
-        folder: For all files.
-        kind: "seg.nrrd", or "input" for each label map's own format.
-        force: Whether existing files may be replaced.
-
-    Raises:
-        UsageError: If two outputs would have the same name, a file exists already or
-            would replace a label map, or the folder is not writable.
-    """
-    require_folder(folder)
-    plan = {}
-    for source in sources:
-        name = name_of(source)
-        suffix = ".seg.nrrd"
-        if kind == "input" and suffix_of(source):
-            suffix = suffix_of(source).replace("nhdr", "nrrd").replace(".mhd", ".mha")
-        plan[source] = VertebraFiles(
-            name,
-            folder / f"{name}_vertebrae{suffix}",
-            folder / f"{name}_vertebrae.png",
-        )
-    names = [files.name for files in plan.values()]
-    if len(set(names)) < len(sources):
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        raise UsageError(
-            "Label maps must be given once each and differ in their names or their "
-            f"folders' names. Received twice: {', '.join(repeated) or 'a label map'}"
-        )
-    _check_existing(plan, folder, force=force)
-    return plan
-
-
-def _check_existing(
-    plan: dict[Path, VertebraFiles], folder: Path, *, force: bool
-) -> None:
-    """Raise if a file would be replaced, other than by --force."""
-    written = [folder / name for name in TABLES]
-    written += [path for f in plan.values() for path in (f.label_map, f.picture)]
-    inputs = {source.resolve() for source in plan}
-    replaced = [str(path) for path in written if path.resolve() in inputs]
-    if replaced:
-        raise UsageError(
-            "A label map that is read must not be replaced; --output states another "
-            f"folder. Received as both: {', '.join(replaced)}"
-        )
-    existing = [str(path) for path in written if path.exists()]
-    if existing and not force:
-        raise UsageError(
-            "The files of vertebrae must not exist yet; --force replaces them. "
-            f"Received: {', '.join(existing)}"
-        )
 
 
 def read_scheme(word: str | None) -> LabelTable | None:
@@ -128,7 +48,7 @@ def label_file(
     lowest: str | None = None,
     scan: Path | None = None,
     max_voxels: int = MAX_VOXELS,
-) -> Labelled:
+) -> LabelledSpine:
     """Find the vertebrae of a label map, and write the label map and the picture.
 
     Args:
@@ -147,11 +67,36 @@ def label_file(
     volume = read_label_map(source, max_voxels)
     names, notes = name_values(volume.segments, table)
     image = None if scan is None else read_finite_volume(scan, max_voxels)
-    found = _label(
-        files, volume.array, names, words, lowest=lowest, like=volume, image=image
-    )
+    present = [v for v in np.flatnonzero(count_labels(volume.array)).tolist() if v]
+    try:
+        chosen = choose_structures(present, names, words)
+    except DataError as error:  # of its own kind: wrong use is told from bad data
+        raise type(error)(f"{files.name}: {error}") from error
+    named = {value: names.get(value, "") for value in chosen}
+    found = _label(files, volume.array, named, lowest=lowest, like=volume, image=image)
     found.lines[1:1] = [*volume.notes, *notes]
     return found
+
+
+def choose_classes(segments: Sequence[Segment]) -> dict[int, str]:
+    """Return the value and the canonical name of each class that is a vertebra.
+
+    Args:
+        segments: The structures that a network predicts.
+
+    Raises:
+        UsageError: If their names do not tell which are vertebrae.
+    """
+    names, _ = name_values(segments, None)
+    try:
+        chosen = choose_structures([each.value for each in segments], names)
+    except DataError as error:
+        raise UsageError(
+            "--vertebrae needs a network of which a class is called vertebrae, or a "
+            "level each; labelVertebrae.py --labels takes label maps of other names. "
+            f"Received: {', '.join(each.name for each in segments)}"
+        ) from error
+    return {value: names.get(value, "") for value in chosen}
 
 
 def label_prediction(
@@ -161,7 +106,7 @@ def label_prediction(
     image: Volume,
     *,
     lowest: str | None = None,
-) -> Labelled:
+) -> LabelledSpine:
     """Find the vertebrae of a prediction, and write the label map and the picture.
 
     Args:
@@ -173,42 +118,36 @@ def label_prediction(
 
     Raises:
         DataError: If no vertebrae are found, or a file cannot be written.
+        UsageError: If the names do not tell which structures are vertebrae.
     """
-    names, _ = name_values(segments, None)
-    return _label(files, prediction, names, (), lowest=lowest, like=image, image=image)
+    named = choose_classes(segments)
+    return _label(files, prediction, named, lowest=lowest, like=image, image=image)
 
 
 def _label(
     files: VertebraFiles,
     labels: npt.NDArray[np.integer],
-    names: Mapping[int, str],
-    words: Sequence[str],
+    named: Mapping[int, str],
     *,
     lowest: str | None,
     like: Volume,
     image: Volume | None,
-) -> Labelled:
-    """Find the vertebrae among the values of a label map, and write the files."""
-    present = [int(value) for value in np.flatnonzero(count_labels(labels)) if value]
-    try:
-        chosen = choose_structures(present, names, words)
-    except DataError as error:  # of its own kind: wrong use is told from bad data
-        raise type(error)(f"{files.name}: {error}") from error
-    named = {value: names.get(value, "") for value in chosen}
+) -> LabelledSpine:
+    """Find the vertebrae among values of a label map, and write the files."""
     found = label_vertebrae(
         files.name, labels, like.grid, named, lowest=lowest, image=image
     )
-    if len(chosen) > 1 and not all(name in VERTEBRA_NAMES for name in named.values()):
+    if len(named) > 1 and not all(name in VERTEBRA_NAMES for name in named.values()):
         found.lines.insert(
             1,
-            f"the values {', '.join(map(str, chosen))} were taken together, as they "
+            f"the values {', '.join(map(str, named))} were taken together, as they "
             "are not all levels by name",
         )
     write_files(files, found, like=like)
     return found
 
 
-def write_files(files: VertebraFiles, found: Labelled, *, like: Volume) -> None:
+def write_files(files: VertebraFiles, found: LabelledSpine, *, like: Volume) -> None:
     """Write the label map and the picture of a scan.
 
     Raises:
@@ -217,17 +156,31 @@ def write_files(files: VertebraFiles, found: Labelled, *, like: Volume) -> None:
     write_label_map(
         files.label_map, found.label_map, like=like, segments=found.segments
     )
+    if files.picture is None:
+        return
     with atomic_write(files.picture) as partial:
         found.picture.save(partial, format="PNG", optimize=True)
 
 
-def write_tables(folder: Path, found: Iterable[Labelled]) -> None:
-    """Write vertebrae.csv and spines.csv of all scans.
+class VertebraTables:
+    """vertebrae.csv and spines.csv, written after each scan so that none is lost.
 
-    Raises:
-        DataError: If one cannot be written.
+    Args:
+        folder: In which they lie; earlier tables are replaced.
     """
-    found = list(found)
-    rows = [row for each in found for row in each.rows]
-    write_vertebrae(folder / TABLES[0], rows)
-    write_spines(folder / TABLES[1], [each.spine for each in found])
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.rows: list[Row] = []
+        self.spines: list[Row] = []
+
+    def add(self, found: LabelledSpine) -> None:
+        """Add the rows of a scan, and write both files.
+
+        Raises:
+            DataError: If one cannot be written.
+        """
+        self.rows += found.rows
+        self.spines.append(found.spine)
+        write_vertebrae(self.folder / TABLES[0], self.rows)
+        write_spines(self.folder / TABLES[1], self.spines)

@@ -35,7 +35,7 @@ UNNAMED_FROM = 100  # values of vertebrae without a name beside those with one
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
+class LabelledSpine:
     """The vertebrae of a scan.
 
     Args:
@@ -112,7 +112,7 @@ def label_vertebrae(
     *,
     lowest: str | None = None,
     image: Volume | None = None,
-) -> Labelled:
+) -> LabelledSpine:
     """Find the vertebrae of a label map, name, measure and draw them.
 
     Args:
@@ -149,7 +149,7 @@ def label_vertebrae(
     )
     seconds = time.perf_counter() - start
     line = f"{title}, dropped {instances.dropped_ml:.1f} ml, {seconds:.1f} s"
-    return Labelled(
+    return LabelledSpine(
         label_map,
         tuple(Segment(v, n.name, label_color(v)) for v, n in by_value.items()),
         vertebra_rows(scan, vertebrae, by_value),
@@ -176,8 +176,8 @@ def _find(
         instances = find_instances(np.isin(labels, list(names)), grid)
     if instances is None:
         raise DataError(
-            f"{scan}: a chain of at least {MIN_VERTEBRAE} vertebrae must be found; "
-            "nothing was written. Received: none"
+            f"{scan}: a chain of at least {MIN_VERTEBRAE} vertebrae must be found, or "
+            "none is written. Received: no chain"
         )
     if lowest or not are_levels:
         namings = name_from_below(len(instances.centers), lowest)

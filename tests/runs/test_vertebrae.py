@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from support.box_spines import box_spine
 
-from runs.vertebra_files import VertebraFiles, label_prediction
+from runs.vertebra_files import label_prediction
+from runs.vertebra_plan import VertebraFiles
 from runs.vertebrae import choose_structures, label_vertebrae
 from system.errors import DataError, UsageError
 from volumes.formats.files import read_label_map
