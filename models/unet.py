@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 import keras
 from keras import layers
@@ -147,9 +148,27 @@ def unet_3d(spacing: Sequence[float], num_classes: int, **options) -> keras.Mode
 BUILDERS = {"unet2d": unet_2d, "unet3d": unet_3d}
 
 
-def describe_blocks(
-    model: keras.Model, patch_size: Sequence[int]
-) -> list[tuple[str, int, tuple[int, ...]]]:
+class Block(NamedTuple):
+    """A block of a U-Net.
+
+    Attributes:
+        name: Such as "encoder_1".
+        filters: Channels of its output.
+        sides: Of its output, in voxels.
+        kernel: Of its convolutions; empty for the input.
+        pool: Size of the max pooling behind it; empty where there is none.
+        convolutions: How many there are.
+    """
+
+    name: str
+    filters: int
+    sides: tuple[int, ...]
+    kernel: tuple[int, ...] = ()
+    pool: tuple[int, ...] = ()
+    convolutions: int = 0
+
+
+def describe_blocks(model: keras.Model, patch_size: Sequence[int]) -> list[Block]:
     """List a U-Net's blocks in order, for a diagram of its architecture.
 
     Args:
@@ -157,18 +176,34 @@ def describe_blocks(
         patch_size: Of its input, (I, J, K); I is ignored for rank 2.
 
     Returns:
-        Name, number of filters and output sides of each block.
+        The input, the encoder, the bottom, the decoder, the probabilities.
     """
     rank = len(model.input_shape) - 2
     sides = tuple(patch_size[-rank:])
-    shape = model.compute_output_shape((1, *sides, 1))
-    blocks = [("input", 1, sides)]
+    blocks = [Block("input", 1, sides)]
     for layer in model.layers:
         if layer.name.endswith("_pool"):
             sides = tuple(s // p for s, p in zip(sides, layer.pool_size, strict=True))
+            blocks[-1] = blocks[-1]._replace(pool=tuple(layer.pool_size))
         elif layer.name.endswith("_up"):
             sides = tuple(s * p for s, p in zip(sides, layer.strides, strict=True))
         elif layer.name.endswith("_conv_2"):
-            blocks.append((layer.name.removesuffix("_conv_2"), layer.filters, sides))
-    blocks.append(("probabilities", shape[-1], sides))
+            name = layer.name.removesuffix("_conv_2")
+            kernel = tuple(layer.kernel_size)
+            blocks.append(Block(name, layer.filters, sides, kernel, convolutions=2))
+    classes = model.output_shape[-1]
+    blocks.append(Block("probabilities", classes, sides, (1,) * rank, convolutions=1))
     return blocks
+
+
+def describe_network(model: keras.Model) -> str:
+    """Say in a sentence what a U-Net is made of, for the caption of its diagram."""
+    parameters = f"{model.count_params():,} parameters"
+    names = {layer.name: type(layer).__name__ for layer in model.layers}
+    norm = names.get("bottom_norm_1", "").removesuffix("Normalization").lower()
+    norm = f"{norm} normalisation" if norm else "no normalisation"
+    dropout = [layer.rate for layer in model.layers if layer.name == "bottom_dropout"]
+    after = f"; dropout of {dropout[0]:g} after each block" if dropout else ""
+    return (
+        f"{parameters}; each convolution is followed by {norm} and a leaky ReLU{after}."
+    )

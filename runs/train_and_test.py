@@ -11,7 +11,6 @@ from cube.class_report import (
 )
 from cube.folds import describe_splits, open_cube, record_splits
 from cube.places import ScanFinder
-from evaluation.architecture import draw_architecture
 from evaluation.curves import draw_curves
 from evaluation.instance_file import write_instances
 from evaluation.provenance import current_commit, package_versions
@@ -23,7 +22,8 @@ from models.keeping import settle_keep, store_keep
 from models.options import TrainingOptions
 from models.setup import prepare_network
 from models.train_run import MODEL_NAME, check_resumable, fit
-from models.unet import describe_blocks
+from models.unet import describe_blocks, describe_network
+from runs.architecture import draw_architecture
 from runs.folder import RUN_CONFIG_NAME, TITLES, write_json
 from runs.testing import EvaluationResult, check_sources, predict_test_cases
 from volumes.intensity_flag import describe_intensity
@@ -84,7 +84,8 @@ def run_network(
         if metadata != trained_for:
             store_keep(run / MODEL_NAME, training.network, metadata)
         blocks = describe_blocks(training.network, metadata.patch_size)
-        draw_architecture(blocks, title, run / "architecture.png")
+        caption = describe_network(training.network)
+        draw_architecture(blocks, title, caption, run / "architecture.png")
         if training.history:
             draw_curves({title: training.history}, run / "curves.png")
         member = Member(run / MODEL_NAME, training.network, metadata)

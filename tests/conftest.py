@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from support import small_runs
 
 import train
@@ -36,3 +37,16 @@ def small_run(small_cube, tmp_path_factory):
     if code:
         raise RuntimeError(f"train.py ended with {code}")
     return run
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """Collect the figures that are written, to look at what they show."""
+    written, savefig = [], Figure.savefig
+
+    def keep(figure, *args, **options):
+        written.append(figure)
+        savefig(figure, *args, **options)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    return written

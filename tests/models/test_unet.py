@@ -4,7 +4,14 @@ import pytest
 import tensorflow as tf
 
 from models.layers import InstanceNormalization
-from models.unet import build_unet, describe_blocks, unet_2d, unet_3d
+from models.unet import (
+    Block,
+    build_unet,
+    describe_blocks,
+    describe_network,
+    unet_2d,
+    unet_3d,
+)
 
 # Right, anterior, superior: 4 mm stays while .7 and 1.4 are halved, then all are.
 THICK = (4.0, 0.7, 0.7)
@@ -171,11 +178,32 @@ def test_what_is_no_unet_is_refused(wrong, shown):
 def test_blocks_are_described_in_order_with_their_sides():
     network = unet_3d(THICK, 3, filters=2, depth=1)
 
-    # Only the .7 mm axes are halved.
+    thin, cube = (1, 3, 3), (3, 3, 3)  # only the .7 mm axes are halved
     assert describe_blocks(network, (5, 8, 12)) == [
-        ("input", 1, (5, 8, 12)),
-        ("encoder_1", 2, (5, 8, 12)),
-        ("bottom", 4, (5, 4, 6)),
-        ("decoder_1", 2, (5, 8, 12)),
-        ("probabilities", 3, (5, 8, 12)),
+        Block("input", 1, (5, 8, 12)),
+        Block("encoder_1", 2, (5, 8, 12), thin, pool=(1, 2, 2), convolutions=2),
+        Block("bottom", 4, (5, 4, 6), cube, convolutions=2),
+        Block("decoder_1", 2, (5, 8, 12), thin, convolutions=2),
+        Block("probabilities", 3, (5, 8, 12), (1, 1, 1), convolutions=1),
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({}, "followed by instance normalisation and a leaky ReLU."),
+        ({"norm": "none"}, "followed by no normalisation and a leaky ReLU."),
+        (
+            {"norm": "batch", "dropout": 0.25},
+            "followed by batch normalisation and a leaky ReLU; "
+            "dropout of 0.25 after each block.",
+        ),
+    ],
+)
+def test_network_is_described_in_a_sentence(options, sentence):
+    network = unet_2d(THICK, 3, filters=2, depth=1, **options)
+
+    described = describe_network(network)
+
+    assert described.startswith(f"{network.count_params():,} parameters; ")
+    assert described.endswith(sentence)

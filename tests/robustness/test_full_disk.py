@@ -14,7 +14,6 @@ from support.small_runs import TINY, write_scan
 
 import predict
 import train
-from evaluation.architecture import draw_architecture
 from evaluation.curves import draw_curves
 from evaluation.score_file import write_scores
 from evaluation.scores import Score
@@ -23,7 +22,9 @@ from models.checkpoint import save_checkpoint
 from models.logs import TensorBoardLog
 from models.model_file import load_model, save_model
 from models.training_loop import HISTORY_COLUMNS, TrainingProgress, write_history
+from models.unet import Block
 from runs import labelling
+from runs.architecture import draw_architecture
 from runs.folder import write_json
 from system.atomic import atomic_write
 from system.errors import OutputError
@@ -72,8 +73,13 @@ WRITERS = {
     "scores.csv": lambda path: write_scores(path, scores()),
     "curves.png": lambda path: draw_curves({"UNet-2D": a_history()}, path),
     "architecture.png": lambda path: draw_architecture(
-        [("input", 1, (8, 8)), ("bottom", 4, (4, 4)), ("output", 2, (8, 8))],
+        [
+            Block("input", 1, (8, 8)),
+            Block("bottom", 4, (4, 4)),
+            Block("end", 2, (8, 8)),
+        ],
         "UNet-2D",
+        "No level.",
         path,
     ),
     "model.keras": lambda path: save_model(path, compiled_model(), None),
