@@ -1,15 +1,22 @@
-"""Formatting a comparison as text for the shell, and as a Markdown page."""
+"""A comparison as tables and paragraphs, for the shell and for pages."""
 
 from __future__ import annotations
 
 from evaluation.comparison import COSTS, format_counts
-from evaluation.instance_tables import INSTANCE_METRICS, format_instances
-from evaluation.kept import format_kept
+from evaluation.instance_tables import INSTANCE_METRICS, describe_instances
+from evaluation.kept import describe_kept
 from evaluation.metrics import METRICS, VERTEBRA_METRICS
 from evaluation.scores import EMPTY_MASK_RULES
 from evaluation.statistics import MIN_SUBJECTS
-from evaluation.vertebrae import format_vertebrae
-from system.text import format_interval, format_number, format_p, format_table
+from evaluation.vertebrae import describe_vertebrae
+from system.text import (
+    Part,
+    Table,
+    format_interval,
+    format_number,
+    format_p,
+    format_parts,
+)
 
 
 def format_comparison(comparison: dict, *, markdown: bool = False) -> str:
@@ -20,22 +27,21 @@ def format_comparison(comparison: dict, *, markdown: bool = False) -> str:
         markdown: Whether to write Markdown, with a row per case at the end.
     """
     names = comparison["names"]
-    parts = [comparison["verdict"], _format_table(comparison, markdown=markdown)]
-    parts.append(_format_notes(comparison))
-    of_instances = format_instances(comparison["instances"], markdown=markdown)
-    of_kept = format_kept(comparison["kept"], markdown=markdown)
-    parts += filter(None, [of_instances, of_kept])
+    notes = f"{describe_counts(comparison)}\n{describe_empty(comparison)}"
+    parts: list[Part] = [comparison["verdict"], list_metrics(comparison), notes]
+    parts += describe_instances(comparison["instances"])
+    parts += describe_kept(comparison["kept"])
     if all(comparison["vertebrae"].values()):
-        parts.append(format_vertebrae(comparison["vertebrae"], markdown=markdown))
+        parts += describe_vertebrae(comparison["vertebrae"])
     if markdown:
         heads = ["Case", "Subject", *names, f"{names[1]} minus {names[0]}"]
         rows = [_format_case(case, names) for case in comparison["cases"]]
-        parts.append("Dice of every case, lowest first:")
-        parts.append(format_table(heads, rows, markdown=True))
-    return "\n\n".join(parts)
+        parts += ["Dice of every case, lowest first:", Table(heads, rows)]
+    return format_parts(parts, markdown=markdown)
 
 
-def _format_table(comparison: dict, *, markdown: bool) -> str:
+def list_metrics(comparison: dict) -> Table:
+    """Return a row per metric, class and cost, with a column per network."""
     first, second = names = comparison["names"]
     heads = ["Metric", "Better", first, second, f"{second} minus {first}", "p", "Cases"]
     known = METRICS + VERTEBRA_METRICS + INSTANCE_METRICS
@@ -55,7 +61,7 @@ def _format_table(comparison: dict, *, markdown: bool) -> str:
             for value in entry["networks"].values()
         ]
         rows.append([title, "lower", *costs, "", "", ""])
-    return format_table(heads, rows, markdown=markdown)
+    return Table(heads, rows)
 
 
 def _format_row(title, metric, entry, names) -> list[str]:
@@ -88,17 +94,22 @@ def _format_case(case: dict, names: list[str]) -> list[str]:
     ]
 
 
-def _format_notes(comparison: dict) -> str:
-    counts = "; ".join(
-        f"{name}: false negatives {entry['prediction_empty']}, false positives "
-        f"{entry['reference_empty']}, absent in both {entry['both_empty']}"
-        for name, entry in comparison["empty"].items()
-    )
+def describe_counts(comparison: dict) -> str:
+    """Return over what the means, intervals and p-values are."""
     return (
         f"Over {format_counts(comparison)}, the same for both networks. Scores are "
         "computed from all voxels of a scan, on its own grid;\nthe value of a case is "
         "its mean over classes. In brackets: 95 % bootstrap interval over subjects. "
         "p: paired Wilcoxon\nsigned-rank test over subjects, not corrected for the "
-        f"number of rows. Neither with fewer than {MIN_SUBJECTS} subjects.\n"
-        f"{EMPTY_MASK_RULES}\nCounts over cases and classes: {counts}."
+        f"number of rows. Neither with fewer than {MIN_SUBJECTS} subjects."
     )
+
+
+def describe_empty(comparison: dict) -> str:
+    """Return how empty masks are scored, and how many each network has."""
+    counts = "; ".join(
+        f"{name}: false negatives {entry['prediction_empty']}, false positives "
+        f"{entry['reference_empty']}, absent in both {entry['both_empty']}"
+        for name, entry in comparison["empty"].items()
+    )
+    return f"{EMPTY_MASK_RULES}\nCounts over cases and classes: {counts}."

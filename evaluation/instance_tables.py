@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from evaluation.instances import InstanceScore
 from evaluation.metrics import Metric
-from system.text import format_table
+from system.text import Part, Table
 
 INSTANCE_METRICS = (
     Metric(
@@ -65,15 +65,17 @@ def count_instances(scores: Sequence[InstanceScore]) -> dict[str, int] | None:
     return {"num_cases": len(scores), **sums}
 
 
-def format_instances(
-    networks: Mapping[str, Mapping[str, int] | None], *, markdown: bool = False
-) -> str:
-    """Format the sums as a table with a row per network; "" if there are none.
+def describe_instances(
+    networks: Mapping[str, Mapping[str, int] | None],
+) -> list[Part]:
+    """Return the sums as a table with a row per network, and what its columns mean.
 
     Args:
         networks: Result of `count_instances` for each network by name; a single
             network may have the name "".
-        markdown: Whether to write Markdown.
+
+    Returns:
+        The table and a paragraph; nothing if no network has instances.
     """
     heads = ["Instances", "Cases", "In reference", "Predicted", "Matched"]
     heads += ["Merged", "Split", "Right level"]
@@ -86,6 +88,4 @@ def format_instances(
         for name, counts in networks.items()
         if counts
     ]
-    if not rows:
-        return ""
-    return f"{format_table(heads, rows, markdown=markdown)}\n\n{INSTANCE_RULES}"
+    return [Table(heads, rows), INSTANCE_RULES] if rows else []

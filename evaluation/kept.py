@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from evaluation.scores import Score, score_case
 from evaluation.statistics import mean_or_none
-from system.text import format_number, format_table
+from system.text import Table, format_number
 
 
 def score_kept(
@@ -83,13 +83,15 @@ def _mean(cases: Mapping[str, Sequence[Score]], name: str) -> float | None:
     return mean_or_none(means)
 
 
-def format_kept(networks: Mapping[str, dict | None], *, markdown: bool = False) -> str:
-    """Format summaries as a table with a row per network; "" if there are none.
+def describe_kept(networks: Mapping[str, dict | None]) -> list[Table]:
+    """Return summaries as a table with a row per network.
 
     Args:
         networks: Result of `summarise_kept` for each network by name; a single
             network may have the name "".
-        markdown: Whether to write Markdown.
+
+    Returns:
+        The table; nothing if all of every prediction was kept.
     """
     heads = ["All of the prediction -> what was kept", "Dice", "HD95 (mm)"]
     heads.append("Dropped (ml)")
@@ -108,4 +110,4 @@ def format_kept(networks: Mapping[str, dict | None], *, markdown: bool = False) 
                     dropped,
                 ]
             )
-    return format_table(heads, rows, markdown=markdown) if rows else ""
+    return [Table(heads, rows)] if rows else []

@@ -11,10 +11,10 @@ from evaluation.doubt import format_doubt, summarise_doubt
 from evaluation.instance_tables import (
     INSTANCE_METRICS,
     count_instances,
-    format_instances,
+    describe_instances,
 )
 from evaluation.instances import InstanceScore
-from evaluation.kept import format_kept, summarise_kept
+from evaluation.kept import describe_kept, summarise_kept
 from evaluation.metrics import (
     METRICS,
     VERTEBRA_METRICS,
@@ -32,8 +32,13 @@ from evaluation.statistics import (
     bootstrap_interval,
     mean_or_none,
 )
-from evaluation.vertebrae import format_vertebrae, summarise_vertebrae
-from system.text import format_interval, format_number, format_table
+from evaluation.vertebrae import describe_vertebrae, summarise_vertebrae
+from system.text import Part, Table, format_interval, format_number, format_parts
+
+SAMPLING_RULES = (
+    "The value of a case is its mean over classes. The interval is a bootstrap "
+    f"interval over subjects,\nof which it needs {MIN_SUBJECTS}."
+)
 
 
 def summarise(
@@ -124,36 +129,41 @@ def _summarise_values(
 
 def format_summary(summary: dict, *, markdown: bool = False) -> str:
     """Format a summary as tables: a row per class, then a row per metric."""
+    notes = f"{SAMPLING_RULES}\n{EMPTY_MASK_RULES}"
+    parts = [list_classes(summary), list_means(summary), notes]
+    return format_parts([*parts, *describe_details(summary)], markdown=markdown)
+
+
+def list_means(summary: dict) -> Table:
+    """Return a row per metric with its mean over cases, interval and median."""
     overall = summary["over_classes"]["metrics"]
-    overall_heads = ["Over cases", "Mean", "95 % interval", "Median", "Cases"]
-    overall_rows = [
+    heads = ["Over cases", "Mean", "95 % interval", "Median", "Cases"]
+    rows = [
         _format_overall(metric, overall[metric.key])
         for metric in METRICS + VERTEBRA_METRICS + INSTANCE_METRICS
         if metric.key in overall
     ]
-    parts = [
-        _format_classes(summary["classes"], markdown=markdown),
-        format_table(overall_heads, overall_rows, markdown=markdown),
-        "The value of a case is its mean over classes. The interval is a bootstrap "
-        f"interval over subjects,\nof which it needs {MIN_SUBJECTS}."
-        f"\n{EMPTY_MASK_RULES}",
-    ]
-    of_instances = format_instances({"": summary["instances"]}, markdown=markdown)
-    of_kept = format_kept({"": summary["kept"]}, markdown=markdown)
-    parts += filter(None, [of_instances, of_kept])
+    return Table(heads, rows)
+
+
+def describe_details(summary: dict) -> list[Part]:
+    """Return what is known of instances, what was kept, doubt and vertebrae."""
+    parts = describe_instances({"": summary["instances"]})
+    parts += describe_kept({"": summary["kept"]})
     parts += filter(None, [format_doubt(summary["doubt"])])
     if summary["vertebrae"]:
-        parts.append(format_vertebrae({"": summary["vertebrae"]}, markdown=markdown))
-    return "\n\n".join(parts)
+        parts += describe_vertebrae({"": summary["vertebrae"]})
+    return parts
 
 
-def _format_classes(classes: dict, *, markdown: bool) -> str:
+def list_classes(summary: dict) -> Table:
+    """Return a row per class with the means of its metrics and its empty masks."""
     metrics = METRICS[:-1]  # the absolute volume error is in the lower table only
     heads = ["Mean per class", "Cases"]
     heads += [metric.title for metric in metrics]
     heads += ["False negatives", "False positives", "Absent in both"]
     rows = []
-    for name, entry in classes.items():
+    for name, entry in summary["classes"].items():
         row = [name, str(entry["num_cases"])]
         for metric in metrics:
             mean = entry["metrics"][metric.key]["mean"]
@@ -161,7 +171,7 @@ def _format_classes(classes: dict, *, markdown: bool) -> str:
         for key in ("prediction_empty", "reference_empty", "both_empty"):
             row.append(str(entry[key]))
         rows.append(row)
-    return format_table(heads, rows, markdown=markdown)
+    return Table(heads, rows)
 
 
 def _format_overall(metric: Metric, entry: dict) -> list[str]:

@@ -11,7 +11,7 @@ from evaluation.levels import FOUND_WITHIN
 from evaluation.metrics import class_names_of
 from evaluation.scores import Score
 from evaluation.statistics import mean_or_none
-from system.text import format_number, format_table
+from system.text import Part, Table, format_number
 
 # Rise of the Dice that counts as a shift; labels without overlap rise less by chance.
 SHIFT_GAIN = 0.1
@@ -94,13 +94,12 @@ def check_shift(scores: Iterable[Score]) -> dict:
     }
 
 
-def format_vertebrae(networks: Mapping[str, dict], *, markdown: bool = False) -> str:
-    """Format summaries of vertebrae: a row per vertebra, then the shift check.
+def describe_vertebrae(networks: Mapping[str, dict]) -> list[Part]:
+    """Return a table with a row per vertebra, then the shift check.
 
     Args:
         networks: Result of `summarise_vertebrae` for each network by name, over
             the same cases; a single network may have the name "".
-        markdown: Whether to write Markdown.
     """
     summaries = list(networks.values())
     heads = ["Vertebra", "Cases"]
@@ -112,8 +111,7 @@ def format_vertebrae(networks: Mapping[str, dict], *, markdown: bool = False) ->
         for level in summaries[0]["levels"]
     ]
     rows.append(_format_level("all", [summary["over_levels"] for summary in summaries]))
-    parts = [format_table(heads, rows, markdown=markdown)]
-    parts.append(_format_shifts(networks, markdown=markdown))
+    parts: list[Part] = [Table(heads, rows), _list_shifts(networks)]
     improved = []
     for name, summary in networks.items():
         for case_id, direction in summary["shift"]["better_moved"].items():
@@ -123,7 +121,7 @@ def format_vertebrae(networks: Mapping[str, dict], *, markdown: bool = False) ->
         parts.append(f"Improved by a shift: {'; '.join(improved)}.\n{VERTEBRA_RULES}")
     else:
         parts.append(VERTEBRA_RULES)
-    return "\n\n".join(parts)
+    return parts
 
 
 def _format_level(name: str, entries: Sequence[dict]) -> list[str]:
@@ -134,7 +132,7 @@ def _format_level(name: str, entries: Sequence[dict]) -> list[str]:
     return row
 
 
-def _format_shifts(networks: Mapping[str, dict], *, markdown: bool) -> str:
+def _list_shifts(networks: Mapping[str, dict]) -> Table:
     shifts = [summary["shift"] for summary in networks.values()]
     titles = {
         "dice": "Dice as labelled",
@@ -148,4 +146,4 @@ def _format_shifts(networks: Mapping[str, dict], *, markdown: bool) -> str:
     num_improved = [str(len(shift["better_moved"])) for shift in shifts]
     rows.append(["Cases improved by a shift", *num_improved])
     heads = ["Shift check", *(name or "Mean" for name in networks)]
-    return format_table(heads, rows, markdown=markdown)
+    return Table(heads, rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 _MAX_CHARACTERS = 120
 
@@ -32,6 +33,11 @@ def format_number(value: float | None, decimals: int, *, sign: bool = False) -> 
     return f"{round(value, decimals) + 0.0:{'+' if sign else ''}.{decimals}f}"
 
 
+def count_of(count: int, noun: str) -> str:
+    """Return a number with its noun, such as `1 case` or `2 cases`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def format_bytes(count: int) -> str:
     """Format a number of bytes in MB, or in GB from 1000 MB."""
     return f"{count / 1e6:.0f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
@@ -44,6 +50,27 @@ def format_interval(
     if interval is None:
         return "n/a"
     return " to ".join(format_number(end, decimals, sign=sign) for end in interval)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The texts of a table: a head for every column, and rows of as many cells."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+Part = str | Table  # a paragraph or a table
+
+
+def format_parts(parts: Iterable[Part], *, markdown: bool = False) -> str:
+    """Format paragraphs and tables below each other, an empty line between them."""
+    return "\n\n".join(
+        part
+        if isinstance(part, str)
+        else format_table(part.heads, part.rows, markdown=markdown)
+        for part in parts
+    )
 
 
 def format_table(

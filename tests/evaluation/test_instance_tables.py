@@ -3,8 +3,9 @@ from support.score_rows import entry_of, scores_of
 
 from evaluation.comparison import compare
 from evaluation.comparison_page import format_comparison
-from evaluation.instance_tables import count_instances, format_instances
+from evaluation.instance_tables import count_instances, describe_instances
 from evaluation.tables import format_summary, summarise
+from system.text import format_parts
 
 NAMES = ("UNet-2D", "UNet-3D")
 
@@ -28,14 +29,14 @@ def test_counts_are_summed_over_cases():
         instance_score("c", 0, num_named=0, num_identified=0, num_merged=2),
     ]
 
-    table = format_instances({"": count_instances(scores)})
+    table = format_parts(describe_instances({"": count_instances(scores)}))
 
     counts = ["3", "12", "15", "7", "2", "3"]
     assert cells(table, "Sum over cases") == [*counts, "2", "of", "4"]
 
 
 def test_no_instances_leave_no_table():
-    assert format_instances({"a": count_instances([]), "b": None}) == ""
+    assert describe_instances({"a": count_instances([]), "b": None}) == []
     summary = format_summary(summarise(scores_of(0.5)))
     comparison = format_comparison(compare(scores_of(0.5), scores_of(0.5), NAMES))
 

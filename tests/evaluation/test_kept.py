@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from support.score_rows import score
 
-from evaluation.kept import format_kept, score_kept, summarise_kept
+from evaluation.kept import describe_kept, score_kept, summarise_kept
+from system.text import format_parts
 from volumes.geometry import Grid, affine_from
 
 # Voxels of 0.5 ml.
@@ -49,7 +50,7 @@ def test_predictions_of_which_all_is_kept_have_no_further_scores():
 
     assert (found.dice_all, found.hd95_all_mm, found.dropped_ml) == (None,) * 3
     assert summarise_kept([found]) is None
-    assert format_kept({"": None}) == ""
+    assert describe_kept({"": None}) == []
 
 
 def test_means_are_over_classes_then_cases():
@@ -69,7 +70,8 @@ def test_means_are_over_classes_then_cases():
         "hd95_all_mm": pytest.approx(20.0),
         "dropped_ml": pytest.approx(3.0),
     }
-    table = format_kept({"UNet-2D": summary, "UNet-3D": None}, markdown=True)
+    tables = describe_kept({"UNet-2D": summary, "UNet-3D": None})
+    table = format_parts(tables, markdown=True)
     cells = [cell.strip() for cell in table.splitlines()[-1].split("|")[1:-1]]
     assert cells == ["UNet-2D", "0.400 -> 0.700", "20.00 -> 1.50", "3.0"]
     assert "UNet-3D" not in table
