@@ -1,8 +1,9 @@
-"""Plotting training curves: Dice over epochs and over minutes."""
+"""Plotting training curves: Dice, loss and learning rate."""
 
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,12 @@ from system.errors import DataError
 # Distinguishable for colour-blind readers (Okabe and Ito, 2008).
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 REQUIRED_COLUMNS = ("epoch", "minutes", "dice")
+CAPTION = (
+    "Training: augmented patches, while the weights change, so it lies lower. "
+    "Validation: whole cases on the cube's grid, with averaged weights;\n"
+    "the best one chooses the model. The test, not shown, scores other persons on each "
+    "scan's own grid, and usually lies below validation."
+)
 
 
 def read_history(path: str | Path) -> list[dict[str, float | None]]:
@@ -50,15 +57,16 @@ def read_history(path: str | Path) -> list[dict[str, float | None]]:
 def draw_curves(
     histories: Mapping[str, Sequence[Mapping[str, float | None]]], path: str | Path
 ) -> None:
-    """Draw the Dice coefficient of one or several networks during training.
+    """Draw Dice coefficient, loss and learning rate of networks during training.
 
-    Training is dashed, validation solid, and the best validation marked. The left
-    panel is over epochs, the right one over minutes.
+    They are drawn over the epochs of one network, or over the minutes of several,
+    whose epochs differ in length. Training is dashed, validation solid, and the best
+    validation marked. A caption says what each is measured on.
 
     Args:
         histories: For each network the rows of its history with `epoch`,
             `minutes`, `dice` and, after a validation, `val_dice`; values may be
-            None.
+            None. A panel whose column is absent stays empty.
         path: PNG to write.
 
     Raises:
@@ -69,65 +77,78 @@ def draw_curves(
             "At least one epoch must be finished to draw curves. "
             f"Received: none for {', '.join(histories) or 'no network'}"
         )
-    figure = new_figure(11, 4.5)
-    panels = figure.subplots(1, 2, sharey=True)
-    for panel, column, title in zip(
-        panels,
-        ("epoch", "minutes"),
-        ("Training epoch", "Training time (minutes)"),
-        strict=True,
-    ):
-        for index, (name, rows) in enumerate(histories.items()):
-            _draw_network(panel, name, rows, column, COLORS[index % len(COLORS)])
-        panel.set_xlabel(title)
-        panel.set_xlim(left=0)
-        panel.set_ylim(0, 1.02)
+    figure = new_figure(12, 5)
+    panels = figure.subplots(1, 3, width_ratios=(2, 1.2, 1.2))
+    over = "epoch" if len(histories) == 1 else "minutes"
+    for index, (name, rows) in enumerate(histories.items()):
+        color = COLORS[index % len(COLORS)]
+        _draw_dice(panels[0], name, rows, over, color)
+        for panel, column in zip(panels[1:], ("loss", "learning_rate"), strict=True):
+            _draw_column(panel, rows, over, column, color=color)
+    for panel, title in zip(panels, ("Dice", "Loss", "Learning rate"), strict=True):
+        panel.set_title(title)
+        panel.set_xlabel("epoch" if over == "epoch" else "training time in minutes")
         panel.grid(visible=True, color="0.9")
         panel.spines[["top", "right"]].set_visible(False)
-    panels[0].xaxis.get_major_locator().set_params(integer=True)
-    panels[0].set_ylabel("Dice coefficient (1 is perfect)")
+        if over == "epoch":
+            panel.xaxis.get_major_locator().set_params(integer=True)
+    panels[0].set_ylim(_lowest_dice(histories), 1)
+    panels[2].ticklabel_format(axis="y", scilimits=(0, 0))
     handles, names = panels[0].get_legend_handles_labels()
-    figure.legend(
-        handles,
-        names,
-        loc="outside lower center",
-        ncols=len(histories) if len(histories) > 1 else 3,  # a column per network
-        frameon=False,
-    )
+    columns = len(histories) if len(histories) > 1 else 3  # a column per network
+    figure.legend(handles, names, loc="outside upper center", ncols=columns)
+    figure.supxlabel(CAPTION, fontsize=9, color="0.3")
     with atomic_write(Path(path)) as partial:
         figure.savefig(partial, dpi=130, format="png")
 
 
-def _draw_network(
-    panel: Axes, name: str, rows: Sequence[Mapping], column: str, color: str
+def _lowest_dice(histories: Mapping[str, Sequence[Mapping]]) -> float:
+    """Return where the axis of the Dice coefficient begins, a multiple of 0.1.
+
+    It shows every validation; the first epochs of training may lie below.
+    """
+    rows = [row for history in histories.values() for row in history]
+    validation, training = (
+        [row[key] for row in rows if row.get(key) is not None]
+        for key in ("val_dice", "dice")
+    )
+    lowest = min(validation or training or [0.0])
+    return max(0.0, math.floor(10 * lowest - 0.5) / 10)
+
+
+def _draw_dice(
+    panel: Axes, name: str, rows: Sequence[Mapping], over: str, color: str
 ) -> None:
-    for key, split, style in (
-        ("dice", "training", "--"),
-        ("val_dice", "validation", "-"),
-    ):
-        points = [
-            (row[column], row[key])
-            for row in rows
-            if row.get(column) is not None and row.get(key) is not None
-        ]
-        if not points:
-            continue
-        panel.plot(
-            [position for position, _ in points],
-            [dice for _, dice in points],
-            linestyle=style,
-            color=color,
-            # A line of one point is invisible without a marker.
-            marker="o" if len(points) == 1 else None,
-            label=f"{name}, {split}",
-        )
-        if key == "val_dice":
-            position, best = max(points, key=lambda point: point[1])
-            panel.plot(
-                position,
-                best,
-                linestyle="none",
-                color=color,
-                marker="o",
-                label=f"{name}, best validation {best:.3f}",
-            )
+    """Draw training and validation of a network, and mark the best validation."""
+    _draw_column(
+        panel,
+        rows,
+        over,
+        "dice",
+        color=color,
+        linestyle="--",
+        label=f"{name}, training",
+    )
+    points = _draw_column(
+        panel, rows, over, "val_dice", color=color, label=f"{name}, validation"
+    )
+    if points:
+        position, best = max(points, key=lambda point: point[1])
+        label = f"{name}, best validation {best:.3f}"
+        panel.plot(position, best, "o", color=color, label=label)
+
+
+def _draw_column(
+    panel: Axes, rows: Sequence[Mapping], over: str, column: str, **style
+) -> list[tuple[float, float]]:
+    """Draw the values of a column that are not None; return the points."""
+    points = [
+        (row[over], row[column])
+        for row in rows
+        if row.get(over) is not None and row.get(column) is not None
+    ]
+    if points:
+        # A line of one point is invisible without a marker.
+        marker = "o" if len(points) == 1 else None
+        panel.plot(*zip(*points, strict=True), marker=marker, **style)
+    return points

@@ -21,7 +21,7 @@ from system.atomic import atomic_write
 
 CASES = "![Every test case](cases.png)"
 EXAMPLES = "![Worst, median and best case of each network](examples.png)"
-CURVES = "![Dice over epochs and minutes](curves.png)"
+CURVES = "![Dice, loss and learning rate during training](curves.png)"
 
 
 def compare_runs(

@@ -11,6 +11,8 @@ def history(num_epochs, *, validation=True):
             "epoch": epoch,
             "minutes": 2.0 * epoch,
             "dice": 1 - 0.5**epoch,
+            "loss": 0.5 ** (epoch - 1),
+            "learning_rate": 2e-3 * 0.5 ** (epoch - 1),
             "val_dice": (1 - 0.6**epoch) if validation and epoch % 2 else None,
         }
         for epoch in range(1, num_epochs + 1)
@@ -51,20 +53,42 @@ def test_missing_history_is_refused(tmp_path):
         read_history(tmp_path / "history.csv")
 
 
-def test_panels_show_dice_over_epochs_and_over_minutes(tmp_path, figures):
+def test_several_networks_are_drawn_over_minutes(tmp_path, figures):
     draw_curves({"UNet-2D": history(3), "UNet-3D": history(5)}, tmp_path / "c.png")
 
-    epochs, minutes = figures[0].axes
-    training = lines_of(epochs)["UNet-2D, training"]
-    assert list(training.get_xdata()) == [1, 2, 3]
+    dice, loss, rate = figures[0].axes
+    training = lines_of(dice)["UNet-2D, training"]
+    assert list(training.get_xdata()) == [2, 4, 6]
     assert list(training.get_ydata()) == [0.5, 0.75, 0.875]
-    assert list(lines_of(minutes)["UNet-2D, training"].get_xdata()) == [2, 4, 6]
     # Epochs without a validation leave no point.
-    validation = lines_of(minutes)["UNet-3D, validation"]
+    validation = lines_of(dice)["UNet-3D, validation"]
     assert list(validation.get_xdata()) == [2, 6, 10]
-    assert "minutes" in minutes.get_xlabel()
+    assert {panel.get_xlabel() for panel in (dice, loss, rate)} == {
+        "training time in minutes"
+    }
     with Image.open(tmp_path / "c.png") as picture:
-        assert picture.size == (1430, 585)  # 11 x 4.5 inches at 130 dots each
+        assert picture.size == (1560, 650)  # 12 x 5 inches at 130 dots each
+
+
+def test_one_network_is_drawn_over_epochs_with_loss_and_learning_rate(
+    tmp_path, figures
+):
+    draw_curves({"UNet-2D": history(3)}, tmp_path / "c.png")
+
+    dice, loss, rate = figures[0].axes
+    assert list(dice.lines[0].get_xdata()) == [1, 2, 3]
+    assert [list(line.get_ydata()) for line in loss.lines] == [[1, 0.5, 0.25]]
+    assert [list(line.get_ydata()) for line in rate.lines] == [[2e-3, 1e-3, 0.5e-3]]
+    assert "averaged weights" in figures[0].get_supxlabel()
+
+
+def test_dice_axis_begins_below_the_lowest_validation(tmp_path, figures):
+    late = [row | {"val_dice": 0.83 + row["epoch"] / 100} for row in history(4)]
+
+    draw_curves({"UNet-2D": late}, tmp_path / "c.png")
+
+    # The first training epochs, .5 and .75, lie below.
+    assert figures[0].axes[0].get_ylim() == (0.7, 1)
 
 
 def test_each_network_has_one_color_and_each_part_one_style(tmp_path, figures):
