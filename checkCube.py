@@ -1,7 +1,8 @@
 """Check a cube for faults, and draw its cases for visual inspection.
 
-Prints one line per finding and their count. Writes one picture per case, the scan
-above its augmented copies, and overview.png with all cases.
+Prints one line per fault, then one per note on what is unusual but possible. Writes
+one picture per case, the scan above its augmented copies, and overview.png with all
+cases.
 
 Example:
     python checkCube.py cube.h5 --output cube-check/
@@ -14,10 +15,14 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from system.atomic import require_folder
 from system.errors import UsageError
 from system.shell import script
+
+if TYPE_CHECKING:
+    from cube.findings import Finding
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -25,7 +30,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Exit code: 0 no findings, 1 findings or unreadable cube, 2 bad usage.",
+        epilog="Exit code: 0 no fault, perhaps notes; 1 faults or unreadable cube; 2 "
+        "bad usage.",
     )
     parser.add_argument("cube", type=Path, help="HDF5 file written by makeCube.py")
     parser.add_argument(
@@ -62,13 +68,12 @@ def check_folder(folder: Path, *, force: bool) -> None:
         )
 
 
-def check(cube_path: Path, folder: Path | None) -> tuple[list, list[str]]:
-    """Return findings and notes, and draw into `folder`; read every row once."""
+def check(cube_path: Path, folder: Path | None) -> list[Finding]:
+    """Check a cube, and draw into `folder`; read every row once."""
     # Imported late, so that --help and usage errors are immediate.
     from tqdm import tqdm
 
     from cube.checks import check_cube
-    from cube.class_report import describe_ignored
     from cube.contact_sheets import ContactSheets
     from cube.reader import Cube
 
@@ -87,7 +92,16 @@ def check(cube_path: Path, folder: Path | None) -> tuple[list, list[str]]:
         findings = check_cube(cube, visit)
         if pictures is not None:
             pictures.write_overview()
-        return findings, describe_ignored(cube)
+        return findings
+
+
+def report(findings: Sequence[Finding]) -> None:
+    """Print the faults, then the notes, then how many there are."""
+    from cube.findings import count_findings
+
+    for finding in sorted(findings, key=lambda finding: not finding.is_fault):
+        print(f"{finding.severity:5}  {finding}")
+    print(count_findings(findings))
 
 
 @script
@@ -96,15 +110,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     if args.output is not None:
         check_folder(args.output, force=args.force)
-    findings, notes = check(args.cube, args.output)
+    findings = check(args.cube, args.output)
     if args.output is not None:
         print(f"Pictures: {args.output / 'overview.png'} and one per case beside it")
-    for note in notes:
-        print(f"note      {note}")
-    for finding in findings:
-        print(finding)
-    print("1 finding" if len(findings) == 1 else f"{len(findings)} findings")
-    return 1 if findings else 0
+    report(findings)
+    return int(any(finding.is_fault for finding in findings))
 
 
 if __name__ == "__main__":

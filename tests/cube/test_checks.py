@@ -104,7 +104,6 @@ def test_empty_label_map_is_found_in_its_row(findings_of, rows, row, case_id, co
         ((3, 7, 5), "anterior"),
         ((3, 3, 0), "inferior"),
         ((3, 3, 9), "superior"),
-        ((3, 0, 5), "outside"),
     ],
 )
 def test_foreground_at_the_border_is_found_on_its_side(findings_of, rows, voxel, side):
@@ -113,8 +112,22 @@ def test_foreground_at_the_border_is_found_on_its_side(findings_of, rows, voxel,
     finding = only(findings_of(rows))
 
     assert finding.case_id == "ben"
-    assert finding.kind == "label touches the scan's border"
+    assert (finding.kind, finding.severity) == (
+        "label touches the scan's border",
+        "note",
+    )
     assert finding.message == f"{side} (1 voxel)"
+
+
+def test_foreground_outside_the_scan_is_a_fault(findings_of, rows):
+    rows[2] = replace(rows[2], label=changed(rows[2].label, (3, 0, 5), 1))
+
+    finding = only(findings_of(rows))
+
+    assert (finding.severity, str(finding)) == (
+        "fault",
+        "ben: label outside the scan: 1 voxel beyond the scan",
+    )
 
 
 def test_copy_that_touches_the_border_is_no_finding(findings_of, rows):

@@ -33,7 +33,7 @@ def test_clean_cube_has_no_findings_and_a_picture_per_case(cube, tmp_path, capsy
 
     printed = capsys.readouterr().out
     assert code == 0
-    assert printed.splitlines()[-1] == "0 findings"
+    assert printed.splitlines()[-1] == "0 faults, 0 notes"
     assert str(tmp_path / "new" / "pictures" / "overview.png") in printed
     assert names_in(tmp_path / "new" / "pictures") == [
         "ann.png",
@@ -56,20 +56,27 @@ def test_findings_are_printed_one_per_line_with_their_count(tmp_path, capsys):
 
     assert code == 1
     assert capsys.readouterr().out.splitlines() == [
-        "ben: no foreground: no voxel is labelled",
-        "cid: intensity not finite: 1 voxel (0.21 %) NaN or infinite",
-        "2 findings",
+        "fault  ben: no foreground: no voxel is labelled",
+        "fault  cid: intensity not finite: 1 voxel (0.21 %) NaN or infinite",
+        "2 faults, 0 notes",
     ]
     assert names_in(tmp_path) == ["cube.h5"]
 
 
-def test_single_finding_is_counted_in_the_singular(tmp_path, capsys):
+def test_notes_follow_the_faults_and_alone_end_with_zero(tmp_path, capsys):
     rows = clean_rows()
+    rows[0] = replace(rows[0], source=rows[0].source | {"orientation": "RAS"})
+    noted = write_cube(tmp_path / "noted.h5", rows)
     rows[2] = replace(rows[2], label=np.zeros_like(make_label()))
-    cube = write_cube(tmp_path / "cube.h5", rows)
+    faulty = write_cube(tmp_path / "faulty.h5", rows)
 
-    assert checkCube.main([str(cube), "--no-pictures"]) == 1
-    assert capsys.readouterr().out.splitlines()[-1] == "1 finding"
+    assert checkCube.main([str(noted), "--no-pictures"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2].startswith("note   ann: unusual orientation: stored as RAS")
+    assert checkCube.main([str(faulty), "--no-pictures"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "fault  ben: no foreground: no voxel is labelled"
+    assert lines[-1].startswith("1 fault, ")
 
 
 def test_sheet_shows_the_scan_above_its_copy_with_every_class_outlined(cube, tmp_path):
@@ -150,7 +157,7 @@ def test_script_runs_from_a_shell(cube, tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("\n0 findings\n")
+    assert done.stdout.endswith("\n0 faults, 0 notes\n")
     assert (tmp_path / "pictures" / "overview.png").is_file()
 
 
