@@ -4,71 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
+from cube.case_build import BuiltCase, Job, build_case
 from cube.class_choice import prediction_values
 from cube.partial_build import PartialBuild
-from cube.places import stored_paths
 from cube.plan import Plan, list_inputs
 from cube.reader import Cube
-from cube.rows import CubeSpec, PreparedCase, make_row
-from cube.survey import CaseInfo
 from cube.writer import CubeWriter
 from system.atomic import atomic_write
-from system.errors import DataError, OutputError, UsageError
+from system.errors import DataError, UsageError
 from system.processes import map_cases
 from system.text import format_table
-from volumes.classes import build_lookup, count_labels, find_members
-from volumes.formats.files import read_finite_volume, read_label_map
-from volumes.ignored import IGNORED
-from volumes.lattice import place_on_grid
-
-
-@dataclass(frozen=True)
-class Job:
-    """One case for a worker: read it, make its rows, write them.
-
-    Args:
-        case: The case.
-        split: Its split.
-        copies: Number of its augmented copies.
-        spec: What all rows have in common.
-        label_values: Values of each class in this case's label map.
-        ignored_values: Values of it that are ignored.
-        attributes: Attributes of the cube.
-        path: Where its rows are written, as a cube of their own.
-    """
-
-    case: CaseInfo
-    split: str
-    copies: int
-    spec: CubeSpec
-    label_values: tuple[tuple[int, ...], ...]
-    ignored_values: tuple[int, ...]
-    attributes: dict
-    path: Path
-
-
-@dataclass(frozen=True)
-class BuiltCase:
-    """A case whose rows are written.
-
-    Args:
-        kind: How its intensities were normalised.
-        seconds: How long it took; None if an earlier run built it.
-    """
-
-    kind: str
-    seconds: float | None
+from volumes.classes import find_members
 
 
 def write_cube(
@@ -79,6 +32,7 @@ def write_cube(
     force: bool = True,
     resume: bool = False,
     skip: bool = False,
+    map_cases: Callable[..., Iterator] = map_cases,
 ) -> list[BuiltCase | DataError]:
     """Build every case and write the cube, renamed into place when complete.
 
@@ -94,6 +48,7 @@ def write_cube(
         resume: Whether to keep a complete cube, or cases that an interrupted run
             finished.
         skip: Whether to write the cube without the cases that cannot be built.
+        map_cases: Where the cases are built; see `system.processes.Engine`.
 
     Returns:
         How each case went, in the order of the plan.
@@ -121,19 +76,27 @@ def write_cube(
                 "Received: another cube; --force replaces it."
             )
     with partial_build.locked(inputs, resume=resume):
-        building = build_cases(plan, partial_build, attributes)
+        building = build_cases(plan, partial_build, attributes, map_cases)
         progress = tqdm(building, total=len(plan.cases), unit="case", disable=None)
         results = list(progress)
-        errors = {
-            case.pair.case_id: str(result)
-            for case, result in zip(plan.cases, results, strict=True)
-            if isinstance(result, DataError)
-        }
-        if errors and (not skip or len(errors) == len(results)):
-            raise DataError("\n".join(errors.values()))
+        errors = _check_errors(plan, results, skip=skip)
         attributes["left_out"] = {**plan.left_out, **errors}
         gather(output, plan, results, partial_build, attributes)
     return results
+
+
+def _check_errors(
+    plan: Plan, results: Sequence[BuiltCase | DataError], *, skip: bool
+) -> dict[str, str]:
+    """Return why cases cannot be built, by case id, if the cube can do without."""
+    errors = {
+        case.pair.case_id: str(result)
+        for case, result in zip(plan.cases, results, strict=True)
+        if isinstance(result, DataError)
+    }
+    if errors and (not skip or len(errors) == len(results)):
+        raise DataError("\n".join(errors.values()))
+    return errors
 
 
 def _cube_attributes(plan: Plan, arguments: dict, inputs: dict) -> dict:
@@ -174,28 +137,18 @@ def _result_of(cube: Cube, row: int) -> BuiltCase:
 
 
 def build_cases(
-    plan: Plan, partial_build: PartialBuild, attributes: dict
+    plan: Plan,
+    partial_build: PartialBuild,
+    attributes: dict,
+    map_cases: Callable[..., Iterator],
 ) -> Iterator[BuiltCase | DataError]:
     """Build the cases of a plan that are not finished; yield all, in order."""
-    jobs = [
-        Job(
-            case,
-            split,
-            copies,
-            plan.spec,
-            plan.classes.values_in(case.label_values, case.names),
-            find_members(plan.classes.ignored, case.label_values, case.names),
-            attributes,
-            partial_build.case_path(number),
-        )
-        for number, (case, split, copies) in enumerate(
-            zip(plan.cases, plan.splits, plan.copies, strict=True), start=1
-        )
-    ]
+    jobs = _list_jobs(plan, partial_build, attributes)
     finished = {}
     for job in jobs:
         with suppress(DataError), Cube(job.path, is_part=True) as cube:
-            finished[job.path] = _result_of(cube, 0)
+            if cube.inputs_digest == attributes["request"]:
+                finished[job.path] = _result_of(cube, 0)
     built = map_cases(
         build_case,
         [job for job in jobs if job.path not in finished],
@@ -206,76 +159,21 @@ def build_cases(
         yield finished[job.path] if job.path in finished else next(built)
 
 
-def build_case(job: Job) -> BuiltCase | DataError:
-    """Read one scan and write its row and those of its copies.
-
-    Returns:
-        How it went, or why the case cannot be built.
-
-    Raises:
-        OutputError: If the rows cannot be written.
-    """
-    start = time.perf_counter()
-    try:
-        kind = _write_rows(job)
-    except OutputError:  # the disk fails for all cases
-        raise
-    except DataError as error:
-        return error
-    except MemoryError as error:
-        case_id = job.case.pair.case_id
-        return DataError(f"Out of memory while building case '{case_id}'. {error}")
-    return BuiltCase(kind, time.perf_counter() - start)
-
-
-def _write_rows(job: Job) -> str:
-    """Write the rows of a case; return how its intensities were normalised."""
-    pair = job.case.pair
-    max_voxels = math.prod(job.case.grid.shape)  # no more than when it was surveyed
-    image = read_finite_volume(pair.image, max_voxels)
-    label_map = read_label_map(pair.label, max(max_voxels, job.case.label_voxels))
-    label_map = place_on_grid(label_map, image, pair.case_id)
-    lookup = build_lookup(job.label_values, job.ignored_values)
-    prepared = PreparedCase(image.array, label_map.array, image.grid, job.spec, lookup)
-    source = {
-        **job.case.source,
-        **stored_paths(pair, job.path.parent.parent),
-        "intensity": prepared.intensity.to_dict(),
-        "label_values": job.label_values,
-    }
-    if job.ignored_values:
-        source["ignored_values"] = job.ignored_values
-    with (
-        atomic_write(job.path) as partial,
-        CubeWriter(
-            partial,
-            shape=job.spec.shape,
-            num_rows=1 + job.copies,
-            attributes=job.attributes,
-        ) as cube,
-    ):
-        for copy in range(1 + job.copies):
-            row = make_row(
-                prepared,
-                case_id=pair.case_id,
-                subject=pair.subject,
-                split=job.split,
-                source=source,
-                copy=copy,
-            )
-            cube.add(replace(row, source={**source, **_count_voxels(job, row.label)}))
-    return prepared.intensity.kind
-
-
-def _count_voxels(job: Job, label: np.ndarray) -> dict:
-    """Count the voxels of each class of a row, and those that are ignored if any."""
-    counts = count_labels(label, len(job.label_values)).tolist()
-    if not job.ignored_values:
-        return {"class_voxels": counts}
-    return {
-        "class_voxels": counts[: len(job.label_values)],
-        "ignored_voxels": sum(counts[IGNORED:]),
-    }
+def _list_jobs(plan: Plan, partial_build: PartialBuild, attributes: dict) -> list[Job]:
+    cases = zip(plan.cases, plan.splits, plan.copies, strict=True)
+    return [
+        Job(
+            case,
+            split,
+            copies,
+            plan.spec,
+            plan.classes.values_in(case.label_values, case.names),
+            find_members(plan.classes.ignored, case.label_values, case.names),
+            attributes,
+            partial_build.case_path(number),
+        )
+        for number, (case, split, copies) in enumerate(cases, start=1)
+    ]
 
 
 def gather(
@@ -285,12 +183,18 @@ def gather(
     partial_build: PartialBuild,
     attributes: dict,
 ) -> None:
-    """Copy the rows of all finished cases into the cube."""
+    """Copy the rows of all finished cases into the cube.
+
+    Raises:
+        DataError: If one is not there, or from another build: a worker of a cluster
+            may still have been building it when a new build began.
+    """
     finished = [
         number
         for number, result in enumerate(results, start=1)
         if isinstance(result, BuiltCase)
     ]
+    partial_build.check_holds(finished)
     with (
         atomic_write(output, folder=partial_build.folder) as partial,
         CubeWriter(
@@ -302,6 +206,11 @@ def gather(
     ):
         for number in finished:
             with Cube(partial_build.case_path(number), is_part=True) as case:
+                if case.inputs_digest != attributes["request"]:
+                    raise DataError(
+                        f"{case.path} must be of this build. Received: a case of "
+                        "another; --resume builds it again."
+                    )
                 cube.add_rows(case)
 
 

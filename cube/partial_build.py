@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,21 @@ class PartialBuild:
     def _finished(self) -> list[Path]:
         paths = self.folder.iterdir() if self.folder.is_dir() else ()
         return [path for path in paths if CASE_NAME.fullmatch(path.name)]
+
+    def check_holds(self, numbers: Iterable[int]) -> None:
+        """Check that cases are there, whichever computer wrote them.
+
+        Raises:
+            DataError: If one is not.
+        """
+        # Listing a folder makes a network file system notice what others wrote.
+        there = set(self._finished())
+        for path in map(self.case_path, numbers):
+            if path not in there:
+                raise DataError(
+                    f"{self.folder} must hold every case that was built. Received: "
+                    f"no {path.name}; all workers must write to the same disk."
+                )
 
     @property
     def count(self) -> int:

@@ -63,7 +63,11 @@ def estimate_resources(
 
 
 def check_resources(
-    estimate: ResourceEstimate, output: Path, workers: int, finished: int = 0
+    estimate: ResourceEstimate,
+    output: Path,
+    workers: int,
+    finished: int = 0,
+    worker_memory: int | None = None,
 ) -> int:
     """Check that a cube fits on the disk and that building it fits in memory.
 
@@ -72,15 +76,16 @@ def check_resources(
         output: The cube's file.
         workers: Maximum number of processes.
         finished: Bytes of the cases that an interrupted build left on the disk.
+        worker_memory: Bytes of each worker; None if they share this computer's.
 
     Returns:
-        The number of workers, lowered to what the memory allows.
+        The number of workers, lowered to what the shared memory allows.
 
     Raises:
         UsageError: If the disk or the memory is too small.
     """
     folder, disk = free_disk(output)
-    memory = available_memory()
+    memory = available_memory() if worker_memory is None else worker_memory
     if 2 * estimate.cube - finished > disk:
         raise UsageError(
             f"The cube needs about {format_bytes(estimate.cube)}, and as much again "
@@ -92,6 +97,8 @@ def check_resources(
             f"One case needs about {format_bytes(estimate.memory_per_worker)} of "
             f"memory, but {format_bytes(memory)} are free. A coarser --spacing helps."
         )
+    if worker_memory is not None:
+        return workers
     return max(1, min(workers, memory // estimate.memory_per_worker))
 
 

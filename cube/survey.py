@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
@@ -88,6 +88,7 @@ def survey_cases(
     skip: bool = False,
     allow_unlikely: bool = False,
     ignored: Sequence[Member] = (),
+    map_cases: Callable[..., Iterator] = map_cases,
 ) -> tuple[tuple[CaseInfo, ...], dict[str, str]]:
     """Read every case, so that a faulty one is found before hours of work.
 
@@ -98,6 +99,7 @@ def survey_cases(
         skip: Whether to leave out cases that cannot be used.
         allow_unlikely: Whether to accept label maps that look like none.
         ignored: Structures that may fill a label map, since they are ignored.
+        map_cases: Where the cases are read; see `system.processes.Engine`.
 
     Returns:
         The cases, and why each of the others was left out.

@@ -9,16 +9,45 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
-from itertools import islice
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from system.errors import DataError
 from system.job import available_cpus
 from system.shell import script
 
 
+class CanSubmit(Protocol):
+    """An executor of `concurrent.futures`, or a cluster that is used like one."""
+
+    def submit(self, function: Callable, item: Any, /) -> Any:
+        """Schedule a call; return its future."""
+        ...
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where cases are computed: in processes of this computer, or on a cluster.
+
+    Args:
+        map_cases: Yields the results in order; has the arguments of `map_cases`.
+        workers: Maximum number of cases in work.
+        worker_memory: Bytes of each worker; None if they share this computer's, or
+            if no worker has a limit.
+    """
+
+    map_cases: Callable[..., Iterator]
+    workers: int
+    worker_memory: int | None = None
+
+
 def map_in_order(
-    executor: Executor, function: Callable, items: Iterable, ahead: int
+    executor: CanSubmit,
+    function: Callable,
+    items: Iterable,
+    ahead: int,
+    waiting: deque[tuple[Any, Any]] | None = None,
 ) -> Iterator:
     """Yield `function(item)` in the order of the items.
 
@@ -27,17 +56,25 @@ def map_in_order(
         function: Picklable if the executor is a process pool.
         items: Its arguments, one per call.
         ahead: Maximum number of results computed in advance; bounds the memory.
+        waiting: Empty; afterwards the items without result, each with its future, if
+            a call raised.
 
     Raises:
         Exception: Whatever `function` raises.
     """
-    waiting: deque[Future] = deque()
+    waiting = deque() if waiting is None else waiting
     for item in items:
-        waiting.append(executor.submit(function, item))
+        waiting.append((item, executor.submit(function, item)))
         if len(waiting) > ahead:
-            yield waiting.popleft().result()
+            yield _next_result(waiting)
     while waiting:
-        yield waiting.popleft().result()
+        yield _next_result(waiting)
+
+
+def _next_result(waiting: deque[tuple[Any, Any]]) -> Any:
+    result = waiting[0][1].result()
+    waiting.popleft()
+    return result
 
 
 def map_cases(
@@ -58,22 +95,14 @@ def map_cases(
     if workers <= 1:
         yield from map(function, cases)
         return
-    cases = iter(cases)
-    waiting: deque[tuple[str, Future]] = deque()
+    waiting: deque[tuple[Any, Future]] = deque()
     pool = WorkerPool(workers)
     try:
-        while True:
-            for case in islice(cases, 3 * workers - len(waiting)):
-                waiting.append((name(case), pool.submit(function, case)))
-            if not waiting:
-                break
-            result = waiting[0][1].result()
-            waiting.popleft()
-            yield result
+        yield from map_in_order(pool, function, cases, 3 * workers - 1, waiting)
     except BrokenExecutor as error:
         # The pool fails all unfinished calls alike; it starts them in order.
         lost = [
-            case
+            name(case)
             for case, future in waiting
             if isinstance(future.exception(), BrokenExecutor)
         ]

@@ -4,21 +4,21 @@ import numpy as np
 import pytest
 from support.scans import FLAGS, NAMES, beside_the_scans, build, write_list, write_scan
 
-import cube.build
+import cube.case_build
 from cube.reader import Cube
 from system.errors import DataError
 
 
 def fail_at(case_id, monkeypatch, error):
     """Make a scan fail that was valid in the survey."""
-    read = cube.build.read_finite_volume
+    read = cube.case_build.read_finite_volume
 
     def failing(path, max_voxels):
         if path.stem == case_id:
             raise error
         return read(path, max_voxels)
 
-    monkeypatch.setattr(cube.build, "read_finite_volume", failing)
+    monkeypatch.setattr(cube.case_build, "read_finite_volume", failing)
 
 
 @pytest.mark.parametrize(

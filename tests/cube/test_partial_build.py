@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 from support.scans import FLAGS, NAMES, beside_the_scans, build, write_list, write_scan
 
-import cube.build
+import cube.case_build
 from cube.reader import Cube
 
 
 def interrupt_at(case_id, monkeypatch):
     """Interrupt the build, as Ctrl-C does, while it works on a case."""
-    make_row = cube.build.make_row
+    make_row = cube.case_build.make_row
 
     def interrupting(scan, **about):
         if about["case_id"] == case_id and about["copy"] == 0:
             raise KeyboardInterrupt
         return make_row(scan, **about)
 
-    monkeypatch.setattr(cube.build, "make_row", interrupting)
+    monkeypatch.setattr(cube.case_build, "make_row", interrupting)
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import makeCube
-from cube import build
+from cube import case_build
 
-make_row = build.make_row
+make_row = case_build.make_row
 stall = Path(os.environ["STALL"])
 
 
@@ -24,7 +24,7 @@ def stalling(case, **options):
 
 
 # At module level, so that the processes of a pool run it too.
-build.make_row = stalling
+case_build.make_row = stalling
 
 if __name__ == "__main__":
     sys.exit(makeCube.main())
