@@ -18,6 +18,8 @@ from system.shell import script
 
 if TYPE_CHECKING:
     from augment.compose import Compose
+    from cube.pairs import Pair
+    from system.processes import Engine
     from volumes.classes import Classes
 
 
@@ -57,34 +59,68 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Survey every case, plan the cube, build it and print a summary."""
     args = vars(parse_args(argv))
     # Imported late, so that --help and usage errors are immediate.
+    from cube.pairs import read_pairs
+    from cube.plan import check_inputs, check_output
+    from cube.writer import MADE_WITH
+    from system.cluster import open_engine
+
+    if args["scheduler"]:  # whose workers have other working directories
+        args["output"] = args["output"].absolute()
+        args["pairs"] = args["pairs"].absolute()
+    check_output(args["output"], force=args["force"], resume=args["resume"])
+    compose = build_augmentation(args)
+    classes = read_classes(args["labels_from"])
+    pairs = read_pairs(args["pairs"], may_be_missing=args["on_error"] == "skip")
+    check_inputs(args["output"], args["pairs"], pairs)
+    with open_engine(args["scheduler"], args["workers"], MADE_WITH) as engine:
+        return build_cube(pairs, args, compose, classes, engine)
+
+
+def build_cube(
+    pairs: Sequence[Pair],
+    args: dict,
+    compose: Compose,
+    classes: Classes | None,
+    engine: Engine,
+) -> int:
+    """Survey every case, plan the cube, build it and print a summary."""
     from cube.build import describe_cube, write_cube
     from cube.class_words import read_ignored
-    from cube.pairs import read_pairs
-    from cube.plan import check_inputs, check_output, describe_plan, plan_cube
+    from cube.plan import describe_plan, plan_cube
     from cube.survey import survey_cases
 
     output, skip = args["output"], args["on_error"] == "skip"
-    force, resume = args["force"], args["resume"]
-    check_output(output, force=force, resume=resume)
-    compose = build_augmentation(args)
-    ignored = read_ignored(args["labels"], has_model=args["labels_from"] is not None)
-    classes = read_classes(args["labels_from"])
-    pairs = read_pairs(args["pairs"], may_be_missing=skip)
-    check_inputs(output, args["pairs"], pairs)
+    args = {**args, "workers": engine.workers}
     cases, left_out = survey_cases(
         pairs,
         args["workers"],
         args["max_voxels"],
         skip=skip,
         allow_unlikely=args["allow_unlikely"],
-        ignored=ignored,
+        ignored=read_ignored(args["labels"], has_model=classes is not None),
+        map_cases=engine.map_cases,
     )
     for fault in left_out.values():
         print(f"left out  {fault}", file=sys.stderr)
-    plan = plan_cube(cases, args, compose, output, left_out, classes=classes)
+    plan = plan_cube(
+        cases,
+        args,
+        compose,
+        output,
+        left_out,
+        classes=classes,
+        worker_memory=engine.worker_memory,
+    )
     print(describe_plan(plan, output))
-    content = {name: args[name] for name in CONTENT_FLAGS}
-    results = write_cube(output, plan, content, force=force, resume=resume, skip=skip)
+    results = write_cube(
+        output,
+        plan,
+        {name: args[name] for name in CONTENT_FLAGS},
+        force=args["force"],
+        resume=args["resume"],
+        skip=skip,
+        map_cases=engine.map_cases,
+    )
     print(describe_cube(plan, output, results))
     return 0
 

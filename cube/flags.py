@@ -142,6 +142,11 @@ def add_execution_flags(group: argparse._ArgumentGroup) -> None:
     """Add the flags that set how the cube is built."""
     add_count(group, "--seed", 0, "random seed of splits and augmentation")
     add_count(group, "--workers", available_cpus(), "number of processes")
+    group.add_argument(
+        "--scheduler",
+        metavar="ADDRESS|FILE",
+        help="build on the workers of this Dask cluster instead; see docs/scaling.md",
+    )
     add_count(group, "--max-voxels", MAX_VOXELS, "largest size of a scan to be read")
     add = group.add_argument
     add("--force", action="store_true", help="replace an existing cube")

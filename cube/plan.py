@@ -129,6 +129,7 @@ def plan_cube(
     left_out: dict[str, str] | None = None,
     *,
     classes: Classes | None = None,
+    worker_memory: int | None = None,
 ) -> Plan:
     """Choose grid, classes and splits, and check that the cube can be built.
 
@@ -139,6 +140,7 @@ def plan_cube(
         output: The cube's file.
         left_out: Why cases of the pair list were left out, by case id.
         classes: Those of a model, instead of those of --labels.
+        worker_memory: Bytes of each worker; None if they share this computer's.
 
     Raises:
         DataError: If a scan is listed twice, or a person has two subjects.
@@ -148,12 +150,7 @@ def plan_cube(
         check_duplicates(cases)
     person_notes = check_persons(cases, allow=args["allow_same_person"])
     spacing, shape = _choose_grid(cases, args)
-    if classes is None:
-        classes = choose_classes(args["labels"], cases)
-    else:
-        _, ignored = take_ignored(args["labels"] or ())
-        classes = replace(classes, ignored=ignored)
-        check_classes(classes, cases)
+    classes = _choose_classes(cases, args, classes)
     intensity, reason = settle_rule(cases, args["intensity"])
     splits = assign_splits(
         [case.pair.subject for case in cases],
@@ -163,15 +160,16 @@ def plan_cube(
         seed=args["seed"],
     )
     copies = tuple(args["copies"] if split == "train" else 0 for split in splits)
-    spec = CubeSpec(
-        spacing=spacing,
-        shape=shape,
-        intensity=intensity,
-        compose=compose,
-        seed=args["seed"],
-    )
+    spec = CubeSpec(spacing, shape, intensity, compose, args["seed"])
     estimate = estimate_resources(cases, plan_extents(cases, copies, spec), shape)
     check_filled(shape, estimate.cube)
+    workers = check_resources(
+        estimate,
+        output,
+        workers=min(args["workers"], len(cases)),
+        finished=PartialBuild(output).size,
+        worker_memory=worker_memory,
+    )
     return Plan(
         cases=tuple(cases),
         splits=tuple(splits),
@@ -179,17 +177,24 @@ def plan_cube(
         spec=spec,
         classes=classes,
         estimate=estimate,
-        workers=check_resources(
-            estimate,
-            output,
-            workers=min(args["workers"], len(cases)),
-            finished=PartialBuild(output).size,
-        ),
+        workers=workers,
         intensity_reason=reason,
         person_notes=tuple(person_notes),
         grid_notes=() if args["shape"] else tuple(describe_grid(cases, copies, spec)),
         left_out=left_out or {},
     )
+
+
+def _choose_classes(
+    cases: Sequence[CaseInfo], args: dict, classes: Classes | None
+) -> Classes:
+    """Return the classes that --labels states, or those of a model."""
+    if classes is None:
+        return choose_classes(args["labels"], cases)
+    _, ignored = take_ignored(args["labels"] or ())
+    classes = replace(classes, ignored=ignored)
+    check_classes(classes, cases)
+    return classes
 
 
 def _choose_grid(cases: Sequence[CaseInfo], args: dict) -> tuple[tuple, tuple]:
