@@ -13,10 +13,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from runs.label_flags import add_label_map_flags, check_limit
 from system.errors import DataError, UsageError
-from system.limits import MAX_VOXELS
 from system.shell import script
 
 
@@ -25,61 +24,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add = parser.add_argument
-    add(
-        "label_maps",
-        type=Path,
-        nargs="+",
-        metavar="LABELMAP",
-        help="NRRD, NIfTI or MetaImage file",
-    )
-    add("--output", type=Path, required=True, help="folder for all files")
-    add(
-        "--lowest",
-        metavar="LEVEL",
-        help="name of the lowest vertebra, as L5, from which all are named upwards "
-        "(default: V1, V2 and so on, or the levels of the label map)",
-    )
-    add(
-        "--labels",
-        nargs="+",
-        default=[],
-        metavar="WORD",
-        help="structures that are vertebrae: names (L1 L2, lumbar) or values (default: "
-        "all vertebrae by name, or all values where none has a name)",
-    )
-    add(
-        "--scheme",
-        metavar="WORD",
-        help="names of values in label maps without names: verse, totalsegmentator or "
-        "a CSV file with rows value,name",
-    )
-    add(
-        "--scans",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="SCAN",
-        help="the scan of each label map, in the same order, for the pictures",
-    )
-    add(
-        "--format",
-        choices=("seg.nrrd", "input"),
-        default="seg.nrrd",
-        help="segmentation for 3D Slicer, or the format of the label map (default "
-        "seg.nrrd)",
-    )
-    add(
-        "--max-voxels",
-        type=int,
-        default=MAX_VOXELS,
-        metavar="N",
-        help="refuse a file that has more by its header (default %(default)s)",
-    )
-    add("--force", action="store_true", help="replace existing files")
+    add_label_map_flags(parser)
     args = parser.parse_args(argv)
-    if args.max_voxels < 1:
-        parser.error(f"--max-voxels must be 1 or more. Received: {args.max_voxels}")
+    check_limit(parser, args.max_voxels)
     if args.scans and len(args.scans) != len(args.label_maps):
         parser.error(
             "--scans must name as many scans as there are label maps. Received: "

@@ -3,8 +3,9 @@
 The probabilities of several networks, as of the folds of a cross-validation or of
 both networks of a run, are averaged.
 
-Example:
+Examples:
     python predict.py scan.nrrd scans --model run/unet3d --output labels
+    python predict.py scan.nrrd --model run --output labels --vertebrae --lowest L5
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runs.label_flags import add_prediction_flags, add_scan_flags, check_limit
 from system.errors import DataError, UsageError
-from system.limits import MAX_VOXELS
 from system.shell import script
-from volumes.intensity_flag import add_intensity_flag, parse_intensity
+from volumes.intensity_flag import parse_intensity
 
 if TYPE_CHECKING:
     from models.ensemble import Member
     from runs.label_plan import Outputs
     from runs.label_table import LabelTable
+    from runs.vertebra_files import PredictedVertebrae
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -31,67 +33,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add = parser.add_argument
-    add(
-        "scans",
-        type=Path,
-        nargs="+",
-        metavar="SCAN",
-        help="NRRD, NIfTI or MetaImage file, folder with one DICOM series, or folder "
-        "of scans; before --model",
-    )
-    add(
-        "--model",
-        type=Path,
-        nargs="+",
-        required=True,
-        metavar="MODEL",
-        help="model.keras written by train.py, or its run folder; the probabilities "
-        "of several are averaged",
-    )
-    add(
-        "--output",
-        type=Path,
-        required=True,
-        help="folder for the label maps, their pictures and labels.csv",
-    )
-    add(
-        "--format",
-        choices=("seg.nrrd", "input"),
-        default="seg.nrrd",
-        help="segmentation for 3D Slicer, or the format of the scan, if it is not "
-        "DICOM (default seg.nrrd)",
-    )
-    add(
-        "--keep",
-        choices=("all", "spine", "largest"),
-        help="keep all of the prediction, what lies along the chain of vertebrae, or "
-        "the largest connected component of each class (default: as the model says)",
-    )
-    add(
-        "--probabilities",
-        action="store_true",
-        help="write the mean probability of each class as well, in 255ths",
-    )
-    add(
-        "--strict",
-        action="store_true",
-        help="end with exit code 1 if a scan has a warning",
-    )
-    add("--no-pictures", action="store_true", help="draw no overlays")
-    add_intensity_flag(parser, "as the model was trained")
-    add(
-        "--max-voxels",
-        type=int,
-        default=MAX_VOXELS,
-        metavar="N",
-        help="refuse a scan that has more by its header (default %(default)s)",
-    )
-    add("--require-gpu", action="store_true", help="stop if there is no GPU")
-    add("--force", action="store_true", help="replace existing files")
+    add_scan_flags(parser)
+    add_prediction_flags(parser)
     args = parser.parse_args(argv)
-    if args.max_voxels < 1:
-        parser.error(f"--max-voxels must be 1 or more. Received: {args.max_voxels}")
+    check_limit(parser, args.max_voxels)
+    if args.lowest is not None and not args.vertebrae:
+        parser.error(f"--lowest needs --vertebrae. Received: --lowest {args.lowest}")
     try:
         args.intensity = parse_intensity(args.intensity)
     except UsageError as error:
@@ -104,8 +51,16 @@ def label_scans(
     members: Sequence[Member],
     plan: dict[Path, Outputs],
     table: LabelTable,
+    vertebrae: PredictedVertebrae | None,
 ) -> int:
     """Label every scan; a scan that fails does not stop the rest.
+
+    Args:
+        args: The command line.
+        members: The networks.
+        plan: The files that are written for each scan.
+        table: Rows of labels.csv.
+        vertebrae: To find in the predictions; None to find none.
 
     Returns:
         The exit code.
@@ -126,10 +81,13 @@ def label_scans(
                     max_voxels=args.max_voxels,
                     probabilities=args.probabilities,
                     picture=not args.no_pictures,
+                    vertebrae=vertebrae,
                 )
                 bar.write(found.line)
                 table.replace(found.rows)
                 num_warned += bool(found.warnings)
+                if found.fault:
+                    raise DataError(found.fault)
             except DataError as error:
                 bar.write(str(error), file=sys.stderr)
                 num_failed += 1
@@ -150,16 +108,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     from runs.label_plan import TABLE_NAME, find_scans, plan_outputs
     from runs.label_table import LabelTable
     from runs.model_paths import find_models
+    from runs.vertebra_files import PredictedVertebrae, choose_classes
+    from runs.vertebra_plan import check_existing
+    from spine.naming import parse_lowest
 
+    lowest = parse_lowest(args.lowest)
     scans = find_scans(args.scans, args.output)
     plan = plan_outputs(scans, args.output, args.format, force=args.force)
     table = LabelTable(args.output / TABLE_NAME)
+    vertebrae = None
+    if args.vertebrae:
+        pictures = not args.no_pictures
+        vertebrae = PredictedVertebrae(args.output, lowest, pictures=pictures)
+        check_existing(vertebrae.plan(plan), args.output, force=args.force)
     print(f"predicting on {find_device(require_gpu=args.require_gpu)}")
     models = find_models(args.model)
     members = settle_members(load_members(models), args.intensity, args.keep)
     if len(members) > 1:
         print(f"averaging {len(members)} models: {', '.join(map(str, models))}")
-    return label_scans(args, members, plan, table)
+    if vertebrae:
+        choose_classes(members[0].metadata.segments())
+    return label_scans(args, members, plan, table, vertebrae)
 
 
 if __name__ == "__main__":

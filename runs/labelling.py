@@ -19,6 +19,7 @@ from models.training_scans import describe_misplacement
 from runs.label_plan import Outputs
 from runs.label_table import Row
 from runs.overlay import write_overlay
+from runs.vertebra_files import PredictedVertebrae
 from spine.keeping import Kept
 from system.errors import DataError
 from system.limits import MAX_VOXELS
@@ -39,11 +40,13 @@ class Labelled:
         line: What is printed.
         rows: Of labels.csv, one per foreground class.
         warnings: A sentence each.
+        fault: Why the vertebrae that were asked for were not written; else "".
     """
 
     line: str
     rows: tuple[Row, ...]
     warnings: tuple[str, ...]
+    fault: str = ""
 
 
 def label_scan(
@@ -54,6 +57,7 @@ def label_scan(
     max_voxels: int = MAX_VOXELS,
     probabilities: bool = False,
     picture: bool = False,
+    vertebrae: PredictedVertebrae | None = None,
 ) -> Labelled:
     """Predict one scan and write its label map.
 
@@ -66,6 +70,7 @@ def label_scan(
             of the scan resampled to each network's spacing.
         probabilities: Whether to write each class's mean probability.
         picture: Whether to draw the prediction over the scan.
+        vertebrae: To find in the prediction; None to find none.
 
     Raises:
         DataError: If the scan cannot be read, memory runs out, or a file cannot be
@@ -88,17 +93,31 @@ def label_scan(
         write_overlay(outputs.picture, outputs.name, image, None, kept.classes)
     counts = count_labels(kept.classes, len(metadata.class_names))[1:]
     volumes = (counts * image.grid.voxel_volume / 1000).tolist()
-    warnings = list(dict.fromkeys(_misfits(image.array, members)))
-    unlike = describe_misplacement(image, kept.classes, metadata)
-    warnings += filter(None, [kept.warning, unlike])
-    if not any(volumes):
-        warnings.append("nothing was labelled")
+    warnings = _find_warnings(image, members, kept)
     seconds = time.perf_counter() - start
     found = _Found(metadata, volumes, prediction.disagreement, kept, warnings, seconds)
+    del prediction  # its probabilities are larger than the scan
     notes = [*image.notes, *(f"warning: {warning}" for warning in warnings)]
     lines = [f"{scan} -> {outputs.label_map}: {found.describe()}", *notes]
     rows = found.rows(scan, outputs.label_map)
-    return Labelled("\n  ".join(lines), rows, tuple(warnings))
+    fault = ""
+    if vertebrae is not None:
+        try:
+            with report_out_of_memory(f"finding the vertebrae of {scan}"):
+                lines += vertebrae.label(outputs, values, segments, image)
+        except DataError as error:  # the label map is there all the same
+            fault = str(error)
+    return Labelled("\n  ".join(lines), rows, tuple(warnings), fault)
+
+
+def _find_warnings(image: Volume, members: Sequence[Member], kept: Kept) -> list[str]:
+    """Return a sentence for each warning about a prediction."""
+    unlike = describe_misplacement(image, kept.classes, members[0].metadata)
+    warnings = list(dict.fromkeys(_misfits(image.array, members)))
+    warnings += filter(None, [kept.warning, unlike])
+    if not kept.classes.any():
+        warnings.append("nothing was labelled")
+    return warnings
 
 
 @dataclass(frozen=True, eq=False)

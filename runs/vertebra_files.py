@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from runs.label_plan import Outputs
 from runs.vertebra_plan import TABLES, VertebraFiles
 from runs.vertebrae import LabelledSpine, choose_structures, label_vertebrae
 from spine.tables import Row, write_spines, write_vertebrae
@@ -184,3 +185,55 @@ class VertebraTables:
         self.spines.append(found.spine)
         write_vertebrae(self.folder / TABLES[0], self.rows)
         write_spines(self.folder / TABLES[1], self.spines)
+
+
+class PredictedVertebrae:
+    """The vertebrae of predicted scans, and where their files are written.
+
+    Args:
+        folder: Of vertebrae.csv and spines.csv.
+        lowest: Name of the lowest vertebra of each scan; None if it is unknown.
+        pictures: Whether pictures are drawn.
+    """
+
+    def __init__(self, folder: Path, lowest: str | None, *, pictures: bool = True):
+        self.lowest = lowest
+        self.pictures = pictures
+        self.tables = VertebraTables(folder)
+
+    def files_of(self, outputs: Outputs) -> VertebraFiles:
+        """Return the files for a scan, beside its predicted label map."""
+        return VertebraFiles.named(
+            outputs.name, outputs.folder, outputs.suffix, picture=self.pictures
+        )
+
+    def plan(self, outputs: Mapping[Path, Outputs]) -> dict[Path, VertebraFiles]:
+        """Return the files for each scan."""
+        return {scan: self.files_of(each) for scan, each in outputs.items()}
+
+    def label(
+        self,
+        outputs: Outputs,
+        prediction: npt.NDArray[np.integer],
+        segments: Sequence[Segment],
+        image: Volume,
+    ) -> list[str]:
+        """Find the vertebrae of a prediction, and write files and tables.
+
+        Args:
+            outputs: The files of the prediction.
+            prediction: Values of the segments, shape of the scan.
+            segments: The structures that were predicted.
+            image: The scan.
+
+        Returns:
+            Lines to print.
+
+        Raises:
+            DataError: If no vertebrae are found, or a file cannot be written.
+        """
+        found = label_prediction(
+            self.files_of(outputs), prediction, segments, image, lowest=self.lowest
+        )
+        self.tables.add(found)
+        return found.lines

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runs.label_plan import Outputs, name_of
+from runs.label_plan import name_of
 from system.atomic import require_folder
 from system.errors import UsageError
 from volumes.formats.files import suffix_of
@@ -69,38 +69,23 @@ def plan_files(
             "Label maps must be given once each and differ in their names or their "
             f"folders' names. Received twice: {', '.join(repeated) or 'a label map'}"
         )
-    _check_existing(plan, folder, force=force)
+    check_existing(plan, folder, force=force)
     return plan
 
 
-def plan_predicted(
-    plan: Mapping[Path, Outputs], folder: Path, *, pictures: bool, force: bool
-) -> dict[Path, VertebraFiles]:
-    """Choose the files of vertebrae that are written beside predicted label maps.
+def check_existing(
+    plan: Mapping[Path, VertebraFiles], folder: Path, *, force: bool
+) -> None:
+    """Raise if a file would be replaced, other than by --force.
 
     Args:
-        plan: What else is written for each scan.
-        folder: For all files.
-        pictures: Whether pictures are among them.
+        plan: The files for each one that is read.
+        folder: Of the tables.
         force: Whether existing files may be replaced.
 
     Raises:
-        UsageError: If a file exists already, or would replace a scan.
+        UsageError: If one exists, or would replace what is read.
     """
-    files = {
-        scan: VertebraFiles.named(
-            outputs.name, folder, outputs.suffix, picture=pictures
-        )
-        for scan, outputs in plan.items()
-    }
-    _check_existing(files, folder, force=force)
-    return files
-
-
-def _check_existing(
-    plan: Mapping[Path, VertebraFiles], folder: Path, *, force: bool
-) -> None:
-    """Raise if a file would be replaced, other than by --force."""
     written = [folder / name for name in TABLES]
     written += [
         path for f in plan.values() for path in (f.label_map, f.picture) if path
