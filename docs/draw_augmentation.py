@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from augment.compose import compose_default, replay
 from augment.spatial import Elastic, smallest_jacobian
-from cube.contact_sheets import describe_drawn
+from cube.drawn_words import describe_drawn
 from cube.rows import CubeSpec, PreparedCase, make_row
 from phantom.cases import make_phantom
 from system.atomic import atomic_write

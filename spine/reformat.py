@@ -78,11 +78,24 @@ def along_curve(
     low = np.maximum(low, high - MAX_SIDE_MM)
     across = np.arange(high[plane], low[plane], -mm_per_pixel)
     down = np.arange(high[2], low[2], -mm_per_pixel)
-    order = np.argsort(curve.points[:, 2], kind="stable")
-    heights, other = curve.points[order, 2], 1 - plane
-    depth = np.interp(down, heights, curve.points[order, other])
+    other = 1 - plane
+    depth = depths_at(curve, down, other)
     points = np.empty((len(down), len(across), 3))
     points[..., plane] = across
     points[..., 2] = down[:, None]
     points[..., other] = depth[:, None]
     return Surface(points, plane, mm_per_pixel)
+
+
+def depths_at(
+    curve: Curve, heights: npt.NDArray[np.float64], axis: int
+) -> npt.NDArray[np.float64]:
+    """Return where a curve is along a world axis at some heights, in mm.
+
+    Args:
+        curve: Of the spine, upwards.
+        heights: World mm along the superior axis; beyond its ends, the end counts.
+        axis: World axis: 0 to the right, 1 to the anterior.
+    """
+    order = np.argsort(curve.points[:, 2], kind="stable")
+    return np.interp(heights, curve.points[order, 2], curve.points[order, axis])

@@ -13,7 +13,7 @@ ARROWS = {
     "volumes": {"system"},
     "spine": {"volumes", "system"},
     "augment": {"volumes", "system"},
-    "cube": {"augment", "volumes", "system"},
+    "cube": {"augment", "spine", "volumes", "system"},
     "phantom": {"volumes", "system"},
     "models": {"cube", "augment", "spine", "volumes", "system"},
     "evaluation": {"volumes", "system"},

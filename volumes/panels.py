@@ -53,6 +53,34 @@ def stack_vertically(pictures: Sequence[Image.Image]) -> Image.Image:
     return sheet
 
 
+def stack_tightly(pictures: Sequence[Image.Image], gap: int = 0) -> Image.Image:
+    """Return pictures in a column, left-aligned, with a gap between them only."""
+    width = max(picture.width for picture in pictures)
+    height = sum(picture.height + gap for picture in pictures) - gap
+    column = Image.new("RGB", (width, height), BACKGROUND_COLOR)
+    top = 0
+    for picture in pictures:
+        column.paste(picture, (0, top))
+        top += picture.height + gap
+    return column
+
+
+def stack_in_grid(rows: Sequence[Sequence[Image.Image]]) -> Image.Image:
+    """Return pictures in rows whose columns are aligned, with gaps between them."""
+    widths = [max(p.width for p in column) for column in zip(*rows, strict=True)]
+    heights = [max(picture.height for picture in row) for row in rows]
+    extent = sum(widths) + GAP * len(widths) - GAP, sum(heights) + GAP * len(rows) - GAP
+    grid = Image.new("RGB", extent, BACKGROUND_COLOR)
+    top = 0
+    for row, height in zip(rows, heights, strict=True):
+        left = 0
+        for picture, width in zip(row, widths, strict=True):
+            grid.paste(picture, (left, top))
+            left += width + GAP
+        top += height + GAP
+    return grid
+
+
 def stack_horizontally(
     pictures: Sequence[Image.Image], *, align: float = 0.5
 ) -> Image.Image:
@@ -97,6 +125,20 @@ def draw_text(
     for left, line, text, color, _ in placed:
         draw.text((left, line * step), text, color, font(size))
     return block
+
+
+def shorten_to_width(text: str, width: int, size: int) -> str:
+    """Replace the middle of a text wider than `width` pixels by "...".
+
+    Both ends stay, as case ids often differ only in their last characters.
+    """
+    if font(size).getlength(text) <= width:
+        return text
+    for kept in range(len(text) - 1, 1, -1):
+        head, tail = text[: (kept + 1) // 2], text[len(text) - kept // 2 :]
+        if font(size).getlength(f"{head}...{tail}") <= width:
+            return f"{head}...{tail}"
+    return "..."
 
 
 @cache
