@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from system.atomic import require_folder
+from system.command_line import CommandLine
 from system.errors import UsageError
 from system.shell import script
 
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = CommandLine(
+        __doc__,
         epilog="Exit code: 0 no fault, perhaps notes; 1 faults or unreadable cube; 2 "
         "bad usage.",
     )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from augment.flags import FLAGS
+from system.command_line import CommandLine
 from system.errors import UsageError
 from system.job import available_cpus
 from system.limits import MAX_VOXELS
@@ -22,11 +23,9 @@ CONTENT_FLAGS = (*GRID_FLAGS, "copies", "validation", "test", "seed", *FLAGS)
 MINIMUM = {"side": 1, "copies": 0, "seed": 0, "workers": 1, "max_voxels": 1}
 
 
-def build_parser(description: str | None) -> argparse.ArgumentParser:
+def build_parser(description: str | None) -> CommandLine:
     """Build the parser; `check_args` checks what it accepts."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandLine(description)
     parser.add_argument(
         "pairs", type=Path, help="text file, image,label[,subject[,split]] per line"
     )
@@ -44,9 +43,14 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
 
 def amount(word: str) -> float | None:
     """Convert a word to a number of 0 or more; return None for `none` and 0."""
-    value = 0.0 if word.lower() == "none" else float(word)
+    try:
+        value = 0.0 if word.lower() == "none" else float(word)
+    except ValueError:
+        value = math.nan
     if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be 0 or more. Received: {word}")
+        raise argparse.ArgumentTypeError(
+            f"must be 0 or more, or none. Received: {word}"
+        )
     return value or None
 
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from system.command_line import CommandLine
 from system.errors import UsageError
 from system.job import available_cpus
 from system.processes import map_cases
@@ -24,11 +25,7 @@ from system.shell import script
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m phantom",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CommandLine(__doc__, prog="python -m phantom")
     parser.add_argument("output", type=Path, metavar="OUT", help="output folder")
     parser.add_argument(
         "--cases",

@@ -75,7 +75,8 @@ def test_ignored_voxels_are_reported_and_hatched(folder, tmp_path, capsys):
     # 48 voxels of 8 mm3.
     assert (
         "note   whole cube: ignored voxels: 1.152 ml in 3 of 3 scans are ignored, "
-        "without loss and score: ann 0.384 ml, ben 0.384 ml, cid 0.384 ml\n0 faults, 1 note"
+        "without loss and score: ann 0.384 ml, ben 0.384 ml, cid 0.384 ml\n"
+        "0 faults, 1 note"
     ) in capsys.readouterr().out
     for name in ("ann", "overview"):
         with Image.open(tmp_path / f"{name}.png") as picture:

@@ -217,7 +217,7 @@ def test_wrong_flag_ends_with_two(capsys):
     with pytest.raises(SystemExit, match="2"):
         predict.main(["scan.nrrd", "--model", "m", "--output", "o", "--format", "tiff"])
 
-    assert "invalid choice: 'tiff'" in capsys.readouterr().err
+    assert "must be seg.nrrd or input. Received: tiff" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="2"):
         predict.main(["a.nrrd", "--model", "m", "--output", "o", "--max-voxels", "0"])
 

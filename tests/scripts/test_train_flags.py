@@ -53,7 +53,7 @@ def test_weights_of_another_network_end_with_two(
             "--patch-size needs --model",
         ),
         (["--epochs", "0"], "--epochs 0 needs --weights"),
-        (["--res"], "unrecognized arguments: --res"),
+        (["--res"], "--res is not one of the flags. Did you mean --resume?"),
     ],
 )
 def test_wrong_flag_ends_with_two_and_is_named(tmp_path, capsys, flags, shown):

@@ -1,0 +1,103 @@
+"""Reading a command line: a wrong flag or value is answered in one line."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
+
+LEAST_LIKENESS = 0.6  # as of difflib: 0 for nothing in common, 1 for equal words
+
+
+class CommandLine(argparse.ArgumentParser):
+    """Parser of a script's flags.
+
+    A mistake ends the script with exit code 2 and one line: what is wrong and, for a
+    misspelt flag or choice, which one is nearest. `--help` alone prints the flags.
+    Flags must be written out.
+
+    Args:
+        description: What the script does, printed as it is; its docstring.
+        prog: Its name; by default its file's.
+        epilog: What stands below the flags.
+    """
+
+    def __init__(
+        self,
+        description: str | None,
+        *,
+        prog: str | None = None,
+        epilog: str | None = None,
+    ):
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        self.register("type", int, _whole_number)
+        self.register("type", float, _number)
+
+    def parse_args(
+        self, args: Sequence[str] | None = None, namespace: None = None
+    ) -> argparse.Namespace:
+        """Parse; a flag that does not exist is found before one that is missing."""
+        words = sys.argv[1:] if args is None else list(args)
+        flags = list(self._option_string_actions)
+        for word in words[: words.index("--")] if "--" in words else words:
+            flag = word.partition("=")[0]
+            if re.match("--?[a-zA-Z]", flag) and flag not in flags:
+                hint = nearest(flag, flags) or " --help lists them."
+                self.error(f"{flag} is not one of the flags.{hint}")
+        return super().parse_args(words, namespace)
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """Check that a value is one of its flag's choices."""
+        choices = [str(choice) for choice in action.choices or ()]
+        if choices and str(value) not in choices:
+            listed = f"{', '.join(choices[:-1])} or {choices[-1]}"
+            hint = nearest(str(value), choices)
+            message = f"must be {listed}. Received: {value}.{hint}"
+            raise argparse.ArgumentError(action, message)
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong, in one line without the usage, and exit with code 2."""
+        message = re.sub(r"^argument (\S+): ", r"\1 ", message)
+        self.exit(2, f"{message[:1].upper()}{message[1:]}\n")
+
+
+def _whole_number(word: str) -> int:
+    try:
+        return int(word)
+    except ValueError:
+        message = f"must be a whole number. Received: {word}"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        message = f"must be a number. Received: {word}"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Ask whether the most similar of some words was meant.
+
+    Args:
+        word: What was received.
+        known: What could have been meant.
+
+    Returns:
+        A question that follows a sentence; empty if no word is similar.
+    """
+    known = list(known)
+    begun = [each for each in known if each.startswith(word.lower())]
+    if len(begun) != 1:
+        begun = difflib.get_close_matches(word.lower(), known, 1, LEAST_LIKENESS)
+    return f" Did you mean {begun[0]}?" if begun else ""
