@@ -16,7 +16,7 @@ from volumes.panels import GAP
 SHEET_WIDTH, SHEET_HEIGHT = 1800, 1125  # pixels, at most
 MIN_CELL = 200  # pixels, so that the text above a copy is wrapped to few lines
 TEXT_LINE = 17  # pixels
-WRAPPED_SHARE = 0.8  # of a line that is filled, as text wraps after commas
+WRAPPED_SHARE = 0.7  # of a line that is filled, as text wraps after commas
 MAX_PIXELS_PER_MM = 40.0  # of tiny scans
 MIN_SCALE = 0.05  # pixels per mm, of too many copies
 MAX_COPY_SHARE = 0.8  # of the scan's scale

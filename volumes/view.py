@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
+from scipy import ndimage
 
 from volumes.palette import NOT_FINITE_COLOR
 from volumes.panels import TEXT_COLOR, Color, font
@@ -145,7 +146,7 @@ class View:
         for label in np.unique(enlarged[enlarged > 0]).tolist():
             if label not in names:
                 continue
-            rows, columns = np.nonzero(enlarged == label)
+            rows, columns = _find_largest_part(enlarged == label)
             text, color = names[label], color_of(label)
             box = _find_room(text, rows, columns, picture.size, taken)
             if box is not None:
@@ -239,6 +240,17 @@ def find_outline(labels: npt.NDArray) -> npt.NDArray[np.bool_]:
     return differs & (labels > 0)
 
 
+def _find_largest_part(
+    mask: npt.NDArray[np.bool_],
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return rows and columns of the largest part of a mask that is connected."""
+    parts = np.zeros(mask.shape, np.int32)
+    ndimage.label(mask, output=parts)
+    sizes = np.bincount(parts.ravel())
+    rows, columns = np.nonzero(parts == sizes[1:].argmax() + 1)
+    return rows, columns
+
+
 def _find_room(
     text: str,
     rows: npt.NDArray[np.intp],
@@ -248,13 +260,14 @@ def _find_room(
 ) -> tuple[float, float, float, float] | None:
     """Return where a text fits that names some pixels: left, top, right, bottom.
 
-    On them if they are as wide as the text, else to their right, left, above or below;
-    None if all of these places are taken or off the picture.
+    On them if they are as wide as the text, else to their left, which is in front of a
+    spine seen from the side, to their right, above or below; None if all of these
+    places are taken or off the picture.
     """
     width, height = font(TEXT_SIZE).getlength(text) + 4, TEXT_SIZE + 4
     x, y = columns.mean() - width / 2, rows.mean() - height / 2
     right, left = columns.max() + 3, columns.min() - width - 3
-    places = [(right, y), (left, y), (x, rows.min() - height), (x, rows.max() + 1)]
+    places = [(left, y), (right, y), (x, rows.min() - height), (x, rows.max() + 1)]
     if np.ptp(columns) > width and np.ptp(rows) > 2 * height:
         places.insert(0, (x, y))
     for x, y in places:
