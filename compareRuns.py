@@ -16,16 +16,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from system.command_line import CommandLine
 from system.shell import script
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = CommandLine(__doc__)
     parser.add_argument(
         "runs",
         type=Path,
@@ -49,6 +46,21 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="compare only the cases whose id matches, for example 'VB3_*'",
     )
     parser.add_argument(
+        "--ensemble",
+        type=Path,
+        metavar="CUBE",
+        help="instead of comparing, average the networks of the runs, test them "
+        "together on the test cases of this cube, which none of them may have seen, "
+        "and keep that run in DIR/ensemble",
+    )
+    parser.add_argument(
+        "--scans",
+        type=Path,
+        metavar="DIR",
+        help="with --ensemble, folder of the test cases' scans and label maps, if "
+        "they were moved after the cube was built",
+    )
+    parser.add_argument(
         "--output",
         type=Path,
         required=True,
@@ -60,7 +72,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         action="store_true",
         help="replace an earlier page",
     )
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.ensemble is not None and args.against:
+        parser.error("--against must not be given with --ensemble, which has one side")
+    if args.ensemble is None and args.scans is not None:
+        parser.error("--scans needs --ensemble; a comparison reads no scans")
+    return args
 
 
 @script
@@ -72,6 +89,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     from runs.folder import check_page_folder
 
     check_page_folder(args.output, force=args.force)
+    if args.ensemble is not None:
+        from runs.ensemble_test import score_runs
+
+        run = args.output / "ensemble"
+        score_runs(args.runs, args.ensemble, run, scans=args.scans, force=args.force)
+        args.runs = [run]
     options = {"cases": args.cases, "force": args.force}
     print(compare_runs(args.runs, args.output, args.against, **options))
     return 0

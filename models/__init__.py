@@ -6,7 +6,7 @@ Importing this package imports TensorFlow without its start-up messages.
 import os
 from contextlib import suppress
 
-from models.quiet import suppress_stderr
+from models.quiet import hide_retracing, suppress_stderr
 from system.job import available_cpus
 from system.surroundings import fix_surroundings
 
@@ -19,6 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 with suppress_stderr():
     import tensorflow  # first here, so that its messages are hidden
+hide_retracing()
 
 with suppress(RuntimeError):  # it has started, in a process that used it before
     tensorflow.config.threading.set_intra_op_parallelism_threads(available_cpus())

@@ -1,7 +1,8 @@
-"""Keeping TensorFlow's start-up messages off the terminal."""
+"""Keeping TensorFlow's start-up messages and needless warnings off the terminal."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -52,3 +53,16 @@ def _redirect_stderr(descriptor: int) -> None:
     if sys.stderr is not None:
         sys.stderr.flush()
     os.dup2(descriptor, 2)
+
+
+def hide_retracing() -> None:
+    """Hide TensorFlow's warning that a function was traced for several shapes.
+
+    The tiles of each network, and of scans smaller than its patch, have shapes of
+    their own. A network is traced once for each of them, as it must be.
+    """
+    logging.getLogger("tensorflow").addFilter(_is_other_message)
+
+
+def _is_other_message(record: logging.LogRecord) -> bool:
+    return "triggered tf.function retracing" not in record.getMessage()

@@ -55,7 +55,8 @@ def check_classes(path: Path | None, before: ModelMetadata, cube: Cube) -> None:
     """Check that a network that is only tested has the cube's classes.
 
     Raises:
-        UsageError: If it has others; names both.
+        UsageError: If it has others, or a class of one name has other structures, as
+            far as both have names; names both.
     """
     if before.class_names != cube.class_names:
         raise UsageError(
@@ -64,6 +65,16 @@ def check_classes(path: Path | None, before: ModelMetadata, cube: Cube) -> None:
             f"{_listed(cube.class_names)}. makeCube.py --labels-from {path} "
             "builds a cube of its classes; with --epochs above 0 it gets a new head."
         )
+    both = zip(before.class_members or (), cube.class_members or (), strict=False)
+    for name, (own, received) in zip(cube.class_names, both, strict=False):
+        structures = {*(own or ()), *(received or ())}
+        is_named = all(isinstance(each, str) for each in structures)
+        if own and received and is_named and not set(own) & set(received):
+            raise UsageError(
+                f"{path} can only be tested on its own structures: its class {name} "
+                f"is {shorten(_listed(own))}. Received a cube whose class {name} is "
+                f"{shorten(_listed(received))}."
+            )
 
 
 def _check_pooling(options: TrainingOptions, before: ModelMetadata, cube: Cube) -> None:

@@ -11,8 +11,10 @@ from cube.class_report import (
 )
 from cube.folds import describe_splits, open_cube, record_splits
 from cube.places import ScanFinder
+from cube.reader import Cube
 from evaluation.curves import draw_curves
 from evaluation.instance_file import write_instances
+from evaluation.mismatch import describe_mismatch
 from evaluation.provenance import current_commit, package_versions
 from evaluation.score_file import write_scores
 from evaluation.tables import format_summary, summarise
@@ -56,9 +58,8 @@ def run_network(
     print(f"{title} on {device}", flush=True)
     with open_cube(cube_path, options.fold, options.folds) as cube:
         print(f"intensity: {describe_intensity(cube.intensity)}", flush=True)
-        splits = record_splits(cube)
         if options.fold is not None:
-            print(describe_splits(splits), flush=True)
+            print(describe_splits(record_splits(cube)), flush=True)
         network, metadata = prepare_network(options, cube)
         # A network that is only tested has learned from other scans.
         untrained = untrained_classes(cube) if options.epochs != 0 else {}
@@ -67,17 +68,8 @@ def run_network(
         finder = ScanFinder(cube, scans)
         check_sources(finder)
         check_resumable(options, metadata, run)
-        config = {
-            "arguments": arguments,
-            "device": device,
-            "versions": package_versions(),
-            "commit": current_commit(),
-            "untrained_classes": list(untrained),
-            "cube_checksum": cube.checksum,
-            "cube_checksum_with_places": cube.checksum_with_places,
-        }
-        write_json(run / RUN_CONFIG_NAME, config)
-        write_json(run / "splits.json", splits)
+        config = {"arguments": arguments, "device": device}
+        record_start(run, cube, config | {"untrained_classes": list(untrained)})
         training = fit(options, cube, run, network, metadata)
         trained_for = metadata
         metadata = settle_keep(options, cube, training.network, metadata)
@@ -96,6 +88,32 @@ def run_network(
         "peak_memory_mib": training.peak_mib,
     }
     write_results(run, title, costs, test)
+    if options.epochs == 0:
+        warn_of_mismatch(test)
+
+
+def record_start(run: Path, cube: Cube, config: dict) -> None:
+    """Write `config.json`, completed by what is known of all runs, and `splits.json`.
+
+    Args:
+        run: The run folder.
+        cube: With its own splits or those of a fold.
+        config: Arguments, device and untrained classes of the run.
+    """
+    common = {
+        "versions": package_versions(),
+        "commit": current_commit(),
+        "cube_checksum": cube.checksum,
+        "cube_checksum_with_places": cube.checksum_with_places,
+    }
+    write_json(run / RUN_CONFIG_NAME, config | common)
+    write_json(run / "splits.json", record_splits(cube))
+
+
+def warn_of_mismatch(test: EvaluationResult) -> None:
+    """Print in which classes a network from elsewhere predicts another structure."""
+    for sentence in describe_mismatch(test.scores):
+        print(f"Warning: {sentence}.", flush=True)
 
 
 def write_results(run: Path, title: str, costs: dict, test: EvaluationResult) -> None:

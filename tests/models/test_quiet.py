@@ -1,3 +1,4 @@
+import logging
 import os
 import subprocess
 import sys
@@ -5,7 +6,7 @@ import sys
 import pytest
 from support.places import ROOT
 
-from models.quiet import suppress_stderr
+from models.quiet import hide_retracing, suppress_stderr
 
 
 def test_messages_of_a_library_are_hidden(capfd):
@@ -35,6 +36,16 @@ def test_everything_is_shown_on_request(capfd, monkeypatch):
         os.write(2, b"I0000 oneDNN\n")
 
     assert capfd.readouterr().err == "I0000 oneDNN\n"
+
+
+def test_only_the_warning_of_many_shapes_is_hidden(caplog):
+    hide_retracing()  # again, as models has done so
+    logger = logging.getLogger("tensorflow")
+
+    logger.warning("%d out of the last 5 calls triggered tf.function retracing.", 5)
+    logger.warning("Out of luck.")
+
+    assert caplog.messages == ["Out of luck."]
 
 
 def test_building_and_checking_a_cube_need_no_tensorflow():

@@ -32,7 +32,8 @@ def options(**changed):
 
 def cube_of(**changed):
     same = {
-        name: getattr(BEFORE, name) for name in ("spacing", "class_names", "intensity")
+        name: getattr(BEFORE, name)
+        for name in ("spacing", "class_names", "class_members", "intensity")
     }
     return SimpleNamespace(**{**same, **changed})
 
@@ -96,6 +97,24 @@ def test_network_is_only_tested_on_its_own_classes(names, capsys):
         "Its classes were background, L1, L2, the cube's are background, "
         f"{', '.join(names)}: it gets a new head."
     ]
+
+
+def test_class_of_other_structures_under_the_same_name_is_refused():
+    names, discs = ("background", "spine"), ((), ("disc l1 l2", "disc l2 l3"))
+    before = replace(BEFORE, class_names=names, class_members=((), ("L1", "L2")))
+
+    def check(members, epochs=0, before=before):
+        cube = cube_of(class_names=names, class_members=members)
+        check_transfer(options(epochs=epochs), before, cube)
+
+    shown = r"its class spine is L1, L2\. Received a cube whose .*is disc l1 l2, disc"
+    with pytest.raises(UsageError, match=shown):
+        check(discs)
+    check(discs, epochs=1)
+    # One structure in common; values, whose meaning is unknown; all; and unknown.
+    for members in (((), ("L2", "L3")), ((), (1, 2)), ((), None), None):
+        check(members)
+    check(discs, before=replace(before, class_members=None))
 
 
 def test_spacing_that_pools_other_axes_can_only_be_tested(capsys):

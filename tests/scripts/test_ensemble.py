@@ -96,6 +96,10 @@ def test_ensemble_is_tested_on_cases_that_no_member_has_seen(
     assert "disagreement with the Dice" in capsys.readouterr().out
     assert train.main(["--resume", "--output", str(tmp_path / "run")]) == 0
     assert read_rows(tmp_path / "run" / "scores.csv") == rows
+    flags = ["--ensemble", str(small_cube), "--output", str(tmp_path / "both")]
+    assert compareRuns.main([*models, *flags]) == 0
+    assert read_rows(tmp_path / "both" / "ensemble" / "scores.csv") == rows
+    assert read_rows(tmp_path / "both" / "scores.csv") == rows
     page = ["--output", str(tmp_path / "page")]
     assert compareRuns.main([str(small_run), str(tmp_path / "run"), *page]) == 0
     assert "Ensemble" in (tmp_path / "page" / "comparison.md").read_text()
@@ -141,3 +145,32 @@ def test_several_weights_with_other_flags_end_with_two(
 
     assert shown in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_ensemble_of_one_network_or_of_other_classes_is_refused(
+    small_cube, small_run, others, tmp_path, capsys
+):
+    page = tmp_path / "page"
+    flags = ["--ensemble", str(small_cube), "--output", str(page)]
+
+    assert compareRuns.main([str(small_run), *flags]) == 2
+    assert "--ensemble needs the runs of two networks" in capsys.readouterr().err
+    assert not page.exists()
+    other = str(others / "other.keras")
+    assert compareRuns.main([str(small_run), other, *flags]) == 2
+    assert "must have the same classes" in capsys.readouterr().err
+    assert list(page.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "shown"),
+    [
+        (["--ensemble", "c.h5", "--against", "b"], "--against must not be given with"),
+        (["--scans", "scans"], "--scans needs --ensemble"),
+    ],
+)
+def test_flags_that_do_not_suit_an_ensemble_end_with_two(capsys, flags, shown):
+    with pytest.raises(SystemExit, match="2"):
+        compareRuns.main(["a", "--output", "page", *flags])
+
+    assert shown in capsys.readouterr().err
