@@ -55,16 +55,17 @@ def check_folder(folder: Path, *, force: bool) -> None:
     """Check that no pictures would be overwritten by accident.
 
     Raises:
-        UsageError: If `folder` is a file, or holds PNGs without `force`.
+        UsageError: If `folder` is a file, or holds PNGs or a page without `force`.
     """
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise UsageError(f"{folder}: must be a folder. Received: a file")
     require_folder(folder)
-    num_pictures = len(list(folder.glob("*.png")))
-    if num_pictures and not force:
+    found = [*folder.glob("index.html"), *folder.glob("*.png")]
+    if found and not force:
         raise UsageError(
-            f"{folder}: must not hold pictures. Received: {num_pictures} PNG files. "
-            "Choose another --output, or overwrite them with --force."
+            f"{folder}: must not hold pictures or index.html. Received: "
+            f"{found[0].name} and {len(found) - 1} more. Choose another --output, or "
+            "overwrite them with --force."
         )
 
 
@@ -91,7 +92,10 @@ def check(cube_path: Path, folder: Path | None) -> list[Finding]:
 
         findings = check_cube(cube, visit)
         if pictures is not None:
+            from runs.cube_index import write_index
+
             pictures.write_overview()
+            write_index(cube, findings, folder)
         return findings
 
 

@@ -28,7 +28,9 @@ def format_comparison(comparison: dict, *, markdown: bool = False) -> str:
     """
     names = comparison["names"]
     notes = f"{describe_counts(comparison)}\n{describe_empty(comparison)}"
-    parts: list[Part] = [comparison["verdict"], list_metrics(comparison), notes]
+    metrics = list_metrics(comparison)
+    with_costs = Table(metrics.heads, [*metrics.rows, *_list_costs(comparison)])
+    parts: list[Part] = [comparison["verdict"], with_costs, notes]
     parts += describe_instances(comparison["instances"])
     parts += describe_kept(comparison["kept"])
     if all(comparison["vertebrae"].values()):
@@ -41,7 +43,7 @@ def format_comparison(comparison: dict, *, markdown: bool = False) -> str:
 
 
 def list_metrics(comparison: dict) -> Table:
-    """Return a row per metric, class and cost, with a column per network."""
+    """Return a row per metric and class, with a column per network."""
     first, second = names = comparison["names"]
     heads = ["Metric", "Better", first, second, f"{second} minus {first}", "p", "Cases"]
     known = METRICS + VERTEBRA_METRICS + INSTANCE_METRICS
@@ -55,13 +57,20 @@ def list_metrics(comparison: dict) -> Table:
             _format_row(f"Dice, {entry['class_name']}", METRICS[0], entry, names)
             for entry in comparison["classes"]
         ]
-    for (_, title, decimals), entry in zip(COSTS, comparison["costs"], strict=True):
-        costs = [
-            "not recorded" if value is None else f"{value:,.{decimals}f}"
-            for value in entry["networks"].values()
-        ]
-        rows.append([title, "lower", *costs, "", "", ""])
     return Table(heads, rows)
+
+
+def _list_costs(comparison: dict) -> list[list[str]]:
+    rows = []
+    for (_, title, decimals), entry in zip(COSTS, comparison["costs"], strict=True):
+        costs = [format_cost(value, decimals) for value in entry["networks"].values()]
+        rows.append([title, "lower", *costs, "", "", ""])
+    return rows
+
+
+def format_cost(value: float | None, decimals: int) -> str:
+    """Return a cost as text; "not recorded" for None."""
+    return "not recorded" if value is None else f"{value:,.{decimals}f}"
 
 
 def _format_row(title, metric, entry, names) -> list[str]:

@@ -17,11 +17,13 @@ from runs.case_choice import choose_cases
 from runs.examples import draw_examples
 from runs.folder import remove_page, write_json
 from runs.gathering import Side, gather
+from runs.report import write_report
 from system.atomic import atomic_write
 
 CASES = "![Every test case](cases.png)"
 EXAMPLES = "![Worst, median and best case of each network](examples.png)"
-CURVES = "![Dice, loss and learning rate during training](curves.png)"
+CURVES_NAME = "curves.png"
+CURVES = f"![Dice, loss and learning rate during training]({CURVES_NAME})"
 
 
 def compare_runs(
@@ -34,10 +36,11 @@ def compare_runs(
 ) -> str:
     """Compare two networks over the test cases of their runs.
 
-    Writes `comparison.json`, `comparison.md`, `cases.png` and, if each network has
-    one run, `curves.png`. For one network alone, as in a cross-validation:
+    Writes `report.html`, `comparison.json`, `comparison.md`, `cases.png` and, if each
+    network has one run, `curves.png`. For one network alone, as in a cross-validation:
     `scores.csv`, `instances.csv` if there are instances, `summary.json`, `summary.md`
-    and `cases.png`. If the runs hold overlays of their cases, `examples.png` shows
+    and `cases.png`. With fewer than three cases there is no `cases.png`. If the runs
+    hold overlays of their cases, `examples.png` shows
     three of each network.
 
     Args:
@@ -61,10 +64,22 @@ def compare_runs(
     if force:
         remove_page(output)
     if histories:
-        draw_curves(histories, output / "curves.png")
-    if not is_scored:
-        return "No run has a test case, so there is nothing to compare."
-    draw_cases({side.name: side.scores for side in sides}, output / "cases.png")
+        draw_curves(histories, output / CURVES_NAME)
+    notes = [*describe_runs(sides), *describe_untrained_classes(sides)]
+    if cases:
+        notes.append(f"Only cases named {' or '.join(cases)}.")
+    text = "No run has a test case, so there is nothing to compare."
+    if is_scored:
+        text = _write_scores(sides, content, output, notes)
+    report = {"notes": notes, "cases": cases, "against": bool(against)}
+    write_report(sides, content, output, **report)
+    return text
+
+
+def _write_scores(
+    sides: Sequence[Side], content: dict, output: Path, description: Sequence[str]
+) -> str:
+    """Write tables, pictures and the page of Markdown; return it as text."""
     if len(sides) == 1:
         name, format_content = "summary", format_summary
         write_scores(output / "scores.csv", sides[0].scores)
@@ -73,14 +88,13 @@ def compare_runs(
     else:
         name, format_content = "comparison", format_comparison
     write_json(output / f"{name}.json", content)
-    description = [*describe_runs(sides), *describe_untrained_classes(sides)]
-    if cases:
-        description.append(f"Only cases named {' or '.join(cases)}.")
     page = [f"# {' and '.join(side.name for side in sides)}", describe_origin(sides)]
-    page += [*description, format_content(content, markdown=True), CASES]
+    page += [*description, format_content(content, markdown=True)]
+    if draw_cases({side.name: side.scores for side in sides}, output / "cases.png"):
+        page.append(CASES)
     if draw_examples(sides, output / "examples.png"):
         page.append(EXAMPLES)
-    if histories:
+    if (output / CURVES_NAME).is_file():
         page.append(CURVES)
     with atomic_write(output / f"{name}.md") as partial:
         partial.write_text("\n\n".join(page) + "\n", encoding="utf-8")

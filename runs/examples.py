@@ -9,7 +9,8 @@ from PIL import Image
 
 from evaluation.metrics import METRICS, values_by_case
 from evaluation.scores import Score
-from runs.gathering import Side
+from runs.folder import read_json
+from runs.gathering import Run, Side
 from system.atomic import atomic_write
 from system.text import file_names
 from volumes.panels import (
@@ -75,9 +76,18 @@ def choose_examples(scores: Sequence[Score]) -> list[tuple[str, float]]:
 
 def list_overlays(side: Side) -> dict[str, Path]:
     """Return the path at which a run keeps the overlay of each of its cases."""
-    return {
-        score.case_id: run.path / "overlays" / f"{name}.png"
-        for run in side.runs
-        for score in run.scores
-        for name in file_names([score.case_id]).values()
-    }
+    paths = {}
+    for run in side.runs:
+        names = _name_files(run)
+        for score in run.scores:
+            name = f"{names[score.case_id]}.png"
+            paths[score.case_id] = run.path / "overlays" / name
+    return paths
+
+
+def _name_files(run: Run) -> dict[str, str]:
+    """Return the names of the files of each case, as unique as in its whole cube."""
+    record = run.path / "splits.json"
+    cases = read_json(record)["cases"] if record.is_file() else []
+    case_ids = [str(case["case_id"]) for case in cases]
+    return file_names([*case_ids, *(score.case_id for score in run.scores)])

@@ -25,11 +25,15 @@ ENSEMBLE = "ensemble"
 RUN_TITLES = {**TITLES, ENSEMBLE: "Ensemble"}
 RUN_CONFIG_NAME = "config.json"
 MODEL_NAME = "model.keras"
+REPORT_NAME = "report.html"
+# Of the report, beside it: copies of pictures that lie outside its folder.
+REPORT_PICTURES = "report_pictures"
 
 # What `compare_runs` writes for two networks, into the folder above their runs.
 COMPARISON_FILES = (
     "comparison.json",
     "comparison.md",
+    REPORT_NAME,
     "cases.png",
     "examples.png",
     "curves.png",
@@ -114,7 +118,7 @@ def _list_run_files(run: Path) -> list[Path]:
     runs = [folder for folder in candidates if _read_run_config(folder)]
     paths = [folder / name for folder in runs for name in RUN_FOLDERS + RUN_FILES]
     if runs and run not in runs:
-        paths += [run / name for name in COMPARISON_FILES]
+        paths += [run / name for name in (*COMPARISON_FILES, REPORT_PICTURES)]
     # The config last: a removal that is interrupted still leaves a run to remove.
     return sorted(paths, key=lambda path: path.name == RUN_CONFIG_NAME)
 
@@ -215,6 +219,7 @@ def remove_page(folder: Path) -> None:
     for name in PAGE_FILES:
         with _report_failed_removal(folder / name):
             (folder / name).unlink(missing_ok=True)
+    _remove_folder(folder / REPORT_PICTURES)
 
 
 @contextmanager

@@ -39,6 +39,7 @@ def test_clean_cube_has_no_findings_and_a_picture_per_case(cube, tmp_path, capsy
         "ann.png",
         "ben.png",
         "cid.png",
+        "index.html",
         "overview.png",
         "thumbnails",
     ]
@@ -98,7 +99,7 @@ def test_case_id_that_is_not_a_file_name_is_made_safe(tmp_path):
 
     assert checkCube.main([str(cube), "--output", str(tmp_path / "pictures")]) == 0
     assert names_in(tmp_path) == ["cube.h5", "pictures"]
-    names = ["__a_b.png", "overview.png", "thumbnails"]
+    names = ["__a_b.png", "index.html", "overview.png", "thumbnails"]
     assert names_in(tmp_path / "pictures") == names
     assert names_in(tmp_path / "pictures" / "thumbnails") == ["__a_b.jpg"]
 
@@ -109,7 +110,7 @@ def test_folder_with_pictures_is_refused(cube, tmp_path, capsys):
     code = checkCube.main([str(cube), "--output", str(tmp_path)])
 
     assert code == 2
-    assert "must not hold pictures. Received: 1 PNG" in capsys.readouterr().err
+    assert "Received: mine.png and 0 more" in capsys.readouterr().err
     assert names_in(tmp_path) == ["cube.h5", "mine.png"]
 
 

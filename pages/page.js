@@ -1,0 +1,58 @@
+"use strict";
+
+// The filter of index.html, which is hidden without JavaScript.
+const form = document.querySelector("#filter");
+if (form) {
+  const fields = form.elements;
+  const cards = [...document.querySelectorAll(".card")];
+  const texts = cards.map((card) => card.textContent.toLowerCase());
+  const filter = () => {
+    const text = fields.text.value.trim().toLowerCase();
+    let shown = 0;
+    cards.forEach((card, number) => {
+      card.hidden = (fields.split.value && card.dataset.split !== fields.split.value)
+        || (fields.findings.checked && !card.dataset.findings)
+        || !texts[number].includes(text);
+      shown += !card.hidden;
+    });
+    fields.shown.value = `${shown} of ${cards.length} shown`;
+  };
+  form.hidden = false;
+  form.addEventListener("input", filter);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  addEventListener("pageshow", filter); // browsers restore what was chosen
+  for (const link of document.querySelectorAll("#findings a")) {
+    link.addEventListener("click", () => { form.reset(); filter(); });
+  }
+  filter();
+}
+
+// Sorting by any column of report.html; the pictures below follow the table.
+const compare = (first, second, direction) => {
+  const [a, b] = [first, second].map((text) => Number.parseFloat(text));
+  if (Number.isNaN(a) !== Number.isNaN(b)) {
+    return Number.isNaN(a) - Number.isNaN(b); // what is no number comes last
+  }
+  return direction * (a - b || first.localeCompare(second));
+};
+for (const table of document.querySelectorAll("table.sortable")) {
+  const heads = [...table.tHead.rows[0].cells];
+  heads.forEach((head, column) => {
+    const button = document.createElement("button");
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      const direction = head.ariaSort === "ascending" ? -1 : 1;
+      heads.forEach((other) => other.removeAttribute("aria-sort"));
+      head.ariaSort = direction === 1 ? "ascending" : "descending";
+      const text = (row) => row.cells[column].textContent;
+      const rows = [...table.tBodies[0].rows];
+      rows.sort((a, b) => compare(text(a), text(b), direction));
+      for (const row of rows) {
+        table.tBodies[0].append(row);
+        const article = document.querySelector(row.querySelector("a").hash);
+        article.parentNode.append(article);
+      }
+    });
+  });
+}

@@ -1,0 +1,58 @@
+"""Rendering a page as one file: its styles and script inside, its pictures beside it.
+
+Every text is escaped, since a case may be called "<script>".
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from system.atomic import atomic_write
+
+FOLDER = Path(__file__).parent
+
+
+def write_page(path: Path, template: str, page: object) -> None:
+    """Render a page and write it atomically.
+
+    Args:
+        path: The file of HTML.
+        template: Name of its template, without suffixes.
+        page: What the template shows, there called `page`.
+
+    Raises:
+        OutputError: If the file cannot be written.
+    """
+    text = _environment().get_template(f"{template}.html.j2").render(page=page)
+    with atomic_write(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def quote_link(path: str) -> str:
+    """Return a relative path, with "/" between its parts, as the target of a link.
+
+    >>> quote_link("a b/50 % #1.png")
+    'a%20b/50%20%25%20%231.png'
+    """
+    return quote(path)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["link"] = quote_link
+    for name, file in (("style", "style.css"), ("script", "page.js")):
+        text = (FOLDER / file).read_text(encoding="utf-8")
+        environment.globals[name] = Markup(text.rstrip())
+    return environment

@@ -1,0 +1,91 @@
+"""The commands that make a run or a comparison again, from recorded arguments."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from runs.folder import TITLES
+from runs.gathering import Run, Side
+
+# Recorded, but no flags, or shown elsewhere.
+NO_FLAGS = ("cube", "output", "model", "force", "resume", "weights_checksum")
+FOLD_FLAGS = ("fold", "folds")
+
+
+def format_flags(arguments: Mapping[str, Any]) -> str:
+    """Return recorded arguments as flags of the shell; absent ones are left out.
+
+    >>> format_flags({"batch_size": 4, "force": False, "spacing": [4.0, 1.5]})
+    '--batch-size 4 --spacing 4 1.5'
+    """
+    words = []
+    for name, value in arguments.items():
+        if value is None or value is False:
+            continue
+        words.append(f"--{name.replace('_', '-')}")
+        if value is not True:
+            values = value if isinstance(value, list | tuple) else [value]
+            words += [str(each).removesuffix(".0") for each in values]
+    return shlex.join(words)
+
+
+def training_flags(run: Run) -> str:
+    """Return the flags of a run, but for its cube, network, folder and fold."""
+    return _select_flags(run, lambda name: name not in NO_FLAGS + FOLD_FLAGS)
+
+
+def _select_flags(run: Run, is_shown: Callable[[str], bool]) -> str:
+    arguments = run.config["arguments"]
+    return format_flags({k: v for k, v in arguments.items() if is_shown(k)})
+
+
+def list_commands(
+    sides: Sequence[Side], against: bool, cases: Sequence[str], output: Path
+) -> list[str]:
+    """Return the commands that train the runs and compare them.
+
+    Args:
+        sides: The sides of the page.
+        against: Whether the sides were separated by --against.
+        cases: The patterns of --cases.
+        output: The folder of the page.
+    """
+    runs = [run for side in sides for run in side.runs]
+    commands = list(dict.fromkeys(_train_command(run, runs) for run in runs))
+    folders = [[str(folder) for folder in _folders(side.runs, runs)] for side in sides]
+    if len(runs) == 1 or folders[0] == [str(output)]:
+        return commands  # train.py itself wrote the page
+    words = list(dict.fromkeys(folders[0]))
+    if len(folders) > 1:
+        words += ["--against", *folders[1]] if against else folders[1]
+    words = words if against else list(dict.fromkeys(words))
+    if cases:
+        words += ["--cases", *cases]
+    words += ["--output", str(output)]
+    return [*commands, f"python compareRuns.py {shlex.join(words)}"]
+
+
+def _train_command(run: Run, runs: Sequence[Run]) -> str:
+    arguments = run.config["arguments"]
+    model, folder = arguments["model"], run.path
+    if _is_half(run, runs):
+        model, folder = "both", run.path.parent
+    words = [] if model not in (*TITLES, "both") else ["--model", model]
+    words = [str(arguments["cube"]), *words, "--output", str(folder)]
+    flags = _select_flags(run, FOLD_FLAGS.__contains__), training_flags(run)
+    return " ".join(filter(None, ["python train.py", shlex.join(words), *flags]))
+
+
+def _is_half(run: Run, runs: Sequence[Run]) -> bool:
+    """Return whether the run was one of the two of `--model both`."""
+    twins = [each for each in runs if each.path.parent == run.path.parent]
+    return {each.path.name for each in twins} == TITLES.keys() and len(
+        {training_flags(each) for each in twins}
+    ) == 1
+
+
+def _folders(of_side: Sequence[Run], runs: Sequence[Run]) -> list[Path]:
+    return [run.path.parent if _is_half(run, runs) else run.path for run in of_side]
