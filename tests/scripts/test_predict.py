@@ -203,6 +203,15 @@ def test_missing_model_ends_with_one(scan, tmp_path, capsys):
     assert "absent.keras: no such model" in capsys.readouterr().err
 
 
+def test_folder_of_no_scans_ends_with_one(model, tmp_path, capsys):
+    empty, output = tmp_path / "empty", tmp_path / "a"
+    empty.mkdir()
+
+    assert predict.main([str(empty), "--model", model, "--output", str(output)]) == 1
+    assert f"{empty}: must hold scans" in capsys.readouterr().err
+    assert not output.exists()
+
+
 def test_missing_gpu_ends_with_two_if_required(
     scan, model, tmp_path, capsys, monkeypatch
 ):
