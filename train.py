@@ -73,7 +73,11 @@ def train_one(args: argparse.Namespace) -> None:
         return
     arguments = vars(args)
     options = TrainingOptions(
-        **{field.name: arguments[field.name] for field in fields(TrainingOptions)}
+        **{
+            field.name: arguments[field.name]
+            for field in fields(TrainingOptions)
+            if field.name in arguments
+        }
         | {"weights": args.weights and args.weights[0]}
     )
     run_network(

@@ -117,7 +117,7 @@ def our_calls(problem: Problem) -> Calls:
     # isort: split
     import keras
 
-    from models.device import jit_compile
+    from models.device import JIT_COMPILE
     from models.losses import DiceLoss
     from models.metrics import DiceCoefficient
     from models.prediction import predict_image
@@ -131,7 +131,7 @@ def our_calls(problem: Problem) -> Calls:
         LEARNING_RATE, weight_decay=WEIGHT_DECAY, global_clipnorm=CLIP_NORM
     )
     network.compile(
-        optimizer, DiceLoss(), metrics=[DiceCoefficient()], jit_compile=jit_compile()
+        optimizer, DiceLoss(), metrics=[DiceCoefficient()], jit_compile=JIT_COMPILE
     )
     image, label = problem.batch()
     image, scan = image[..., None], problem.image()

@@ -28,7 +28,12 @@ def patch_multiples(
 
 
 def choose_patch_size(
-    model: str, shape: Sequence[int], spacing: Sequence[float], depth: int
+    model: str,
+    shape: Sequence[int],
+    spacing: Sequence[float],
+    depth: int,
+    *,
+    most_voxels: int | None = None,
 ) -> tuple[int, int, int]:
     """Choose a patch size: the whole grid, cropped along its longest sides in mm.
 
@@ -37,15 +42,17 @@ def choose_patch_size(
         shape: Of the cube's grid.
         spacing: Of the cube, in mm.
         depth: Of the network.
+        most_voxels: Of the patch, where the divisors allow it; by default
+            `PATCH_VOXELS`.
 
     Returns:
-        Sides in voxels, each a multiple of its divisor. The patch has at most
-        `PATCH_VOXELS` where the divisors allow it; the first side is 1 for UNet-2D.
+        Sides in voxels, each a multiple of its divisor; the first is 1 for UNet-2D.
     """
+    most_voxels = PATCH_VOXELS[model] if most_voxels is None else most_voxels
     multiples = np.array(patch_multiples(model, spacing, depth))
     patch = -(-np.array(shape) // multiples) * multiples
     patch[0] = 1 if model == "unet2d" else max(patch[0], 2)
-    while patch.prod() > PATCH_VOXELS[model] and (patch > multiples).any():
+    while patch.prod() > most_voxels and (patch > multiples).any():
         length = np.where(patch > multiples, patch * spacing, 0)
         longest = int(np.argmax(length))
         patch[longest] -= multiples[longest]

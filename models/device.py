@@ -1,17 +1,87 @@
-"""The device that networks run on: its name, its memory and how to compile for it."""
+"""The device that networks run on: its name, its memory, the precision it has."""
 
 from __future__ import annotations
 
 import resource
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import tensorflow as tf
 
 from models.quiet import suppress_stderr
 from system.errors import DataError, UsageError
 from system.job import available_cpus
+
+# XLA is six times slower on a CPU. For GPUs, convolutions in 3-D are reported that are
+# thirty times slower, so that it stays off until `benchmarks/gpu.py` shows a gain.
+JIT_COMPILE = False
+MIB = 2**20
+# The least compute capability whose tensor cores multiply in that precision.
+CAPABILITIES = {"mixed_float16": (7, 0), "mixed_bfloat16": (8, 0)}
+QUERY = ("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A graphics card.
+
+    Args:
+        name: By its driver.
+        capability: NVIDIA's compute capability, such as (8, 6); None if unknown.
+        memory: In bytes; None if unknown.
+    """
+
+    name: str
+    capability: tuple[int, int] | None = None
+    memory: int | None = None
+
+    @property
+    def description(self) -> str:
+        """The name and what is known of it."""
+        memory = f"{self.memory / 2**30:.0f} GiB" if self.memory else "memory unknown"
+        if self.capability is None:
+            return f"{self.name}, {memory}"
+        number = ".".join(map(str, self.capability))
+        return f"{self.name}, {memory}, compute capability {number}"
+
+    def supports(self, dtype: str) -> bool:
+        """Return whether the card is known to be fast in a policy of `CAPABILITIES`."""
+        return self.capability is not None and self.capability >= CAPABILITIES[dtype]
+
+
+def find_gpu() -> Gpu | None:
+    """Return the GPU that networks run on, if there is one.
+
+    From then on, TensorFlow takes the memory of GPUs as it needs it, not all at once.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return None
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    details = tf.config.experimental.get_device_details(gpus[0])
+    name = details.get("device_name", gpus[0].name)
+    return Gpu(name, details.get("compute_capability"), find_memory(name))
+
+
+def find_memory(name: str) -> int | None:
+    """Return the bytes of memory of the graphics card of a name, None if unknown.
+
+    NVIDIA's driver is asked, since TensorFlow only knows what is in use. It numbers
+    the cards otherwise than TensorFlow, so that the least of those of that name is
+    returned. A part of a card (MIG) has a name of its own and is not found.
+    """
+    try:
+        ran = subprocess.run(
+            QUERY, capture_output=True, text=True, timeout=30, check=True
+        )
+        rows = [line.rsplit(",", 1) for line in ran.stdout.splitlines() if line.strip()]
+        return min(int(mib) * MIB for own, mib in rows if own.strip() == name)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
 
 
 def find_device(*, require_gpu: bool) -> str:
@@ -22,20 +92,19 @@ def find_device(*, require_gpu: bool) -> str:
     """
     # If a required GPU is not found, TensorFlow's own messages are shown too.
     with suppress_stderr():
-        gpus = tf.config.list_physical_devices("GPU")
-        if require_gpu and not gpus:
+        gpu = find_gpu()
+        if require_gpu and gpu is None:
             raise UsageError(
                 "--require-gpu needs a GPU that TensorFlow can use. Received: none. "
                 "On Linux and WSL2: pip install 'tensorflow[and-cuda]'"
             )
-    if gpus:
-        details = tf.config.experimental.get_device_details(gpus[0])
-        return f"GPU {details.get('device_name', gpus[0].name)}"
-    return f"CPU with {available_cpus()} threads"
+    return f"CPU with {available_cpus()} threads" if gpu is None else f"GPU {gpu.name}"
 
 
 def peak_memory_mib() -> float:
-    """Return the peak memory of this process in MiB."""
+    """Return the peak memory of the GPU, or without one of this process, in MiB."""
+    if tf.config.list_physical_devices("GPU"):
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"] / MIB
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024**2 if sys.platform == "darwin" else 1024)
 
@@ -53,6 +122,13 @@ def report_out_of_memory(activity: str) -> Iterator[None]:
         raise DataError(f"Out of memory while {activity}.") from error
 
 
-def jit_compile() -> bool | str:
-    """Return how to compile with XLA: not on a CPU, where it is six times slower."""
-    return "auto" if tf.config.list_physical_devices("GPU") else False
+def dtype_for_prediction(dtype: str) -> str:
+    """Return the dtype policy in which a network that was trained in one predicts.
+
+    That of the training where the device has it; else float32, in which any network
+    can be computed. A CPU has no 3-D pooling in float16.
+    """
+    if dtype not in CAPABILITIES:
+        return dtype
+    gpu = find_gpu()
+    return dtype if gpu is not None and gpu.supports(dtype) else "float32"

@@ -24,7 +24,7 @@ import keras
 from cube.hdf5 import local_datasets
 from cube.values import is_members, is_names, is_spacing, is_values
 from models.defaults import is_valid_patch_size
-from models.device import jit_compile
+from models.device import JIT_COMPILE, dtype_for_prediction
 from models.unet import BUILDERS, MAX_DEPTH
 from system.atomic import atomic_write
 from system.errors import DataError
@@ -162,13 +162,14 @@ def load_model(path: Path) -> tuple[keras.Model, ModelMetadata]:
             metadata = parse_metadata(json.loads(_read_member(archive, METADATA_NAME)))
             config = json.loads(_read_member(archive, KERAS_CONFIG_NAME))
             _check_weights(archive, path)
-        network = build_network(metadata)
+        dtype = dtype_for_prediction(metadata.architecture.get("dtype", "float32"))
+        network = build_network(metadata, dtype=dtype)
         _check_types(config, network, path)
         with warnings.catch_warnings():
             # Keras only warns of missing weights, and leaves them random.
             warnings.simplefilter("error", UserWarning)
             network.load_weights(path)
-    network.compile(jit_compile=jit_compile())
+    network.compile(jit_compile=JIT_COMPILE)
     return network, metadata
 
 
@@ -232,10 +233,18 @@ def object_types(config: object) -> set[str]:
     return types
 
 
-def build_network(metadata: ModelMetadata) -> keras.Model:
-    """Build a network from its metadata, with random weights."""
+def build_network(metadata: ModelMetadata, *, dtype: str | None = None) -> keras.Model:
+    """Build a network from its metadata, with random weights.
+
+    Args:
+        metadata: Of the network.
+        dtype: Keras dtype policy instead of that of the metadata.
+    """
+    architecture = dict(metadata.architecture)
+    if dtype is not None:
+        architecture["dtype"] = dtype
     return BUILDERS[metadata.model](
-        metadata.spacing, len(metadata.class_names), **metadata.architecture
+        metadata.spacing, len(metadata.class_names), **architecture
     )
 
 

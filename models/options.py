@@ -18,7 +18,8 @@ from models.model_file import ModelMetadata
 class TrainingOptions:
     """How to train one network: flags of train.py, described in its help.
 
-    None means the network's default. With `epochs` 0 nothing is trained.
+    None means the network's default. With `epochs` 0 nothing is trained. `dtype` is
+    a Keras dtype policy, chosen by `settle_defaults` for the device.
     """
 
     model: str
@@ -39,12 +40,13 @@ class TrainingOptions:
     contrast_curves: float | None
     spine_share: float
     small_patches: float
-    mixed_precision: bool
+    mixed_precision: bool | None
     weights: Path | None
     resume: bool
     fold: int | None = None
     folds: int | None = None
     keep: str | None = None
+    dtype: str | None = None
 
     def architecture(self) -> dict:
         """Return the arguments of `build_unet`, with defaults filled in."""
@@ -53,7 +55,8 @@ class TrainingOptions:
             value = getattr(self, name)
             if value is not None:
                 architecture[name] = value
-        architecture["dtype"] = "mixed_float16" if self.mixed_precision else "float32"
+        by_flag = "mixed_float16" if self.mixed_precision else "float32"
+        architecture["dtype"] = self.dtype or by_flag
         return architecture
 
     def with_defaults(self, metadata: ModelMetadata) -> TrainingOptions:

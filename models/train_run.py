@@ -22,7 +22,7 @@ from models.checkpoint import (
     save_checkpoint,
 )
 from models.defaults import halve_patch_size
-from models.device import jit_compile, report_out_of_memory
+from models.device import JIT_COMPILE, report_out_of_memory
 from models.earlier import EARLIER
 from models.logs import TensorBoardLog
 from models.losses import LOSSES
@@ -167,13 +167,14 @@ def compile_for_training(
     optimizer = keras.optimizers.AdamW(
         options.learning_rate, weight_decay=1e-4, global_clipnorm=1.0
     )
-    if options.mixed_precision:  # float16 gradients would vanish below 6e-8
+    # float16 gradients would vanish below 6e-8.
+    if options.architecture()["dtype"] == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(
         optimizer,
         LOSSES[options.loss](ignores=ignores),
         metrics=[DiceCoefficient(ignores=ignores)],
-        jit_compile=jit_compile(),
+        jit_compile=JIT_COMPILE,
     )
     return model
 

@@ -26,7 +26,9 @@ from models.setup import prepare_network
 from models.train_run import MODEL_NAME, check_resumable, fit
 from models.unet import describe_blocks, describe_network
 from runs.architecture import draw_architecture
+from runs.device_choice import RECORD, settle_device
 from runs.folder import RUN_CONFIG_NAME, TITLES, write_json
+from runs.report import report_run
 from runs.testing import EvaluationResult, check_sources, predict_test_cases
 from volumes.intensity_flag import describe_intensity
 
@@ -60,6 +62,7 @@ def run_network(
         print(f"intensity: {describe_intensity(cube.intensity)}", flush=True)
         if options.fold is not None:
             print(describe_splits(record_splits(cube)), flush=True)
+        options, chosen = settle_device(options, cube, run)
         network, metadata = prepare_network(options, cube)
         # A network that is only tested has learned from other scans.
         untrained = untrained_classes(cube) if options.epochs != 0 else {}
@@ -68,7 +71,7 @@ def run_network(
         finder = ScanFinder(cube, scans)
         check_sources(finder)
         check_resumable(options, metadata, run)
-        config = {"arguments": arguments, "device": device}
+        config = {"arguments": arguments, "device": device, RECORD: chosen}
         record_start(run, cube, config | {"untrained_classes": list(untrained)})
         training = fit(options, cube, run, network, metadata)
         trained_for = metadata
@@ -103,6 +106,7 @@ def record_start(run: Path, cube: Cube, config: dict) -> None:
     common = {
         "versions": package_versions(),
         "commit": current_commit(),
+        "cube_arguments": cube.arguments,
         "cube_checksum": cube.checksum,
         "cube_checksum_with_places": cube.checksum_with_places,
     }
@@ -117,7 +121,7 @@ def warn_of_mismatch(test: EvaluationResult) -> None:
 
 
 def write_results(run: Path, title: str, costs: dict, test: EvaluationResult) -> None:
-    """Write `scores.csv`, `instances.csv` and `summary.json`; print the summary.
+    """Write scores, `summary.json` and `report.html`; print the summary.
 
     Args:
         run: The run folder.
@@ -134,6 +138,7 @@ def write_results(run: Path, title: str, costs: dict, test: EvaluationResult) ->
         "peak_memory_mib": max(peak_memory_mib(), costs["peak_memory_mib"]),
     }
     write_json(run / "summary.json", {"scores": summary, "costs": costs})
+    report_run(run, title, summary if test.scores else {})
     if test.scores:
         print(f"{title} on the test cases, on each scan's own grid")
         print(format_summary(summary))

@@ -22,6 +22,7 @@ DEFAULT_EPOCHS = 100  # without --minutes
 DEFAULT_FOLDS = 5  # with --fold
 MAX_DEPTH = 7
 MAX_SEED = 2**32 - 1
+NEGATABLE = ("mixed_precision",)  # --no-mixed-precision
 SHARES = ("contrast_curves", "spine_share", "small_patches")
 POSITIVE = (
     "filters",
@@ -55,7 +56,8 @@ def merge_arguments(given: dict, recorded: dict) -> dict:
     """Complete the command line: defaults < recorded by the run < given.
 
     Args:
-        given: The parsed command line; an absent flag is None, an absent switch False.
+        given: The parsed command line; an absent flag is None, an absent switch False,
+            but None if it is one of `NEGATABLE`.
         recorded: The arguments of the run to resume; empty for a new run.
 
     Returns:
@@ -64,7 +66,7 @@ def merge_arguments(given: dict, recorded: dict) -> dict:
     present = {
         name: value
         for name, value in given.items()
-        if value is not None and value is not False
+        if value is not None and (value is not False or name in NEGATABLE)
     }
     # A run of an earlier version may have recorded a flag that is gone.
     known = {name: recorded[name] for name in given if name in recorded}

@@ -9,17 +9,14 @@ import argparse
 from pathlib import Path
 
 from runs.folder import TITLES
+from system.command_line import CommandLine
 
 NETWORKS = tuple(TITLES)
 
 
-def build_parser(description: str | None) -> argparse.ArgumentParser:
+def build_parser(description: str | None) -> CommandLine:
     """Build the parser; `complete_arguments` supplies the defaults."""
-    parser = argparse.ArgumentParser(
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = CommandLine(description)
     add = parser.add_argument
     add("cube", type=Path, nargs="?", help="from makeCube.py; optional with --resume")
     add("--output", type=Path, required=True, help="run folder to write")
@@ -36,7 +33,11 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
     add_network_flags(parser.add_argument_group("network"))
     add_training_flags(parser.add_argument_group("training"))
     add = parser.add_argument_group("device").add_argument
-    add("--mixed-precision", action="store_true", help="compute in float16, for GPUs")
+    add(
+        "--mixed-precision",
+        action=argparse.BooleanOptionalAction,
+        help="compute in bfloat16 or float16 (default: on GPUs made for it)",
+    )
     add("--require-gpu", action="store_true", help="stop if there is no GPU")
     return parser
 
@@ -63,7 +64,12 @@ def add_network_flags(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     models = (*NETWORKS, "both")
     add("--model", choices=models, help="network (default both, one after the other)")
-    add("--filters", type=int, metavar="N", help="of the first level (default 8)")
+    add(
+        "--filters",
+        type=int,
+        metavar="N",
+        help="of the first level (default 8; 32 on a GPU)",
+    )
     add("--depth", type=int, metavar="N", help="down-sampling steps (default 4)")
     norms = ("instance", "group", "batch", "none")
     add("--norm", choices=norms, help="normalisation layer (default instance)")

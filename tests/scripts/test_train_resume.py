@@ -28,6 +28,13 @@ def test_flags_without_a_value_get_the_defaults():
     )
     assert (merged["steps"], merged["seed"], merged["epochs"]) == (50, 0, 100)
     assert (merged["fold"], merged["folds"], merged["filters"]) == (None, None, None)
+    assert merged["mixed_precision"] is None
+
+
+@pytest.mark.parametrize("recorded", [{}, {"mixed_precision": True}])
+def test_mixed_precision_can_be_refused(recorded):
+    merged = merge_arguments(command_line(mixed_precision=False), recorded)
+
     assert merged["mixed_precision"] is False
 
 

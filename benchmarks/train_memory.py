@@ -1,0 +1,165 @@
+"""Compare the memory of training steps on a CPU with the formula of the defaults.
+
+Example:
+    python benchmarks/train_memory.py --json train_memory.json
+
+Each case is a process of its own: a network is built and compiled as by train.py,
+takes two steps, and the growth of the peak memory is compared with
+`models.step_memory.step_bytes`, by which train.py fills the memory of a GPU. There
+the memory is not the same: cuDNN has work space of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+
+from benchmarks import timing
+from benchmarks.timing import Row, compare
+from system.text import format_table
+
+MIB = 2**20
+CUBIC, SLICED = (1.0, 1.0, 1.0), (4.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network and its batch.
+
+    Args:
+        patch_size: (I, J, K); I = 1 for UNet-2D.
+        batch_size: Number of patches.
+        filters: Of the first level.
+        num_classes: Background included.
+        spacing: Of the voxels, in mm.
+        dtype: Keras dtype policy.
+        depth: Of the network.
+    """
+
+    patch_size: tuple[int, int, int]
+    batch_size: int = 1
+    filters: int = 8
+    num_classes: int = 2
+    spacing: tuple[float, float, float] = CUBIC
+    dtype: str = "float32"
+    depth: int = 4
+
+    @property
+    def model(self) -> str:
+        """The network of that rank."""
+        return "unet2d" if self.patch_size[0] == 1 else "unet3d"
+
+    @property
+    def architecture(self) -> dict:
+        """Arguments of `build_unet`."""
+        sizes = {"filters": self.filters, "depth": self.depth, "dtype": self.dtype}
+        return {"norm": "instance", "dropout": 0.0, **sizes}
+
+    def predicted(self) -> int:
+        """Return the bytes by the formula."""
+        from models.step_memory import step_bytes
+
+        return step_bytes(
+            self.model,
+            self.spacing,
+            self.architecture,
+            num_classes=self.num_classes,
+            voxels=self.batch_size * int(np.prod(self.patch_size)),
+        )
+
+
+QUICK = (Case((64, 64, 64), filters=16), Case((1, 256, 256), 4, filters=16))
+CASES = (
+    *QUICK,
+    Case((48, 96, 96)),
+    Case((96, 96, 96), 2),
+    Case((96, 96, 96), 1, filters=32),
+    Case((128, 128, 128), 1, filters=16),
+    Case((32, 128, 128), 1, filters=16, spacing=SLICED),
+    Case((64, 64, 64), 2, filters=16, num_classes=26),
+    Case((64, 64, 64), 2, filters=16, depth=3),
+    Case((64, 64, 64), 2, filters=16, dtype="mixed_bfloat16"),
+    Case((1, 128, 128), 6),
+    Case((1, 256, 256), 8, filters=32),
+    Case((1, 512, 512), 4, filters=16),
+    Case((1, 256, 256), 8, filters=16, num_classes=26),
+)
+
+
+def growth_of(case: Case) -> int:
+    """Train two steps in this process; return by how many bytes the peak grew."""
+    import models  # noqa: F401  sets TensorFlow up before it is imported
+
+    # isort: split
+    import keras
+
+    from models.losses import DiceLoss
+    from models.metrics import DiceCoefficient
+    from models.unet import BUILDERS
+
+    network = BUILDERS[case.model](case.spacing, case.num_classes, **case.architecture)
+    optimizer = keras.optimizers.AdamW(weight_decay=1e-4, global_clipnorm=1.0)
+    metrics = [DiceCoefficient()]
+    network.compile(optimizer, DiceLoss(), metrics=metrics, jit_compile=False)
+    sides = case.patch_size[1:] if case.model == "unet2d" else case.patch_size
+    rng = np.random.default_rng(0)
+    images = rng.standard_normal((case.batch_size, *sides, 1), dtype=np.float32)
+    labels = rng.integers(0, case.num_classes, images.shape[:-1], dtype=np.uint8)
+    before = timing.read_status("VmRSS")
+    for _ in range(2):
+        network.train_on_batch(images, labels)
+    # The weight average is kept by the training loop, beside the model.
+    weights = sum(4 * int(np.prod(weight.shape)) for weight in network.weights)
+    return timing.read_status("VmHWM") - before + weights
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    timing.add_flags(parser)
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure each case in a process of its own; print the error of the formula."""
+    args = parse_args(argv)
+    context = multiprocessing.get_context("spawn")
+    rows: list[Row] = []
+    lines, errors = [], []
+    for case in QUICK if args.quick else CASES:
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            measured = pool.submit(growth_of, case).result()
+        predicted = case.predicted()
+        error = predicted / measured - 1
+        errors.append(error)
+        sides = " x ".join(map(str, (case.batch_size, *case.patch_size)))
+        name = f"{case.model} {sides}, {case.filters} filters, {case.num_classes} "
+        name += f"classes, {case.dtype}, depth {case.depth}, {case.spacing[0]:g} mm"
+        rows.append(
+            compare(f"{name} (bytes; peer: by the formula)", measured, predicted)
+        )
+        lines.append(
+            (name, f"{measured / MIB:.0f}", f"{predicted / MIB:.0f}", f"{error:+.0%}")
+        )
+    print(format_table(("", "measured MiB", "formula", "error"), lines))
+    print(
+        f"\nMean error {np.mean(np.abs(errors)):.1%}, from {min(errors):+.1%} to "
+        f"{max(errors):+.1%}"
+    )
+    timing.write_rows(args.json, rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

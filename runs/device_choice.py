@@ -1,0 +1,53 @@
+"""What the device of a training decides, kept when the run is resumed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cube.reader import Cube
+from models.checkpoint import has_checkpoint
+from models.device import find_gpu
+from models.gpu_defaults import settle_defaults
+from models.options import TrainingOptions
+from models.self_check import check_gpu
+from models.train_run import CHECKPOINT_NAME
+from runs.folder import RUN_CONFIG_NAME, read_json
+
+RECORD = "device_defaults"  # in the run's config
+
+
+def settle_device(
+    options: TrainingOptions, cube: Cube, run: Path
+) -> tuple[TrainingOptions, dict]:
+    """Fill in the options that depend on the device, and check that it works.
+
+    Args:
+        options: As given.
+        cube: To train on.
+        run: The run folder, whose record stays if the run is resumed.
+
+    Returns:
+        The options, and what was filled in, to be recorded as `RECORD`.
+
+    Raises:
+        DataError: If the run cannot be resumed on this device.
+        UsageError: If there is a GPU that TensorFlow cannot use.
+    """
+    gpu = find_gpu()
+    recorded = read_record(run) if options.resume else None
+    options, chosen = settle_defaults(options, cube, gpu, recorded)
+    if gpu is not None and options.epochs != 0:
+        check_gpu(gpu, options.architecture()["dtype"])
+    return options, chosen
+
+
+def read_record(run: Path) -> dict | None:
+    """Return what was chosen when a run was started; None to choose anew.
+
+    A run of an earlier version that has a checkpoint was trained with the defaults of
+    a CPU, whatever its device.
+    """
+    recorded = read_json(run / RUN_CONFIG_NAME).get(RECORD)
+    if recorded is None and has_checkpoint(run / CHECKPOINT_NAME):
+        return {}
+    return recorded
