@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from augment.flags import FLAGS
 from runs.folder import TITLES
 from runs.gathering import Run, Side
 
@@ -30,6 +31,19 @@ def format_flags(arguments: Mapping[str, Any]) -> str:
             values = value if isinstance(value, list | tuple) else [value]
             words += [str(each).removesuffix(".0") for each in values]
     return shlex.join(words)
+
+
+def cube_flags(arguments: Mapping[str, Any]) -> str:
+    """Return the flags of makeCube.py that decide the content of a cube.
+
+    A transform that is off though its default is on has the value `none`.
+    """
+    off = {
+        name: "none"
+        for name, flag in FLAGS.items()
+        if flag.default is not None and arguments.get(name, "") is None
+    }
+    return format_flags({**arguments, **off})
 
 
 def training_flags(run: Run) -> str:

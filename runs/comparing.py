@@ -65,12 +65,13 @@ def compare_runs(
         remove_page(output)
     if histories:
         draw_curves(histories, output / CURVES_NAME)
-    notes = [*describe_runs(sides), *describe_untrained_classes(sides)]
+    notes = describe_runs(sides)
     if cases:
         notes.append(f"Only cases named {' or '.join(cases)}.")
     text = "No run has a test case, so there is nothing to compare."
     if is_scored:
-        text = _write_scores(sides, content, output, notes)
+        description = [*notes, *describe_untrained_classes(sides)]
+        text = _write_scores(sides, content, output, description)
     report = {"notes": notes, "cases": cases, "against": bool(against)}
     write_report(sides, content, output, **report)
     return text

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from augment.flags import FLAGS
 from cube.checks import rows_by_case
 from cube.contact_sheets import name_sheets
 from cube.findings import Finding
 from cube.reader import Cube
 from cube.thumbnails import THUMBNAIL_FOLDER
 from pages.cube_page import CaseCard, CubePage, FindingEntry, write_cube_page
-from runs.commands import format_flags
+from runs.commands import cube_flags
 from runs.split_counts import count_splits
 from system.text import shorten
 from volumes.intensity_flag import describe_intensity
@@ -72,22 +71,12 @@ def _list_facts(cube: Cube) -> list[tuple[str, str]]:
         ("Classes", ", ".join(cube.class_names[1:])),
         ("Grid", f"{_join(cube.shape)} voxels of {_join(cube.spacing)} mm"),
         ("Intensity", describe_intensity(cube.intensity)),
-        ("Flags", _format_flags(cube)),
+        ("Flags", cube_flags(cube.arguments)),
         ("File", f"{cube.path} ({cube.checksum[:12]})"),
     ]
     if cube.left_out:
         facts.append(("Left out", shorten(", ".join(cube.left_out))))
     return facts
-
-
-def _format_flags(cube: Cube) -> str:
-    """Return the flags of makeCube.py that decide the content of the cube."""
-    off = {
-        name: "none"
-        for name, flag in FLAGS.items()
-        if flag.default is not None and cube.arguments.get(name, "") is None
-    }
-    return format_flags({**cube.arguments, **off})
 
 
 def _join(numbers: Sequence[float]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from evaluation.case_plot import draw_cases
 from evaluation.comparison import COSTS, format_counts
 from evaluation.comparison_page import (
     describe_counts,
@@ -26,7 +27,7 @@ from evaluation.vertebrae import describe_vertebrae
 from pages.report_page import Picture, ReportPage, Section, write_report_page
 from runs.commands import list_commands
 from runs.folder import REPORT_NAME
-from runs.gathering import Side
+from runs.gathering import Side, read_runs
 from runs.report_cases import list_cases, place_picture
 from runs.report_facts import list_facts, list_runs
 from system.text import Part, Table, format_interval, format_number
@@ -59,7 +60,7 @@ def write_report(
     page = ReportPage(
         title=names,
         verdict=describe_verdict(sides, content),
-        facts=[*list_facts(sides), *(("Note", note) for note in notes)],
+        facts=[*list_facts(sides), *(("Note", " ".join(note.split())) for note in notes)],
         commands=list_commands(sides, against, cases, output),
         runs=list_runs(sides),
         scores=scores,
@@ -71,6 +72,20 @@ def write_report(
         networks=_list_networks(sides, output),
     )
     write_report_page(output / REPORT_NAME, page)
+
+
+def report_run(run: Path, title: str, summary: dict) -> None:
+    """Write `cases.png` and `report.html` of one run into its folder.
+
+    Args:
+        run: The folder, which holds everything else.
+        title: What was tested.
+        summary: Result of `summarise`; empty if nothing was tested.
+    """
+    side = Side(title, tuple(read_runs([run])))
+    if summary:
+        draw_cases({title: side.scores}, run / "cases.png")
+    write_report([side], summary, run)
 
 
 def describe_verdict(sides: Sequence[Side], content: dict) -> str:
@@ -120,8 +135,13 @@ def _describe_scores(
             details += describe_vertebrae(content["vertebrae"])
         rules = describe_empty(content)
     sections = [Section("Instances, vertebrae and what was kept", details)]
-    sections.append(Section("How empty masks are scored", rules.split("\n")))
+    sections.append(Section("How empty masks are scored", _split(rules)))
     return scores, [section for section in sections if section.parts]
+
+
+def _split(rules: str) -> list[str]:
+    """Return the paragraphs of rules whose sentences may be wrapped."""
+    return rules.replace(".\n", ".\n\n").split("\n\n")
 
 
 def _list_costs(sides: Sequence[Side]) -> Table:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from evaluation.comparison import format_counts
 from evaluation.comparison_page import format_cost
 from evaluation.metrics import class_names_of, subjects_of
-from runs.commands import training_flags
+from runs.commands import cube_flags, format_flags, training_flags
 from runs.folder import read_json
 from runs.gathering import Run, Side
 from runs.split_counts import count_splits
@@ -24,11 +24,14 @@ def list_facts(sides: Sequence[Side]) -> list[tuple[str, str]]:
         ("Cube", f"{cube} ({checksum[:12]})"),
         ("Cases", _describe_cases(sides[0])),
         ("Classes", shorten(", ".join(classes))),
+        ("Without training", _for_each(sides, _describe_untrained)),
         ("Weights", _for_each(sides, _describe_weights)),
         ("Device", _for_each(sides, lambda run: str(run.config.get("device") or ""))),
         ("Commit", _for_each(sides, lambda run: str(run.config.get("commit") or ""))),
         ("Software", _for_each(sides, _describe_versions)),
         ("Flags", _for_each(sides, training_flags)),
+        ("By device", _for_each(sides, _describe_device_defaults)),
+        ("Cube's flags", _for_each(sides, _describe_cube)),
     ]
     return [(title, text) for title, text in facts if text]
 
@@ -79,6 +82,11 @@ def _describe_cases(side: Side) -> str:
     return count_splits(read_json(record)["cases"])
 
 
+def _describe_untrained(run: Run) -> str:
+    names = run.config.get("untrained_classes", [])
+    return f"no training scan held {', '.join(map(str, names))}" if names else ""
+
+
 def _describe_weights(run: Run) -> str:
     arguments = run.config["arguments"]
     weights = arguments.get("weights")
@@ -88,6 +96,15 @@ def _describe_weights(run: Run) -> str:
     if arguments.get("epochs") == 0:
         return f"trained elsewhere, only tested here: {listed}"
     return f"training began from {listed}"
+
+
+def _describe_device_defaults(run: Run) -> str:
+    return format_flags(run.config.get("device_defaults") or {})
+
+
+def _describe_cube(run: Run) -> str:
+    """Return the flags of makeCube.py; earlier versions did not record them."""
+    return cube_flags(run.config.get("cube_arguments") or {})
 
 
 def _describe_versions(run: Run) -> str:
