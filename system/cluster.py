@@ -8,6 +8,7 @@ it writes must have the same bytes each time and be renamed into place.
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 import json
 import logging
@@ -27,7 +28,7 @@ from system.surroundings import fix_surroundings
 
 # Calls that the scheduler holds; each has ten kilobytes or so.
 AHEAD = 1000
-CONNECT_SECONDS = 8
+CONNECT_SECONDS = 5
 PYTHON = ".".join(map(str, sys.version_info[:2]))
 # Dask gives a worker no further calls while it uses more of its memory.
 USABLE_MEMORY = 0.8
@@ -61,6 +62,7 @@ def open_cluster(scheduler: str, packages: Sequence[str]) -> Iterator[Engine]:
         UsageError: If `distributed` is not installed, the scheduler cannot be
             reached, or a worker has another Python.
     """
+    address = _read_address(scheduler)
     try:
         import distributed
     except ImportError as error:
@@ -69,23 +71,36 @@ def open_cluster(scheduler: str, packages: Sequence[str]) -> Iterator[Engine]:
             f"{error}. Install it: {sys.executable} -m pip install -r "
             "requirements-cluster.txt"
         ) from error
-    address = _read_address(scheduler)
     # Messages of this project report what fails; its workers have logs of their own.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
-        client = distributed.Client(
-            address, timeout=CONNECT_SECONDS, set_as_default=False
-        )
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        # Whatever listens there; a client would wait twice, and again when it ends.
+        kind = asyncio.run(_identify(address))
+    except Exception as error:
         raise UsageError(
             "--scheduler must be the address of a running Dask scheduler, or its "
-            f"--scheduler-file. Received: {scheduler}: {error}"
+            f"--scheduler-file. Received: {scheduler}: {error or repr(error)}"
         ) from error
+    if kind != "Scheduler":
+        raise UsageError(
+            f"--scheduler must be the address of a Dask scheduler. Received: {kind}"
+        )
+    client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     try:
         yield _describe(client, packages)
     finally:
         with suppress(Exception):  # the scheduler may have ended
             client.close(timeout=5)
+
+
+async def _identify(address: str) -> str:
+    """Return what answers at an address: "Scheduler", "Worker" or "Nanny"."""
+    from distributed import Security, rpc
+
+    options = Security().get_connection_args("client")  # TLS, as Dask is configured
+    async with rpc(address, timeout=CONNECT_SECONDS, connection_args=options) as peer:
+        answer: Any = await asyncio.wait_for(peer.identity(), CONNECT_SECONDS)
+    return answer["type"]
 
 
 def _read_address(scheduler: str) -> str:
@@ -117,13 +132,13 @@ def _describe(client: Any, packages: Sequence[str]) -> Engine:
                 f"Received: {version} on {worker}"
             )
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    threads = sum(worker["nthreads"] for worker in workers)
     print(
-        f"cluster   {client.scheduler.address}, {len(workers)} workers with "
-        f"{sum(worker['nthreads'] for worker in workers)} threads; dashboard "
-        f"{client.dashboard_link}"
+        f"cluster   {client.scheduler.address}, workers: {len(workers)}, threads: "
+        f"{threads}, dashboard: {client.dashboard_link}"
     )
     limits = [worker["memory_limit"] for worker in workers if worker["memory_limit"]]
-    memory = int(USABLE_MEMORY * min(limits)) if limits else None
+    memory = int(USABLE_MEMORY * min(limits)) if limits else sys.maxsize
     cluster = _Cluster(client, packages)
     return Engine(cluster.map_cases, max(1, len(workers)), memory)
 

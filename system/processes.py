@@ -33,8 +33,7 @@ class Engine:
     Args:
         map_cases: Yields the results in order; has the arguments of `map_cases`.
         workers: Maximum number of cases in work.
-        worker_memory: Bytes of each worker; None if they share this computer's, or
-            if no worker has a limit.
+        worker_memory: Bytes of each worker; None if they share this computer's.
     """
 
     map_cases: Callable[..., Iterator]
