@@ -42,10 +42,7 @@ RULES = {
         "distance of its intensities from the mean", "", 2.5, 0.2, below=False
     ),
     "spacing": Rule("coarsest spacing", " mm", 2.0, below=False),
-    **{
-        f"field_{axis}": Rule(f"{axis} of the scan", " mm", factor)
-        for axis, factor in zip(AXES, (2.0, 1.5, 2.0), strict=True)
-    },
+    **{f"field_{axis}": Rule(f"{axis} of the scan", " mm", 2.0) for axis in AXES},
     "volume": Rule("volume labelled", " ml", 10.0),
     "side_width": Rule("width of what is labelled", " mm", 1.5),
     "side_depth": Rule("depth of what is labelled", " mm", 1.5),

@@ -72,6 +72,9 @@ def test_scan_like_the_training_scans_is_like_them():
 
 
 DEEPER = (slice(1, 3), slice(0, 5), slice(3, 7))
+# As deep in mm as the box of `scan` where voxels are about 4 or 1 mm deep.
+ONE_DEEP = (slice(1, 3), slice(2, 3), slice(3, 7))
+SIX_DEEP = (slice(1, 3), slice(2, 8), slice(3, 7))
 
 
 @pytest.mark.parametrize(
@@ -81,6 +84,14 @@ DEEPER = (slice(1, 3), slice(0, 5), slice(3, 7))
         ({"scan_spacing": (1, 1, 9)}, "coarsest spacing 9 mm (in training 4 to 4)"),
         ({"is_hounsfield": True}, "it looks like CT (in training no scan does)"),
         ({"labelled": np.array([1.1])}, "mean intensity of what is labelled 1.1 (in"),
+        (
+            {"spacing": (5, 4.1, 3), "label": ONE_DEEP},
+            "depth of the scan 32.8 mm (in training 16 to 16)",
+        ),
+        (
+            {"spacing": (5, 0.9, 3), "label": SIX_DEEP},
+            "depth of the scan 7.2 mm (in training 16 to 16)",
+        ),
         ({"label": DEEPER}, "depth of what is labelled 10 mm (in training 6 to 6)"),
     ],
 )
@@ -89,6 +100,13 @@ def test_scan_unlike_the_training_scans_is_described(changed, shown):
 
     assert found.startswith(shown)
     assert found.count("in training") == 1
+
+
+@pytest.mark.parametrize(("depth", "label"), [(4, ONE_DEEP), (1, SIX_DEEP)])
+def test_scan_up_to_twice_or_half_as_large_is_like_the_others(depth, label):
+    ranges = find_ranges([scan(), scan(1.4)])
+
+    assert ranges.describe(scan(spacing=(5, depth, 3), label=label)) == ""
 
 
 def test_kind_of_intensity_is_compared_only_where_all_training_scans_tell():
