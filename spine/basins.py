@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from spine.nearest import find_nearest
 from system.compiled import compiled_for_one_thread
 from volumes.filters import gaussian_blur
 from volumes.geometry import Grid, canonical_grid
@@ -124,9 +125,10 @@ def _measure_depths(
         parts, components = [(slice(None),) * 3], inside
     for number, part in enumerate(parts, start=1):
         of_part = components[part] == number
-        found = np.asarray(ndimage.distance_transform_edt(of_part))
-        # The surface lies half a voxel from the centre of the next background voxel.
-        depths[part][of_part] = (found[of_part] - 0.5) * spacing
+        planes = zip(depths[part], of_part, find_nearest(of_part), strict=True)
+        for plane, inside_plane, (_, distances) in planes:
+            # The surface is half a voxel from the centre of the next voxel outside.
+            plane[inside_plane] = (distances[inside_plane] - 0.5) * spacing
     return depths
 
 

@@ -5,20 +5,23 @@ Everything lies on the grid of the mask's basins; see `spine.basins`.
 
 from __future__ import annotations
 
+import heapq
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import dijkstra
 
 from spine.basins import Basins
+from spine.nearest import find_nearest
+from system.compiled import compiled_for_one_thread
 from volumes.geometry import Grid
 
 LEAST_DEPTH_MM = 0.3  # shallower voxels cost no more than this depth
 POWER = 3  # the cost of a mm is 1 / depth ** POWER
 MAX_GAP_MM = 3.0  # up to which a loose piece belongs to its neighbour
+
+UNREACHED = 1e30  # kernels know no infinity
 
 Labels = npt.NDArray[np.int32]
 
@@ -38,35 +41,43 @@ def grow(basins: Basins, seeds: Labels) -> Labels:
         a seed.
     """
     is_inside = basins.labels > 0
-    nodes = np.full(is_inside.shape, -1, np.int32)
-    count = np.count_nonzero(is_inside)
-    nodes[is_inside] = np.arange(count, dtype=np.int32)
-    depths = np.maximum(basins.depths[is_inside], LEAST_DEPTH_MM).astype(np.float64)
-    costs = basins.grid.spacing[0] / depths**POWER
-    pairs = [_neighbors(nodes, axis) for axis in range(3)]
-    first, second = (np.concatenate(side) for side in zip(*pairs, strict=True))
-    steps = (costs[first] + costs[second]) / 2
-    graph = coo_array((steps, (first, second)), shape=(count, count)).tocsr()
-    of_node = seeds[is_inside]
-    _, _, sources = dijkstra(
-        graph,
-        directed=False,
-        indices=np.flatnonzero(of_node),
-        min_only=True,
-        return_predecessors=True,
-    )
-    labels = np.zeros(is_inside.shape, np.int32)
-    # What no seed reaches has a source below zero.
-    labels[is_inside] = np.where(sources >= 0, of_node[np.maximum(sources, 0)], 0)
+    costs = np.zeros(is_inside.shape, np.float32)
+    depths = np.maximum(basins.depths[is_inside], LEAST_DEPTH_MM)
+    costs[is_inside] = basins.grid.spacing[0] / depths**POWER
+    labels = np.where(is_inside, seeds, 0)
+    _grow(costs, labels)
     return labels
 
 
-def _neighbors(nodes: Labels, axis: int) -> tuple[Labels, Labels]:
-    """Return the nodes of all pairs of voxels that share a face across an axis."""
-    along = np.moveaxis(nodes, axis, 0)
-    first, second = along[:-1], along[1:]
-    are_nodes = (first >= 0) & (second >= 0)
-    return first[are_nodes], second[are_nodes]
+@compiled_for_one_thread
+def _grow(costs, labels):
+    """Label voxels by Dijkstra's algorithm with a heap of voxels and their costs.
+
+    Args:
+        costs: Of a step between two such voxels; 0 outside the mask, which touches no
+            border.
+        labels: The seeds, inside the mask; receives the labels.
+    """
+    flat, numbers = costs.ravel(), labels.reshape(-1)
+    row, plane = costs.shape[2], costs.shape[1] * costs.shape[2]
+    steps = (-plane, plane, -row, row, -1, 1)
+    reached = np.full(flat.size, UNREACHED, np.float32)
+    seeds = np.flatnonzero(numbers)
+    reached[seeds] = 0
+    heap = [(np.float32(0), seed) for seed in seeds]
+    while heap:
+        cost, voxel = heapq.heappop(heap)
+        if cost > reached[voxel]:
+            continue  # a shorter path was found after this one
+        for step in steps:
+            other = voxel + step
+            if flat[other] == 0:
+                continue
+            longer = np.float32(cost + (flat[voxel] + flat[other]) / 2)
+            if longer < reached[other]:
+                reached[other] = longer
+                numbers[other] = numbers[voxel]
+                heapq.heappush(heap, (longer, other))
 
 
 def spread(labels: Labels, grid: Grid) -> Labels:
@@ -76,11 +87,12 @@ def spread(labels: Labels, grid: Grid) -> Labels:
         labels: Shape of `grid`; at least one voxel has a label.
         grid: Isotropic.
     """
-    found = ndimage.distance_transform_edt(labels == 0, return_indices=True)
-    distances, nearest = cast(tuple[npt.NDArray, npt.NDArray], found)
-    gaps = (distances - 1) * grid.spacing[0]  # between the faces of voxels
-    is_near = gaps <= MAX_GAP_MM
-    return np.where(is_near, labels[tuple(nearest)], 0)
+    reach = 1 + MAX_GAP_MM / grid.spacing[0]  # a gap lies between faces of voxels
+    spread_labels = np.zeros_like(labels)
+    planes = zip(spread_labels, find_nearest(labels == 0), strict=True)
+    for plane, (nearest, distances) in planes:
+        plane[:] = np.where(distances <= reach, labels[tuple(nearest)], 0)
+    return spread_labels
 
 
 def place_labels(

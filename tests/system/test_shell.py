@@ -14,6 +14,7 @@ CALLS = [  # each names a file that is not there
     ("train.py", "none.h5"),
     ("predict.py", "none.nrrd", "--model", "none.keras"),
     ("compareRuns.py", "none"),
+    ("labelVertebrae.py", "none.nrrd"),
 ]
 
 

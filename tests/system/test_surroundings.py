@@ -5,12 +5,16 @@ import sys
 import pytest
 from support.places import ROOT
 
-SCRIPTS = ["makeCube.py", "checkCube.py", "train.py", "predict.py", "compareRuns.py"]
+SCRIPTS = [
+    *["makeCube.py", "checkCube.py", "train.py", "predict.py", "labelVertebrae.py"],
+    "compareRuns.py",
+]
 ARGUMENTS = {
     "makeCube.py": ["pairs.txt", "--output", "new.h5"],
     "checkCube.py": ["cube.h5", "--no-pictures"],
     "train.py": ["cube.h5", "--output", "run"],
     "predict.py": ["scan.nrrd", "--model", "model.keras", "--output", "labels"],
+    "labelVertebrae.py": ["label.nrrd", "--output", "vertebrae"],
     "compareRuns.py": ["run", "--output", "page"],
     "phantom": ["scans", "--cases", "1"],
 }
