@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import csv
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import keras
-import numpy as np
-
-from cube.reader import Cube
-from models.averaging import WeightAverage
 from models.batches import PatchSampler, prefetch
 from models.device import peak_memory_mib
-from models.model_file import ModelMetadata
+from models.epoch_lines import describe_compiling, describe_epoch, steps_of
+from models.epoch_record import EpochRecord
 from models.options import TrainingOptions
-from models.prediction import classify, fit_tile, predict_image
+from models.training_step import TrainingStep
 from system.atomic import atomic_write
 from system.errors import DataError
-from volumes.ignored import IGNORED, find_void
 
 WARM_UP = 0.03  # share of the training in which the learning rate rises
 HISTORY_COLUMNS = (
@@ -84,83 +78,30 @@ def learning_rate_at(share: float, highest: float) -> float:
     return highest * max(0.5 * (1 + math.cos(math.pi * fall)), 1e-3)
 
 
-def validation_dice(
-    model: keras.Model, metadata: ModelMetadata, cube: Cube, rows: Sequence[int]
-) -> float:
-    """Return the mean of the `mean_dice` of whole validation cases."""
-    num_classes = len(cube.class_names)
-    coefficients = [
-        mean_dice(prediction, reference, num_classes)
-        for prediction, reference in predict_cases(model, metadata, cube, rows)
-    ]
-    return float(np.mean(coefficients))
-
-
-def predict_cases(
-    model: keras.Model, metadata: ModelMetadata, cube: Cube, rows: Sequence[int]
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield prediction and reference of whole cases, as classes on the cube's grid.
-
-    Where the reference is `IGNORED`, the prediction is not scored.
-    """
-    for row in rows:
-        probabilities = predict_image(
-            model,
-            cube.image(row),
-            cube.extents[row],
-            fit_tile(metadata, cube.extents[row]),
-            num_classes=len(cube.class_names),
-            overlap=0.25,
-        )
-        reference = cube.label(row)
-        if cube.ignores:
-            reference[find_void(reference, cube.spacing)] = IGNORED
-        yield classify(probabilities), reference
-
-
-def mean_dice(prediction: np.ndarray, reference: np.ndarray, num_classes: int) -> float:
-    """Return the mean hard Dice coefficient of a case's foreground classes.
-
-    A class absent from both prediction and reference counts 1. Voxels whose reference
-    is `IGNORED` are left out, unless there are so many classes that it is one.
-    """
-    if num_classes <= IGNORED:
-        prediction = prediction * (reference != IGNORED)
-    coefficients = []
-    for number in range(1, num_classes):
-        a, b = prediction == number, reference == number
-        total = a.sum() + b.sum()
-        coefficients.append(2 * (a & b).sum() / total if total else 1.0)
-    return float(np.mean(coefficients))
-
-
 class TrainingLoop:
     """Train a network on a cube, epoch by epoch.
 
     Args:
-        model: Compiled, with a Dice metric named "dice".
+        step: Takes the steps, with the model and the average of its weights.
         sampler: Source of the batches.
         options: How long to train, and the highest learning rate.
         small: Source of the batches of the first part of the training, of the share
             `options.small_patches`; by default `sampler`.
         progress: Progress of the run that is resumed; by default a new one.
-        average: Weight average of the run that is resumed; by default a new one.
     """
 
     def __init__(
         self,
-        model: keras.Model,
+        step: TrainingStep,
         sampler: PatchSampler,
         options: TrainingOptions,
         *,
         small: PatchSampler | None = None,
         progress: TrainingProgress | None = None,
-        average: WeightAverage | None = None,
     ):
-        self.model, self.sampler, self.options = model, sampler, options
+        self.step, self.sampler, self.options = step, sampler, options
         self.small = small or sampler
         self.progress = progress or TrainingProgress()
-        self.average = average or WeightAverage(model)
         self._start = time.perf_counter() - self.progress.seconds
 
     @property
@@ -200,12 +141,11 @@ class TrainingLoop:
             if sampler is not self._sampler_of_epoch():
                 batches.close()
                 sampler = self._sampler_of_epoch()
-                # Traced anew, since one trace for two shapes rounds otherwise than that
-                # of a resumed run, which sees the second alone.
-                self.model.make_train_function(force=True)
+                line = describe_compiling(sampler.batch_size, sampler.patch_size)
+                print(line, flush=True)
                 batches = prefetch(sampler, self.progress.step)
-            row = self._run_epoch(batches)
-            with self.average.swapped_in():
+            row = self._run_epoch(batches, sampler.batch_size)
+            with self.step.average.swapped_in():
                 score = math.nan if validate is None else validate()
             self._finish_epoch(row, score)
             checkpoint()
@@ -221,7 +161,7 @@ class TrainingLoop:
     def _finish_epoch(self, row: dict[str, float], score: float) -> None:
         """Add an epoch to the history, with its validation Dice or NaN."""
         progress = self.progress
-        self._update_seconds()
+        progress.seconds = self.step.group.of_first(self._read_clock())
         row["val_dice"], row["minutes"] = score, progress.seconds / 60
         progress.history.append(row)
         progress.peak_mib = max(progress.peak_mib, peak_memory_mib())
@@ -230,71 +170,47 @@ class TrainingLoop:
         if is_best:
             progress.best_epoch = progress.epoch
             progress.best = score if has_score else -1.0
-        if has_score:
-            note = ", the best so far" if is_best else ""
-            print(f"val_dice: {score:.4f}{note}")
+        line = describe_epoch(row, self.options, is_best=is_best)
+        print(line, flush=True)
 
     def _publish(self, publish: Callable[[bool], None]) -> None:
-        with self.average.swapped_in():
+        with self.step.average.swapped_in():
             publish(self.progress.best_epoch == self.progress.epoch)
 
-    def _update_seconds(self) -> None:
-        self.progress.seconds = time.perf_counter() - self._start
+    def _read_clock(self) -> float:
+        """Return the seconds of the training so far, by this process's clock."""
+        return time.perf_counter() - self._start
 
-    def _run_epoch(self, batches: Iterator[tuple]) -> dict[str, float]:
+    def _run_epoch(self, batches: Iterator[tuple], batch_size: int) -> dict[str, float]:
         """Train for one epoch, cut short if the time is up; return its history row."""
         progress, options = self.progress, self.options
         progress.epoch += 1
-        total = f"/{options.epochs}" if options.epochs else ""
-        print(f"Epoch {progress.epoch}{total}")
-        bar = keras.utils.Progbar(
-            options.steps,
-            verbose=1 if sys.stdout.isatty() else 2,
-            stateful_metrics=("loss", "dice", "waiting"),
-        )
-        start = time.perf_counter()
-        loss, dice, waited = 0.0, 0.0, 0.0
-        for num_steps in range(1, options.steps + 1):
+        record, is_first = EpochRecord(skips=self.step.skips), self.step.group.rank == 0
+        for _ in steps_of(progress.epoch, options.steps, is_shown=is_first):
             rate = learning_rate_at(progress.share(options), options.learning_rate)
-            logs, step_wait = self._train_step(batches, rate)
-            loss, dice = loss + float(logs["loss"]), dice + float(logs["dice"])
-            waited += step_wait
-            waiting = waited / (time.perf_counter() - start)
-            means = [("loss", loss / num_steps), ("dice", dice / num_steps)]
-            is_last = num_steps == options.steps or progress.share(options) >= 1
-            bar.update(num_steps, [*means, ("waiting", waiting)], is_last)
-            if is_last:
+            images, labels = record.wait_for(batches)
+            begun = self.step(
+                images,
+                labels,
+                rate=rate,
+                batch_size=batch_size,
+                seconds=self._read_clock(),
+            )
+            record.add(begun)
+            progress.step += 1
+            # That of the first process, and so the same in all; one step late.
+            progress.seconds = max(progress.seconds, record.clock)
+            if progress.share(options) >= 1:
                 break
-        seconds = time.perf_counter() - start
-        if not math.isfinite(loss):
+        record.finish()
+        if not math.isfinite(record.loss):
             raise DataError(
-                f"The loss must stay finite. Received: {loss} in epoch "
+                f"The loss must stay finite. Received: {record.loss} in epoch "
                 f"{progress.epoch}. Try a lower --learning-rate than "
                 f"{options.learning_rate:g}."
             )
-        return {
-            "epoch": progress.epoch,
-            "step": progress.step,
-            "learning_rate": rate,
-            "loss": loss / num_steps,
-            "dice": dice / num_steps,
-            "seconds_per_step": seconds / num_steps,
-            "waiting_share": waited / seconds,
-        }
-
-    def _train_step(
-        self, batches: Iterator[tuple], rate: float
-    ) -> tuple[dict[str, float], float]:
-        """Take one step; return its logs and the seconds waited for the batch."""
-        self.model.optimizer.learning_rate = rate
-        before = time.perf_counter()
-        images, labels = next(batches)
-        waited = time.perf_counter() - before
-        logs = self.model.train_on_batch(images, labels, return_dict=True)
-        self.average.update()
-        self.progress.step += 1
-        self._update_seconds()
-        return logs, waited
+        place = {"epoch": progress.epoch, "step": progress.step, "learning_rate": rate}
+        return place | record.row()
 
 
 def write_history(path: Path, history: Sequence[dict]) -> None:

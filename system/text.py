@@ -33,9 +33,9 @@ def format_number(value: float | None, decimals: int, *, sign: bool = False) -> 
     return f"{round(value, decimals) + 0.0:{'+' if sign else ''}.{decimals}f}"
 
 
-def count_of(count: int, noun: str) -> str:
+def count_of(count: int, noun: str, plural: str | None = None) -> str:
     """Return a number with its noun, such as `1 case` or `2 cases`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{count} {noun}" if count == 1 else f"{count} {plural or noun + 's'}"
 
 
 def format_bytes(count: int) -> str:

@@ -19,6 +19,8 @@ IDENTITY = {"metadata": {"cube_checksum": "abc", "architecture": {"filters": 2}}
 class StepSampler:
     """Stands in for a sampler; each batch depends on its step only."""
 
+    batch_size, patch_size = 2, (1, 4, 6)
+
     def batch(self, step):
         rng = np.random.default_rng(step)
         images = rng.normal(size=(2, 4, 6, 1)).astype(np.float32)

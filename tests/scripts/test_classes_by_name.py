@@ -204,7 +204,7 @@ def test_class_only_in_the_test_scan_is_said_by_every_script(tmp_path, capsys):
     run = tmp_path / "run"
     assert call(tmp_path / "cube.h5", run, "--epochs", "1", *TINY) == 0
     out = capsys.readouterr().out
-    assert out.index("no training scan holds class label_18") < out.index("Epoch 1")
+    assert out.index("no training scan holds class label_18") < out.index("epoch 1")
     assert read_json(run / "config.json")["untrained_classes"] == ["label_18"]
     # Bare numbers are no vertebrae.
     assert "found" not in read_rows(run / "scores.csv")[0]
