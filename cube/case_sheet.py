@@ -20,7 +20,6 @@ from cube.sheet_layout import (
     fit_sheet,
 )
 from spine.planes import choose_planes
-from volumes.drawing import find_window
 from volumes.ignored import split_ignored
 from volumes.legend import draw_legend
 from volumes.palette import outline_color
@@ -39,6 +38,7 @@ from volumes.planes import CORONAL, SAGITTAL, Box, find_box
 from volumes.sections import CAPTION_HEIGHT, Sections, add_caption
 from volumes.structures import vertebra_classes
 from volumes.view import IGNORED_COLOR
+from volumes.window import find_window
 
 MARGIN_MM = 50.0  # around the labels
 MAX_NAMES = 26  # classes whose names are written on the structures
@@ -176,11 +176,8 @@ class CaseSheet:
             picture = sections.draw_labelled(axis, scale, names=names)
             labelled.append(add_caption(picture, "labels"))
         from_side, from_front = (
-            add_caption(sections.draw_projection(axis, scale), f"all labels, {words}")
-            for axis, words in (
-                (SAGITTAL, "from the side"),
-                (CORONAL, "from the front"),
-            )
+            add_caption(sections.draw_projection(axis, scale), f"all labels, {side}")
+            for axis, side in ((SAGITTAL, "side view"), (CORONAL, "front view"))
         )
         if self._layout.arrangement == 0:
             pairs = zip(plain, labelled, strict=True)

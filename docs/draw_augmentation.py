@@ -31,8 +31,8 @@ from cube.rows import CubeSpec, PreparedCase, make_row
 from phantom.cases import make_phantom
 from system.atomic import atomic_write
 from system.shell import script
-from volumes.drawing import draw_slice, find_slices, find_window, outline_color
 from volumes.geometry import canonical_grid
+from volumes.palette import outline_color
 from volumes.panels import (
     BACKGROUND_COLOR,
     TEXT_COLOR,
@@ -40,6 +40,10 @@ from volumes.panels import (
     stack_horizontally,
     stack_vertically,
 )
+from volumes.planes import AXIAL, SAGITTAL, Plane, choose_straight_planes
+from volumes.sections import ACROSS, DOWN
+from volumes.view import View
+from volumes.window import find_window
 
 CASE, SEED = 1, 0  # of the phantom
 SPACING = (4.0, 1.5, 1.5)  # mm
@@ -47,7 +51,6 @@ WHOLE, CLOSE = 1.0, 0.36  # mm per pixel
 HALF_WIDTH = 42.0  # mm on either side of the label's centre, in a close view
 COPIES, COLUMNS = 7, 4
 GREYS = 63  # per picture: a third of the bytes, without a visible difference
-SAGITTAL, CORONAL, AXIAL = range(3)
 
 
 class Figure(NamedTuple):
@@ -117,7 +120,7 @@ FIGURES = {
 }
 
 
-class View(NamedTuple):
+class Frame(NamedTuple):
     """What all panels of a picture have in common."""
 
     axis: int
@@ -149,10 +152,15 @@ def apply(
     )
 
 
+def find_middle(label: npt.NDArray[np.uint8]) -> list[int]:
+    """Return the sagittal, the coronal and the axial slice through the label."""
+    return [round(plane.places[0]) for plane in choose_straight_planes(label)]
+
+
 def close_box(label: npt.NDArray[np.uint8]) -> tuple[slice, ...]:
     """Return the box of `HALF_WIDTH` around the slices that show the label best."""
     box = []
-    for middle, mm in zip(find_slices(label), SPACING, strict=True):
+    for middle, mm in zip(find_middle(label), SPACING, strict=True):
         margin = round(HALF_WIDTH / mm)
         box.append(slice(max(0, middle - margin), middle + margin + 1))
     return tuple(box)
@@ -173,18 +181,19 @@ def describe(scan: PreparedCase, drawn: Mapping[str, Any]) -> str:
 
 
 def draw_panel(
-    title: str, image: npt.NDArray, label: npt.NDArray, index: int, view: View
+    title: str, image: npt.NDArray, label: npt.NDArray, index: int, frame: Frame
 ) -> Image.Image:
     """Draw one slice under its title, the label outlined in amber."""
-    picture = draw_slice(
-        image[view.box],
-        [(label[view.box], outline_color)],
-        view.axis,
-        index - (view.box[view.axis].start or 0),
-        SPACING,
-        window=view.window,
-        mm_per_pixel=view.mm_per_pixel,
+    plane = Plane(frame.axis, np.array([index - (frame.box[frame.axis].start or 0.0)]))
+    spacing = SPACING[DOWN[frame.axis]], SPACING[ACROSS[frame.axis]]
+    view = View(
+        plane.take(image[frame.box]),
+        spacing,
+        window=frame.window,
+        mm_per_pixel=frame.mm_per_pixel,
     )
+    view.outline(plane.take(label[frame.box]), outline_color)
+    picture = view.finish(frame.axis, bar=False)
     words = [(part, TEXT_COLOR) for part in re.split(r"(?<=,) ", title)]
     text = draw_text(words, picture.width, 13)
     size = (picture.width, text.height + 4 + picture.height)
@@ -198,12 +207,12 @@ def draw_figure(scan: PreparedCase, figure: Figure) -> Image.Image:
     """Draw one slice of the scan and of each draw, side by side."""
     image, label = apply(scan, {})
     box = close_box(label) if figure.scale == CLOSE else (slice(None),) * 3
-    view = View(figure.axis, box, find_window(image), figure.scale)
-    index = figure.index or find_slices(label)[figure.axis]
-    panels = [draw_panel("scan", image, label, index, view)]
+    frame = Frame(figure.axis, box, find_window(image), figure.scale)
+    index = figure.index or find_middle(label)[figure.axis]
+    panels = [draw_panel("scan", image, label, index, frame)]
     for drawn in figure.draws:
         image, label = apply(scan, drawn)
-        panels.append(draw_panel(describe(scan, drawn), image, label, index, view))
+        panels.append(draw_panel(describe(scan, drawn), image, label, index, frame))
     return stack_vertically([stack_horizontally(panels, align=1.0)])
 
 
@@ -215,10 +224,10 @@ def draw_overview(scan: PreparedCase) -> Image.Image:
             scan, case_id="phantom", subject="", split="train", source={}, copy=copy
         )
         window = find_window(row.image) if window is None else window
-        view = View(SAGITTAL, (slice(None),) * 3, window, WHOLE)
+        frame = Frame(SAGITTAL, (slice(None),) * 3, window, WHOLE)
         title = f"copy {copy}: {describe(scan, row.drawn)}" if copy else "scan"
-        index = find_slices(row.label)[SAGITTAL]
-        panels.append(draw_panel(title, row.image, row.label, index, view))
+        index = find_middle(row.label)[SAGITTAL]
+        panels.append(draw_panel(title, row.image, row.label, index, frame))
     lines = [
         panels[first : first + COLUMNS] for first in range(0, len(panels), COLUMNS)
     ]

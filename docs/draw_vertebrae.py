@@ -30,8 +30,8 @@ from spine.frame import Frame
 from spine.measures import measure_vertebrae
 from system.atomic import atomic_write
 from system.shell import script
-from volumes.drawing import outline_color
 from volumes.geometry import Grid
+from volumes.palette import outline_color
 from volumes.panels import (
     BACKGROUND_COLOR,
     TEXT_COLOR,

@@ -90,7 +90,8 @@ def label_scan(
     if probabilities:
         _write_probabilities(prediction, image, outputs, metadata.class_names)
     if picture:
-        write_overlay(outputs.picture, outputs.name, image, None, kept.classes)
+        networks = [member.metadata for member in members]
+        write_overlay(outputs.picture, outputs.name, image, kept.classes, networks)
     counts = count_labels(kept.classes, len(metadata.class_names))[1:]
     volumes = (counts * image.grid.voxel_volume / 1000).tolist()
     warnings = _find_warnings(image, members, kept)

@@ -177,7 +177,15 @@ def predict_test_cases(
             segments=metadata.segments(),
         )
         overlay = run / "overlays" / f"{names[case_id]}.png"
-        outlines = reference.classes, kept.classes, reference.ignored
-        write_overlay(overlay, case_id, image, *outlines)
+        write_overlay(
+            overlay,
+            case_id,
+            image,
+            kept.classes,
+            [member.metadata for member in members],
+            reference=reference.classes,
+            ignored=reference.ignored,
+            scores=found,
+        )
     mean_seconds = float(np.mean(seconds)) if seconds else None
     return EvaluationResult(scores, mean_seconds, instances)

@@ -13,8 +13,8 @@ from spine.curve import Curve, fit_curve
 from spine.end_plates import Plate
 from spine.measures import Vertebra
 from spine.reformat import CORONAL, SAGITTAL, Surface, along_curve
-from volumes.drawing import find_outline, find_window, outline_color
 from volumes.geometry import Grid
+from volumes.palette import outline_color
 from volumes.panels import (
     BACKGROUND_COLOR,
     TEXT_COLOR,
@@ -23,7 +23,9 @@ from volumes.panels import (
     font,
     stack_horizontally,
 )
+from volumes.view import find_outline
 from volumes.volume import Volume
+from volumes.window import find_window
 
 MAX_SIDE = 900  # pixels
 FINEST_MM = 0.4  # per pixel

@@ -25,7 +25,7 @@ class Surface:
     """A picture of a surface along a curve.
 
     Rows run downwards and columns to the patient's posterior, or to the left: as in
-    `volumes.drawing`, anterior is left in a sagittal picture and the right is left in
+    `volumes.planes`, anterior is left in a sagittal picture and the right is left in
     a coronal one.
 
     Args:

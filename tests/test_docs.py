@@ -11,7 +11,7 @@ from augment.compose import TRANSFORMS
 from augment.flags import FLAGS
 from evaluation.instance_file import COLUMNS as INSTANCE_COLUMNS
 from spine.tables import SPINE_COLUMNS, VERTEBRA_COLUMNS
-from volumes.drawing import outline_color
+from volumes.palette import outline_color
 
 # `import docs` would find the `docs` package of a dependency.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "docs"))

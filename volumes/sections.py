@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -14,14 +15,14 @@ from volumes.classes import count_labels
 from volumes.palette import outline_color
 from volumes.panels import BACKGROUND_COLOR, FAINT_COLOR, font
 from volumes.planes import AXIAL, CORONAL, SAGITTAL, Box, Planes, count_along
-from volumes.view import View
+from volumes.view import ColorOf, View
 
 # The axes that run down and across each picture.
 DOWN = (2, 2, 1)
 ACROSS = (1, 0, 0)
 CAPTION_HEIGHT = 18  # pixels
-THICK_MM = 40.0  # of a structure whose projection has its full colour
-LEAST_SHARE = 0.35  # of the colour, where a projection is one voxel thick
+THICK_MM = 30.0  # of a structure whose projection has its full colour
+LEAST_SHARE = 0.5  # of the colour, where a projection is one voxel thick
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +98,9 @@ class Sections:
             view.write_names(labels, names, outline_color)
         return view.finish(axis, bar=bar)
 
-    def draw_projection(self, axis: int, mm_per_pixel: float) -> Image.Image:
+    def draw_projection(
+        self, axis: int, mm_per_pixel: float, color_of: ColorOf = outline_color
+    ) -> Image.Image:
         """Draw all labels as seen from the side or from the front.
 
         A label shows wherever it lies, if no larger one lies on the same line: each
@@ -115,7 +118,7 @@ class Sections:
             if label and counts[label]:
                 mask = np.zeros(self.labels.shape, bool)
                 mask[boxes[label - 1]] = self.labels[boxes[label - 1]] == label
-                view.tint(self.opacity(mask, axis), outline_color(label))
+                view.tint(self.opacity(mask, axis), color_of(label))
         return view.finish(axis)
 
     def opacity(self, mask: npt.NDArray[np.bool_], axis: int) -> npt.NDArray:
@@ -151,7 +154,8 @@ class Sections:
 
 def add_caption(picture: Image.Image, text: str) -> Image.Image:
     """Return a picture with a line of text below it."""
-    width, height = picture.size
+    width = max(picture.width, math.ceil(font(12).getlength(text)))
+    height = picture.height
     captioned = Image.new("RGB", (width, height + CAPTION_HEIGHT), BACKGROUND_COLOR)
     captioned.paste(picture, (0, 0))
     ImageDraw.Draw(captioned).text((0, height + 2), text, FAINT_COLOR, font(12))

@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
-from scipy import ndimage
 
+from volumes.name_places import TEXT_SIZE, find_largest_part, find_room
 from volumes.palette import NOT_FINITE_COLOR
 from volumes.panels import TEXT_COLOR, Color, font
 
 # Left, right, top and bottom of a sagittal, a coronal and an axial picture.
 EDGES = ("APSI", "RLSI", "RLAP")
-IGNORED_COLOR: Color = (255, 255, 255)
+IGNORED_COLOR: Color = (255, 255, 200)
 HATCH_STEP = 7  # pixels
 CASING: Color = (0, 0, 0)  # around lines and text
 LINE_COLOR: Color = (120, 220, 230)  # where the other planes cut
@@ -26,7 +26,6 @@ DASH = 6  # pixels
 PIXELS_PER_OUTLINE = 450  # a picture twice as high has outlines of two pixels
 BAR_LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200)  # mm
 MAX_BAR_SHARE = 0.4  # of the picture's width
-TEXT_SIZE = 12
 
 ColorOf = Callable[[int], Color]
 
@@ -123,7 +122,7 @@ class View:
             steps = np.arange(along[-1])
             steps = steps[steps % (2 * DASH) < DASH]
             row, column = (
-                np.rint(np.interp(steps, along, points[:, axis])).astype(np.intp)
+                np.floor(np.interp(steps, along, points[:, axis]) + 0.5).astype(np.intp)
                 for axis in (0, 1)
             )
             height, width = self.shape
@@ -146,9 +145,9 @@ class View:
         for label in np.unique(enlarged[enlarged > 0]).tolist():
             if label not in names:
                 continue
-            rows, columns = _find_largest_part(enlarged == label)
+            rows, columns = find_largest_part(enlarged == label)
             text, color = names[label], color_of(label)
-            box = _find_room(text, rows, columns, picture.size, taken)
+            box = find_room(text, rows, columns, picture.size, taken)
             if box is not None:
                 taken.append(box)
                 _write(pen, (box[0] + 2, box[1] + 1), text, color)
@@ -238,51 +237,6 @@ def find_outline(labels: npt.NDArray) -> npt.NDArray[np.bool_]:
     shifted = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
     differs = np.any([neighbor != labels for neighbor in shifted], axis=0)
     return differs & (labels > 0)
-
-
-def _find_largest_part(
-    mask: npt.NDArray[np.bool_],
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Return rows and columns of the largest part of a mask that is connected."""
-    parts = np.zeros(mask.shape, np.int32)
-    ndimage.label(mask, output=parts)
-    sizes = np.bincount(parts.ravel())
-    rows, columns = np.nonzero(parts == sizes[1:].argmax() + 1)
-    return rows, columns
-
-
-def _find_room(
-    text: str,
-    rows: npt.NDArray[np.intp],
-    columns: npt.NDArray[np.intp],
-    size: tuple[int, int],
-    taken: Sequence[tuple[float, float, float, float]],
-) -> tuple[float, float, float, float] | None:
-    """Return where a text fits that names some pixels: left, top, right, bottom.
-
-    On them if they are as wide as the text, else to their left, which is in front of a
-    spine seen from the side, to their right, above or below; None if all of these
-    places are taken or off the picture.
-    """
-    width, height = font(TEXT_SIZE).getlength(text) + 4, TEXT_SIZE + 4
-    x, y = columns.mean() - width / 2, rows.mean() - height / 2
-    right, left = columns.max() + 3, columns.min() - width - 3
-    places = [(left, y), (right, y), (x, rows.min() - height), (x, rows.max() + 1)]
-    if np.ptp(columns) > width and np.ptp(rows) > 2 * height:
-        places.insert(0, (x, y))
-    for x, y in places:
-        box = (x, y, x + width, y + height)
-        is_inside = min(x, y) >= 0 and box[2] <= size[0] and box[3] <= size[1]
-        if is_inside and not any(_overlap(box, other) for other in taken):
-            return box
-    return None
-
-
-def _overlap(first: Sequence[float], second: Sequence[float]) -> bool:
-    return all(
-        first[axis] < second[axis + 2] and second[axis] < first[axis + 2]
-        for axis in (0, 1)
-    )
 
 
 def _write(

@@ -12,7 +12,7 @@ from cube.contact_sheets import (
     shorten_to_width,
 )
 from cube.reader import Cube
-from volumes.drawing import outline_color
+from volumes.palette import outline_color
 from volumes.panels import GAP, font
 
 

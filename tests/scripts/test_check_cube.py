@@ -9,7 +9,7 @@ from PIL import Image
 from support.cubes import clean_rows, make_label, write_cube
 
 import checkCube
-from volumes.drawing import outline_color
+from volumes.palette import outline_color
 
 SCRIPT = Path(checkCube.__file__)
 

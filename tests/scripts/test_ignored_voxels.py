@@ -9,7 +9,7 @@ from support.small_runs import TINY, call, read_rows
 import checkCube
 import makeCube
 from cube.reader import Cube
-from volumes.drawing import IGNORED_COLOR
+from volumes.view import IGNORED_COLOR
 from volumes.formats.files import write_image
 from volumes.geometry import Grid, affine_from
 from volumes.ignored import IGNORED

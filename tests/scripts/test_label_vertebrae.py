@@ -11,7 +11,7 @@ from support.box_spines import box_spine
 
 import labelVertebrae
 from spine.picture import PLATE_COLOR
-from volumes.drawing import outline_color
+from volumes.palette import outline_color
 from volumes.formats.files import read_label_map, write_image
 
 SCRIPT = Path(labelVertebrae.__file__)
