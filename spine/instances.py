@@ -10,25 +10,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from spine.basins import CORE_SHARE, label_components, part_of
+from spine.basins import label_components, part_of
 from spine.bridges import LONG, Cut, cut_seeds, expected_lengths, find_cuts
 from spine.chain import Chain, find_chain
 from spine.curve import Curve, fit_curve
 from spine.growth import grow, place_labels, spread
+from spine.middles import find_middles
 from spine.sections import count_samples, measure_lengths
 from volumes.geometry import Grid
 
 EXTENSION_MM = 60.0  # of the curve beyond the outer vertebrae
 SEED_SHARE = 0.6  # of the radius: deeper voxels are sure to belong to a vertebra
-# To follow a body that may be several, in radii: the step to the next slab, which is
-# beyond the end of one vertebra; half the thickness of a slab; how far its middle may
-# be to the side; how deep it must be; and how deep voxels must be to matter at all.
-SLAB_STEP = 2.0
-SLAB_HALF = 0.5
-SLAB_REACH = 1.2
-BODY_SHARE = 0.6
-DEEP_SHARE = 0.25
-MIN_SLABS = 3  # fewer lie within the curve's extension; they may be a dens
 INNER_SHARE = 0.6  # of the radius: discs inside a body, to measure its length
 OUTER_SHARE = 1.8  # of the radius: discs around a body, to measure its area
 # A loose piece is a vertebra that is partly seen, if it lies on the curve.
@@ -131,65 +123,8 @@ def _grow_chain(chain: Chain) -> _Growth:
     seeds = numbers[basins.labels]
     seeds[basins.depths < least[basins.labels]] = 0
     labels = grow(basins, seeds)
-    curve = fit_curve(_find_middles(chain, labels), EXTENSION_MM)
+    curve = fit_curve(find_middles(chain, labels), EXTENSION_MM)
     return _Growth(chain, curve, labels, list(chain.centers), {})
-
-
-def _find_middles(
-    chain: Chain, labels: npt.NDArray[np.int32]
-) -> npt.NDArray[np.float64]:
-    """Return points for the curve: the centre of each vertebra, several of a long one.
-
-    The curve through the centre of what is several vertebrae would end too soon, so
-    it is followed up and down from there.
-
-    Args:
-        chain: N vertebrae.
-        labels: Of the vertebrae, shape of the basins' grid.
-    """
-    grid, depths = chain.basins.grid, chain.basins.depths
-    middles = []
-    for number, box in enumerate(ndimage.find_objects(labels), start=1):
-        center, radius = chain.centers[number - 1], float(chain.radii[number - 1])
-        is_body = (labels[box] == number) & (depths[box] >= DEEP_SHARE * radius)
-        points = grid.to_world(np.argwhere(is_body) + [side.start for side in box])
-        of_body = depths[box][is_body]
-        below = _follow(points, of_body, center, radius, -1)
-        above = _follow(points, of_body, center, radius, 1)
-        middles += [*below[::-1], center, *above]
-    return np.array(middles)
-
-
-def _follow(
-    points: npt.NDArray[np.float64],
-    depths: npt.NDArray[np.float32],
-    center: npt.NDArray[np.float64],
-    radius: float,
-    direction: int,
-) -> list[npt.NDArray[np.float64]]:
-    """Return the middles of slabs of a body, upwards or downwards from its centre.
-
-    They are none if they are fewer than `MIN_SLABS`.
-
-    Args:
-        points: World mm of deep voxels, shape (M, 3).
-        depths: Of those voxels, shape (M,).
-        center: World mm, shape (3,).
-        radius: Of the largest sphere in the body, mm.
-        direction: 1 for upwards, -1 for downwards.
-    """
-    middles, middle = [], center
-    for _ in range(MAX_VERTEBRAE):
-        height = middle[2] + direction * SLAB_STEP * radius
-        is_near = np.abs(points[:, 2] - height) <= SLAB_HALF * radius
-        is_near &= np.hypot(*(points - middle)[:, :2].T) <= SLAB_REACH * radius
-        deepest = depths[is_near].max(initial=0)
-        if deepest < BODY_SHARE * radius:
-            break
-        is_core = is_near & (depths >= CORE_SHARE * deepest)
-        middle, radius = points[is_core].mean(axis=0), float(deepest)
-        middles.append(middle)
-    return middles if len(middles) >= MIN_SLABS else []
 
 
 def _measure(growth: _Growth) -> tuple[npt.NDArray, npt.NDArray, npt.NDArray]:
