@@ -2,14 +2,15 @@
 
 All rows share one grid, which the largest scan fills. The box `stored` of a row holds
 what the scan fills and every voxel that is not `padding`, the row's value outside its
-scan. Chunks of the image outside the box are not in the file. So a row takes the disk
-that its scan needs, and one large scan does not multiply the cube.
+scan. Chunks of the image outside the box are not in the file, nor are those of the
+label map unless something is labelled there. So a row takes the disk that its scan
+needs, and one large scan does not multiply the cube.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -60,14 +61,21 @@ def find_stored_box(
         return extent, np.float16(0)
     padding = image[outside[0]]
     differs = image.view(np.uint16) != padding.view(np.uint16)
-    box = extent.copy()
+    return enclose(extent, differs), padding
+
+
+def enclose(
+    box: npt.NDArray[np.int64], mask: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int64]:
+    """Return the smallest box that holds another one and a mask, shape (3, 2)."""
+    box = box.copy()
     for axis in range(3):
         others = tuple(other for other in range(3) if other != axis)
-        found = np.flatnonzero(differs.any(axis=others))
+        found = np.flatnonzero(mask.any(axis=others))
         if len(found):
             box[axis, 0] = min(box[axis, 0], found[0])
             box[axis, 1] = max(box[axis, 1], found[-1] + 1)
-    return box, padding
+    return box
 
 
 def _is_inside(voxel: Sequence[int], box: npt.NDArray[np.int64]) -> bool:
@@ -103,14 +111,11 @@ def count_bytes(boxes: npt.NDArray[np.int64], shape: Sequence[int]) -> int:
     return count_chunks(boxes, shape) * size
 
 
-def chunk_places(
-    box: npt.NDArray[np.int64], shape: Sequence[int]
-) -> Iterator[tuple[int, ...]]:
-    """Yield the first index of each chunk that a box touches, shape (3, 2)."""
-    sides = chunk_shape(shape)[1:]
-    rounded = round_to_chunks(box, shape).tolist()
-    pairs = zip(rounded, sides, strict=True)
-    yield from product(*(range(first, last, side) for (first, last), side in pairs))
+def chunk_places(dataset: h5py.Dataset) -> list[tuple[int, ...]]:
+    """List the first index of each chunk that is in the file, in ascending order."""
+    found: list[tuple[int, ...]] = []
+    dataset.id.chunk_iter(lambda chunk: found.append(chunk.chunk_offset))
+    return sorted(found)
 
 
 def box_slices(box: npt.NDArray[np.int64]) -> Box:
@@ -192,9 +197,8 @@ def _check_places(
     """Check that the chunks in the file are those of the boxes, each once."""
     if (round_to_chunks(boxes, image.shape[1:]) == _whole(image.shape[1:])).all():
         return  # there is no other place for so many chunks
-    found: list[tuple[int, ...]] = []
-    image.id.chunk_iter(lambda chunk: found.append(chunk.chunk_offset))
-    places = np.unique(np.array(found, dtype=np.int64).reshape(-1, 4), axis=0)
+    found = np.array(chunk_places(image), dtype=np.int64)
+    places = np.unique(found.reshape(-1, 4), axis=0)
     of_row = round_to_chunks(boxes, image.shape[1:])[places[:, 0]]
     is_inside = (places[:, 1:] >= of_row[..., 0]) & (places[:, 1:] < of_row[..., 1])
     if not is_inside.all() or len(places) != count_chunks(boxes, image.shape[1:]):

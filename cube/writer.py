@@ -20,6 +20,7 @@ from cube.storage import (
     box_slices,
     chunk_places,
     chunk_shape,
+    enclose,
     find_stored_box,
     round_to_chunks,
 )
@@ -103,14 +104,15 @@ class CubeWriter:
             self._file.create_dataset(name, (num_rows, *row), dtype)
 
     def add(self, row: CubeRow) -> None:
-        """Write the next row, without the chunks of its image that are padding."""
+        """Write the next row, without the chunks that are padding and background."""
         stored, padding = find_stored_box(row.image, row.extent)
-        box = box_slices(round_to_chunks(stored, row.image.shape))
+        labelled = enclose(stored, row.label != 0)
         with self._disk.raise_write_errors():
-            self._file["image"][(self._next, *box)] = row.image[box]
+            for name, box in (("image", stored), ("label", labelled)):
+                inside = box_slices(round_to_chunks(box, row.image.shape))
+                self._file[name][(self._next, *inside)] = getattr(row, name)[inside]
             self._file["stored"][self._next] = stored
             self._file["padding"][self._next] = padding
-            self._file["label"][self._next] = row.label
             for name, _, dtype in COLUMNS:
                 value = getattr(row, name)
                 if dtype is TEXT_DTYPE and not isinstance(value, str):
@@ -126,8 +128,7 @@ class CubeWriter:
             DataError: If its rows have another shape or are stored differently.
         """
         first, end = self._next, self._next + len(cube)
-        boxes = cube.stored_boxes
-        if boxes is None:
+        if cube.stored_boxes is None:
             raise DataError(
                 f"{cube.path} must store its rows as this version does: with `stored` "
                 "boxes. Received: none"
@@ -140,12 +141,9 @@ class CubeWriter:
                         f"{cube.path} must store its rows as this version does: "
                         f"{_storage(target)}. Received: {_storage(source)}"
                     )
-                whole = np.array([(0, side) for side in cube.shape])
-                for row in range(len(cube)):
-                    box = boxes[row] if name == "image" else whole
-                    for place in chunk_places(box, cube.shape):
-                        mask, chunk = source.id.read_direct_chunk((row, *place))
-                        target.id.write_direct_chunk((first + row, *place), chunk, mask)
+                for row, *place in chunk_places(source):
+                    mask, chunk = source.id.read_direct_chunk((row, *place))
+                    target.id.write_direct_chunk((first + row, *place), chunk, mask)
             for name, _, _ in (*COLUMNS, *STORAGE_COLUMNS):
                 self._file[name][first:end] = cube.dataset(name)[:]
         self._next = end

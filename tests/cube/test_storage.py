@@ -3,7 +3,7 @@ import math
 import h5py
 import numpy as np
 import pytest
-from support.cubes import clean_rows, make_row, write_cube
+from support.cubes import CUBE_ATTRIBUTES, clean_rows, make_row, write_cube
 
 from cube import storage
 from cube.reader import Cube
@@ -15,7 +15,7 @@ from cube.storage import (
     find_stored_box,
     round_to_chunks,
 )
-from cube.writer import CubeRow
+from cube.writer import CubeRow, CubeWriter
 from system.errors import DataError
 
 EXTENT = np.array([(2, 4), (1, 3), (0, 5)])
@@ -212,3 +212,38 @@ def test_images_stored_whole_by_earlier_versions_are_read(tmp_path, monkeypatch)
     with Cube(path) as cube:
         for number, row in enumerate(rows):
             np.testing.assert_array_equal(cube.image(number), row.image)
+
+
+def test_one_huge_scan_among_small_ones_does_not_multiply_the_file(tmp_path):
+    shape, rng = (64, 64, 64), np.random.default_rng(0)
+    extents = [[(0, 64)] * 3] + [[(20, 28), (10, 20), (30, 40)]] * 9
+    rows = []
+    for number, extent in enumerate(extents):
+        inside = tuple(slice(*side) for side in extent)
+        image = np.full(shape, -2, np.float16)
+        image[inside] = rng.normal(size=image[inside].shape)
+        label = np.zeros(shape, np.uint8)
+        label[inside][1:-1] = 1
+        about = {"image": image, "label": label, "extent": np.array(extent)}
+        rows.append(CubeRow(**{**vars(make_row(str(number))), **about}))
+    path = tmp_path / "cube.h5"
+    with CubeWriter(path, shape=shape, num_rows=10, attributes=CUBE_ATTRIBUTES) as cube:
+        for row in rows:
+            cube.add(row)
+
+    # Slices of 64 x 64 voxels: 64 of the huge scan, 8 of each small one.
+    images = (64 + 9 * 8) * 64 * 64 * 2
+    assert images < path.stat().st_size < 1.1 * images
+    with Cube(path) as cube, h5py.File(path) as file:
+        for number, row in enumerate(rows):
+            np.testing.assert_array_equal(cube.image(number), row.image)
+            np.testing.assert_array_equal(cube.label(number), row.label)
+        assert file["label"].id.get_num_chunks() == 64 + 9 * 8
+
+
+def test_label_outside_the_scan_is_stored(tmp_path, parts):
+    row = padded_row()
+    row.label[5, 7, 9] = 2
+
+    with Cube(write_cube(tmp_path / "cube.h5", [row])) as cube:
+        np.testing.assert_array_equal(cube.label(0), row.label)

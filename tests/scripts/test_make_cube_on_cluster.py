@@ -16,7 +16,7 @@ distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.slow
 
 # Enough copies that a worker is killed at work.
-FLAGS = ("--spacing", 3, 1.5, 1.5, "--copies", 200)
+FLAGS = ("--spacing", 3, 1.5, 1.5, "--copies", 40)
 
 
 @pytest.fixture(scope="module")
