@@ -1,9 +1,9 @@
 "use strict";
 
 // The filter of index.html, which is hidden without JavaScript.
-const form = document.querySelector("#filter");
-if (form) {
-  const fields = form.elements;
+const fieldset = document.querySelector("#filter");
+if (fieldset) {
+  const fields = fieldset.elements;
   const cards = [...document.querySelectorAll(".card")];
   const texts = cards.map((card) => card.textContent.toLowerCase());
   const filter = () => {
@@ -17,12 +17,15 @@ if (form) {
     });
     fields.shown.value = `${shown} of ${cards.length} shown`;
   };
-  form.hidden = false;
-  form.addEventListener("input", filter);
-  form.addEventListener("submit", (event) => event.preventDefault());
+  fieldset.hidden = false;
+  fieldset.addEventListener("input", filter);
   addEventListener("pageshow", filter); // browsers restore what was chosen
   for (const link of document.querySelectorAll("#findings a")) {
-    link.addEventListener("click", () => { form.reset(); filter(); });
+    link.addEventListener("click", () => {
+      fields.text.value = fields.split.value = "";
+      fields.findings.checked = false;
+      filter();
+    });
   }
   filter();
 }

@@ -41,7 +41,7 @@ def write_report(
     notes: Sequence[str] = (),
     cases: Sequence[str] = (),
     against: bool = False,
-) -> None:
+) -> str:
     """Write `report.html`, and copies of the pictures that lie outside its folder.
 
     Args:
@@ -51,16 +51,20 @@ def write_report(
         notes: Sentences on the runs.
         cases: The patterns of --cases.
         against: Whether --against separated the sides.
+
+    Returns:
+        The verdict; see `describe_verdict`.
     """
     heads, entries = list_cases(sides, output) if content else ([], [])
     names = " and ".join(side.name for side in sides)
+    notes = [" ".join(note.split()) for note in notes]  # as one line
     scores, sections = _describe_scores(sides, content)
     curves = f"Dice, loss and learning rate of {names} over the training"
     plot = f"Dice, HD95 and NSD of every test case: a point for each case of {names}"
     page = ReportPage(
         title=names,
         verdict=describe_verdict(sides, content),
-        facts=[*list_facts(sides), *(("Note", " ".join(note.split())) for note in notes)],
+        facts=[*list_facts(sides), *(("Note", note) for note in notes)],
         commands=list_commands(sides, against, cases, output),
         runs=list_runs(sides),
         scores=scores,
@@ -72,20 +76,24 @@ def write_report(
         networks=_list_networks(sides, output),
     )
     write_report_page(output / REPORT_NAME, page)
+    return page.verdict
 
 
-def report_run(run: Path, title: str, summary: dict) -> None:
+def report_run(run: Path, title: str, summary: dict) -> str:
     """Write `cases.png` and `report.html` of one run into its folder.
 
     Args:
         run: The folder, which holds everything else.
         title: What was tested.
         summary: Result of `summarise`; empty if nothing was tested.
+
+    Returns:
+        The verdict; see `describe_verdict`.
     """
     side = Side(title, tuple(read_runs([run])))
     if summary:
         draw_cases({title: side.scores}, run / "cases.png")
-    write_report([side], summary, run)
+    return write_report([side], summary, run)
 
 
 def describe_verdict(sides: Sequence[Side], content: dict) -> str:
