@@ -110,29 +110,43 @@ def _serve(pipe, make: Callable[..., Calls], *args) -> None:
         pipe.send(result if wanted else None)
 
 
-def our_calls(problem: Problem) -> Calls:
-    """Build and compile the network as train.py does, and give what is timed."""
+def our_calls(
+    problem: Problem, *, dtype: str = "float32", jit_compile: bool = False
+) -> Calls:
+    """Build and compile the network as train.py does, and give what is timed.
+
+    Args:
+        problem: What to do.
+        dtype: Keras dtype policy.
+        jit_compile: Whether to compile the step with XLA.
+    """
     import models  # noqa: F401  sets TensorFlow up before it is imported
 
     # isort: split
     import keras
 
-    from models.device import JIT_COMPILE
+    from models.device import find_gpu
     from models.losses import DiceLoss
-    from models.metrics import DiceCoefficient
     from models.prediction import predict_image
+    from models.training_step import TrainingStep, read_sums
     from models.unet import build_unet
 
+    find_gpu()  # before anything is computed, so that its memory grows with the need
     keras.utils.set_random_seed(0)
     network = build_unet(
-        spacing=(1.0,) * problem.rank, num_classes=2, filters=problem.filters
+        spacing=(1.0,) * problem.rank,
+        num_classes=2,
+        filters=problem.filters,
+        dtype=dtype,
     )
     optimizer = keras.optimizers.AdamW(
         LEARNING_RATE, weight_decay=WEIGHT_DECAY, global_clipnorm=CLIP_NORM
     )
-    network.compile(
-        optimizer, DiceLoss(), metrics=[DiceCoefficient()], jit_compile=JIT_COMPILE
-    )
+    if dtype == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    network.compile(optimizer, DiceLoss(), jit_compile=jit_compile)
+    step = TrainingStep(network)
+    inputs = {"rate": LEARNING_RATE, "batch_size": problem.batch_size, "seconds": 0.0}
     image, label = problem.batch()
     image, scan = image[..., None], problem.image()
     extent = np.stack([np.zeros(3, int), scan.shape], axis=1)
@@ -141,7 +155,7 @@ def our_calls(problem: Problem) -> Calls:
         "weights": network.get_weights,
         "flops": partial(count_flops, network, problem),
         "probabilities": lambda: network.predict_on_batch(image),
-        "step": lambda: network.train_on_batch(image, label),
+        "step": lambda: read_sums(step(image, label, **inputs)),
         "scan": lambda: predict_image(
             network, scan, extent, problem.patch_size, **tiling
         )[0],
@@ -193,13 +207,22 @@ def build_monai(problem: Problem):
     return network
 
 
-def monai_calls(problem: Problem, threads: int, ways: Sequence[str]) -> Calls:
+def monai_calls(
+    problem: Problem,
+    threads: int,
+    ways: Sequence[str],
+    *,
+    device: str = "cpu",
+    dtype: str = "float32",
+) -> Calls:
     """Return the calls of MONAI to time, in several variants; the fastest counts.
 
     Args:
         problem: What to do.
         threads: Of PyTorch.
         ways: Of "first" and "last", where the channels lie; with " compiled".
+        device: Of PyTorch, "cpu" or "cuda".
+        dtype: Keras' name of the policy that autocast follows.
     """
     import torch
 
@@ -207,7 +230,7 @@ def monai_calls(problem: Problem, threads: int, ways: Sequence[str]) -> Calls:
     calls: dict[str, Callable] = {}
     networks = []
     for way in ways:
-        network, step, scan = _monai_way(problem, way)
+        network, step, scan = _monai_way(problem, way, device, dtype)
         networks.append(network)
         calls[f"step {way}"], calls[f"scan {way}"] = step, scan
 
@@ -215,10 +238,10 @@ def monai_calls(problem: Problem, threads: int, ways: Sequence[str]) -> Calls:
         """Copy our weights into every network; return the first one's prediction."""
         for network in networks:
             _load(network, weights)
-        image = torch.from_numpy(problem.batch()[0][:, None])
+        image = torch.from_numpy(problem.batch()[0][:, None]).to(device)
         with torch.inference_mode():
             found = torch.softmax(networks[0].eval()(image), 1)
-        return np.moveaxis(found.numpy(), 1, -1)
+        return np.moveaxis(found.cpu().numpy(), 1, -1)
 
     return {"probabilities": probabilities, **calls}
 
@@ -237,7 +260,7 @@ def _load(network, weights: Sequence[np.ndarray]) -> None:
             parameter.copy_(torch.from_numpy(np.ascontiguousarray(weight)))
 
 
-def _monai_way(problem: Problem, way: str) -> tuple:
+def _monai_way(problem: Problem, way: str, device: str, dtype: str) -> tuple:
     """Return a network, and its step and whole scan in one memory format."""
     import torch
     from monai.inferers import SliceInferer, SlidingWindowInferer
@@ -246,7 +269,10 @@ def _monai_way(problem: Problem, way: str) -> tuple:
     order = torch.contiguous_format
     if "last" in way:
         order = torch.channels_last_3d if problem.rank == 3 else torch.channels_last
-    network = build_monai(problem).to(memory_format=order)
+    network = build_monai(problem).to(device, memory_format=order)
+    half = {"mixed_float16": torch.float16, "mixed_bfloat16": torch.bfloat16}.get(dtype)
+    autocast = partial(torch.autocast, device, half, enabled=half is not None)
+    scaler = torch.amp.GradScaler(device, enabled=half is torch.float16)
     run = torch.compile(network) if "compiled" in way else network
     optimizer = torch.optim.AdamW(
         network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
@@ -258,9 +284,10 @@ def _monai_way(problem: Problem, way: str) -> tuple:
         smooth_nr=1.0,
         smooth_dr=1.0,
     )
-    image, label = (torch.from_numpy(array[:, None]) for array in problem.batch())
+    batch = (torch.from_numpy(array[:, None]) for array in problem.batch())
+    image, label = (array.to(device) for array in batch)
     image = image.contiguous(memory_format=order)
-    scan = torch.from_numpy(problem.image()[None, None])
+    scan = torch.from_numpy(problem.image()[None, None]).to(device)
     options = {
         "sw_batch_size": problem.per_call,
         "overlap": problem.overlap,
@@ -274,10 +301,14 @@ def _monai_way(problem: Problem, way: str) -> tuple:
     def step() -> float:
         network.train()
         optimizer.zero_grad()
-        value = loss(run(image), label)
-        value.backward()
+        with autocast():
+            scores = run(image)
+        value = loss(scores.float(), label)
+        scaler.scale(value).backward()
+        scaler.unscale_(optimizer)
         torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP_NORM)
-        optimizer.step()
+        scaler.step(optimizer)
+        scaler.update()
         return value.item()
 
     def predict(tiles):
@@ -285,7 +316,7 @@ def _monai_way(problem: Problem, way: str) -> tuple:
 
     def whole() -> np.ndarray:
         network.eval()
-        with torch.inference_mode():
-            return torch.softmax(inferer(scan, predict), 1)[0, 1].numpy()
+        with torch.inference_mode(), autocast():
+            return torch.softmax(inferer(scan, predict), 1)[0, 1].float().cpu().numpy()
 
     return network, step, whole

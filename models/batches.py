@@ -6,11 +6,13 @@ import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
 from augment.compose import Compose, apply_intensity, replay
 from cube.reader import Cube
+from system.job import available_cpus
 from system.processes import map_in_order
 from volumes.geometry import Grid, affine_from
 from volumes.ignored import IGNORED, split_ignored
@@ -48,6 +50,8 @@ class PatchSampler:
         rows: The rows to draw from, all with the same probability.
         patch_size: (I, J, K); I = 1 gives sagittal slices without that axis.
         batch_size: Patches per batch.
+        part: Indices of the patches of a batch that this process draws; by default
+            all. A patch is the same whoever draws it.
         seed: Determines each batch, together with the step.
         compose: Augments every patch as it is drawn. This interpolates the cube's
             voxels, which were interpolated once already; the augmented copies in
@@ -69,10 +73,12 @@ class PatchSampler:
         compose: Compose | None = None,
         contrast: Compose | None = None,
         spine_share: float = 0.8,
+        part: range | None = None,
     ):
         self.cube, self.rows = cube, list(rows)
         self.patch_size = np.array(patch_size)
         self.batch_size, self.seed = batch_size, seed
+        self.part = range(batch_size) if part is None else part
         self.compose, self.contrast = compose, contrast
         self.spine_share = spine_share
         self._foreground: dict[int, npt.NDArray[np.int16]] = {}
@@ -149,14 +155,14 @@ class PatchSampler:
         return replay(drawn, image, self.cube.label(row), source=source, target=target)
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the batch of a step, always the same for the same step.
+        """Return this process's part of a step's batch, always the same for the step.
 
         Returns:
-            Images (B, I, J, K, 1) float32 and classes (B, I, J, K) uint8, both
-            without I where it is 1, for UNet-2D.
+            Images (B, I, J, K, 1) float32 and classes (B, I, J, K) uint8, with B the
+            length of the part, both without I where it is 1, for UNet-2D.
         """
         patches = []
-        for index in range(self.batch_size):
+        for index in self.part:
             key = np.random.SeedSequence(self.seed, spawn_key=(step, index))
             rng = np.random.default_rng(key)
             row = self.rows[rng.integers(len(self.rows))]
@@ -167,16 +173,35 @@ class PatchSampler:
         return images[..., None], labels
 
 
-def prefetch(sampler: PatchSampler, first_step: int, ahead: int = 4) -> Iterator[tuple]:
-    """Yield batches without end, prepared by a thread during the training steps.
+def prefetch(
+    sampler: PatchSampler, first_step: int, ahead: int = 4, *, threads: int = 0
+) -> Iterator[tuple]:
+    """Yield batches without end, prepared by threads during the training steps.
 
     Args:
         sampler: Source of the batches.
         first_step: Step of the first batch.
         ahead: Largest number of batches that wait, which bounds the memory.
+        threads: How many batches are prepared at a time; by default one for each
+            two CPUs, at most `ahead`. The batches do not depend on it.
 
     Yields:
         What `PatchSampler.batch` returns, step by step.
     """
-    with ThreadPoolExecutor(1) as pool:
+    threads = threads or feeding_threads(ahead)
+    share = max(1, numba.get_num_threads() // threads)  # of the threads of kernels
+    with ThreadPoolExecutor(
+        threads, initializer=numba.set_num_threads, initargs=(share,)
+    ) as pool:
         yield from map_in_order(pool, sampler.batch, itertools.count(first_step), ahead)
+
+
+def feeding_threads(most: int) -> int:
+    """Return how many threads prepare batches: one for each two CPUs, at most `most`.
+
+    It is one where numba's kernels may not be called by several threads at once.
+    """
+    numba.get_num_threads()  # loads the threading layer
+    if numba.threading_layer() == "workqueue":
+        return 1
+    return min(most, max(1, available_cpus() // 2))

@@ -9,7 +9,7 @@ from augment.compose import Compose, compose_of
 from augment.intensity import Gamma, GaussianNoise
 from augment.spatial import Flip, Rotation
 from cube.reader import Cube
-from models.batches import PatchSampler, patch_box, prefetch
+from models.batches import PatchSampler, feeding_threads, patch_box, prefetch
 from volumes.ignored import IGNORED
 
 VOXELS = np.arange(480).reshape(SHAPE)  # (6, 8, 10)
@@ -155,7 +155,7 @@ class CountingSampler:
 
 def test_prefetched_batches_come_in_order_and_few_wait():
     counting = CountingSampler()
-    batches = prefetch(counting, first_step=3, ahead=2)
+    batches = prefetch(counting, first_step=3, ahead=2, threads=1)
 
     assert [next(batches) for _ in range(5)] == [3, 4, 5, 6, 7]
     batches.close()
@@ -164,16 +164,43 @@ def test_prefetched_batches_come_in_order_and_few_wait():
     assert len(counting.asked) <= 5 + 2
 
 
-def test_prefetching_ends_its_thread_when_closed():
+@pytest.mark.parametrize("threads", [1, 3])
+def test_prefetching_ends_its_threads_when_closed(threads):
     before = set(threading.enumerate())
-    batches = prefetch(CountingSampler(), first_step=0)
+    batches = prefetch(CountingSampler(), first_step=0, threads=threads)
 
     next(batches)
     during = set(threading.enumerate()) - before
     batches.close()
 
-    assert len(during) == 1
+    assert 1 <= len(during) <= threads
     assert not set(threading.enumerate()) - before
+
+
+def test_batches_do_not_depend_on_the_number_of_threads(cube):
+    source = sampler(cube, compose=Compose([Rotation(20.0), GaussianNoise(5.0)]))
+    expected = [source.batch(step) for step in range(4, 10)]
+
+    batches = prefetch(source, first_step=4, threads=3)
+    found = [next(batches) for _ in range(6)]
+    batches.close()
+
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours[0], theirs[0])
+        np.testing.assert_array_equal(ours[1], theirs[1])
+
+
+@pytest.mark.parametrize(
+    ("cpus", "layer", "threads"),
+    [(1, "omp", 1), (2, "omp", 1), (5, "tbb", 2), (64, "omp", 4), (64, "workqueue", 1)],
+)
+def test_a_thread_for_two_cpus_unless_kernels_may_not_run_at_once(
+    monkeypatch, cpus, layer, threads
+):
+    monkeypatch.setattr("models.batches.available_cpus", lambda: cpus)
+    monkeypatch.setattr("numba.threading_layer", lambda: layer)
+
+    assert feeding_threads(4) == threads
 
 
 def test_prefetching_raises_what_the_sampler_raises():
