@@ -96,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         score_runs(args.runs, args.ensemble, run, scans=args.scans, force=args.force)
         args.runs = [run]
     options = {"cases": args.cases, "force": args.force}
-    print(compare_runs(args.runs, args.output, args.against, **options))
+    print(compare_runs(args.runs, args.output, args.against, **options).text)
     return 0
 
 

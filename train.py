@@ -22,6 +22,7 @@ from runs.folder import (
     write_json,
 )
 from runs.model_paths import settle_weights
+from runs.outcome import list_outcome
 from runs.train_arguments import complete_arguments
 from runs.train_flags import NETWORKS, build_parser
 from system.errors import DataError
@@ -104,7 +105,8 @@ def train_both(args: argparse.Namespace) -> None:
             )
         if code:
             sys.exit(code)  # the process has printed the reason
-    print(compare_runs([args.output / model for model in NETWORKS], args.output))
+    runs = [args.output / model for model in NETWORKS]
+    print(compare_runs(runs, args.output).verdict)
 
 
 def arguments_of(args: argparse.Namespace, model: str) -> argparse.Namespace:
@@ -141,6 +143,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             train_both(args)
         else:
             train_one(args)
+    print(list_outcome(args.output))
     return 0
 
 

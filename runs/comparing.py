@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from evaluation.case_plot import draw_cases
 from evaluation.comparison import compare
@@ -26,6 +27,18 @@ CURVES_NAME = "curves.png"
 CURVES = f"![Dice, loss and learning rate during training]({CURVES_NAME})"
 
 
+class Outcome(NamedTuple):
+    """What a comparison comes to.
+
+    Args:
+        verdict: In one sentence.
+        text: The comparison, or the one network's scores, as text tables.
+    """
+
+    verdict: str
+    text: str
+
+
 def compare_runs(
     folders: Sequence[Path],
     output: Path,
@@ -33,7 +46,7 @@ def compare_runs(
     *,
     cases: Sequence[str] = (),
     force: bool = False,
-) -> str:
+) -> Outcome:
     """Compare two networks over the test cases of their runs.
 
     Writes `report.html`, `comparison.json`, `comparison.md`, `cases.png` and, if each
@@ -49,9 +62,6 @@ def compare_runs(
         against: Run folders of the second side; see `gather`.
         cases: Patterns of the cases to compare; see `choose_cases`.
         force: Whether to remove an earlier page from it first.
-
-    Returns:
-        The comparison, or the one network's scores, as a text table.
 
     Raises:
         DataError: If the runs cannot be read or are not comparable.
@@ -73,8 +83,7 @@ def compare_runs(
         description = [*notes, *describe_untrained_classes(sides)]
         text = _write_scores(sides, content, output, description)
     report = {"notes": notes, "cases": cases, "against": bool(against)}
-    write_report(sides, content, output, **report)
-    return text
+    return Outcome(write_report(sides, content, output, **report), text)
 
 
 def _write_scores(

@@ -26,6 +26,7 @@ RUN_TITLES = {**TITLES, ENSEMBLE: "Ensemble"}
 RUN_CONFIG_NAME = "config.json"
 MODEL_NAME = "model.keras"
 REPORT_NAME = "report.html"
+SUMMARY_NAME = "summary.md"
 # Of the report, beside it: copies of pictures that lie outside its folder.
 REPORT_PICTURES = "report_pictures"
 
@@ -42,7 +43,7 @@ COMPARISON_FILES = (
 PAGE_FILES = (
     *COMPARISON_FILES,
     "summary.json",
-    "summary.md",
+    SUMMARY_NAME,
     "scores.csv",
     "instances.csv",
 )
@@ -55,6 +56,7 @@ RUN_FILES = (
     "scores.csv",
     "instances.csv",
     "summary.json",
+    SUMMARY_NAME,
     "architecture.png",
     *COMPARISON_FILES,
 )

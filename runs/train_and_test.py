@@ -27,9 +27,10 @@ from models.train_run import MODEL_NAME, check_resumable, fit
 from models.unet import describe_blocks, describe_network
 from runs.architecture import draw_architecture
 from runs.device_choice import RECORD, settle_device
-from runs.folder import RUN_CONFIG_NAME, TITLES, write_json
+from runs.folder import RUN_CONFIG_NAME, SUMMARY_NAME, TITLES, write_json
 from runs.report import report_run
 from runs.testing import EvaluationResult, check_sources, predict_test_cases
+from system.atomic import atomic_write
 from volumes.intensity_flag import describe_intensity
 
 
@@ -121,7 +122,7 @@ def warn_of_mismatch(test: EvaluationResult) -> None:
 
 
 def write_results(run: Path, title: str, costs: dict, test: EvaluationResult) -> None:
-    """Write scores, `summary.json` and `report.html`; print the summary.
+    """Write scores, summaries and `report.html`; print the verdict.
 
     Args:
         run: The run folder.
@@ -138,9 +139,8 @@ def write_results(run: Path, title: str, costs: dict, test: EvaluationResult) ->
         "peak_memory_mib": max(peak_memory_mib(), costs["peak_memory_mib"]),
     }
     write_json(run / "summary.json", {"scores": summary, "costs": costs})
-    report_run(run, title, summary if test.scores else {})
     if test.scores:
-        print(f"{title} on the test cases, on each scan's own grid")
-        print(format_summary(summary))
-    else:
-        print("The cube has no test case, so nothing was scored.")
+        page = f"# {title}\n\n{format_summary(summary, markdown=True)}\n"
+        with atomic_write(run / SUMMARY_NAME) as partial:
+            partial.write_text(page, encoding="utf-8")
+    print(report_run(run, title, summary if test.scores else {}), flush=True)

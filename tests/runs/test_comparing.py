@@ -18,7 +18,7 @@ def test_two_runs_are_compared_case_by_case(tmp_path):
         costs = {"training_minutes": minutes}
         write_run(run, dice, model=model, costs=costs, history=True)
 
-    table = compare_runs(runs, tmp_path)
+    table = compare_runs(runs, tmp_path).text
 
     comparison = read_json(tmp_path / "comparison.json")
     assert comparison["names"] == ["UNet-2D", "UNet-3D"]
@@ -78,7 +78,7 @@ def test_runs_without_a_test_case_leave_nothing_to_compare(tmp_path):
     for run in runs:
         write_run(run, {}, model=run.name, history=True)
 
-    assert "nothing to compare" in compare_runs(runs, tmp_path)
+    assert "nothing to compare" in compare_runs(runs, tmp_path).text
     assert (tmp_path / "curves.png").exists()
 
 
@@ -98,7 +98,7 @@ def test_class_that_a_run_could_not_learn_is_named_on_the_page(tmp_path):
     config = read_json(runs[1] / "config.json")
     write_json(runs[1] / "config.json", {**config, "untrained_classes": ["L5"]})
 
-    text = compare_runs(runs, tmp_path)
+    text = compare_runs(runs, tmp_path).text
 
     sentence = f"No training scan of {runs[1]} held class L5."
     assert text.startswith(sentence)

@@ -20,9 +20,11 @@ def test_run_folder_holds_what_it_should(small_run):
         "model.keras",
         "overlays",
         "predictions",
+        "report.html",
         "scores.csv",
         "splits.json",
         "summary.json",
+        "summary.md",
         "tensorboard",
     ]
     assert names_in(small_run / "predictions") == [f"{n}.seg.nrrd" for n in TESTED]
