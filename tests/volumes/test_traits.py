@@ -69,6 +69,7 @@ def test_scan_like_the_training_scans_is_like_them():
     assert ranges.ranges["intensity"] == pytest.approx((0.1, 0.1))
     assert ranges.describe(scan(1.2)) == ""
     assert ranges.describe(scan(2)) == ""  # .4 is below 2.5 times .1 and .2
+    assert ranges.describe(scan(scan_spacing=(0.5, 0.5, 0.5))) == ""  # finer
 
 
 DEEPER = (slice(1, 3), slice(0, 5), slice(3, 7))
