@@ -71,6 +71,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def describe_gpu() -> dict | None:
     """Find the GPU in this process; return what is known of it, None without one."""
+    import models  # noqa: F401  sets TensorFlow up before it is imported
+
+    # isort: split
     import tensorflow as tf
 
     from models.device import find_gpu

@@ -17,7 +17,7 @@ RECORD = "device_defaults"  # in the run's config
 
 
 def settle_device(
-    options: TrainingOptions, cube: Cube, run: Path
+    options: TrainingOptions, cube: Cube, run: Path, *, processes: int = 1
 ) -> tuple[TrainingOptions, dict]:
     """Fill in the options that depend on the device, and check that it works.
 
@@ -25,6 +25,7 @@ def settle_device(
         options: As given.
         cube: To train on.
         run: The run folder, whose record stays if the run is resumed.
+        processes: That share a batch, each on a GPU of its own.
 
     Returns:
         The options, and what was filled in, to be recorded as `RECORD`.
@@ -35,7 +36,7 @@ def settle_device(
     """
     gpu = find_gpu()
     recorded = read_record(run) if options.resume else None
-    options, chosen = settle_defaults(options, cube, gpu, recorded)
+    options, chosen = settle_defaults(options, cube, gpu, recorded, processes=processes)
     if gpu is not None and options.epochs != 0:
         check_gpu(gpu, options.architecture()["dtype"])
     return options, chosen
