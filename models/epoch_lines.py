@@ -58,3 +58,20 @@ def describe_compiling(batch_size: int, patch_size: Sequence[int]) -> str:
     sides = " x ".join(str(side) for side in patch_size if side > 1)
     patches = f"{count_of(batch_size, 'patch', 'patches')} of {sides} voxels"
     return f"compiling the training step for batches of {patches}"
+
+
+def describe_resuming(epoch: int, seconds: float, options: TrainingOptions) -> str:
+    """Return where a training goes on, and how much of its budget it has used.
+
+    Args:
+        epoch: Number of epochs done.
+        seconds: Wall time used.
+        options: How long to train, perhaps otherwise than when the run was started;
+            the learning rate depends on it.
+    """
+    budgets = []
+    if options.epochs is not None:
+        budgets.append(f"{options.epochs} epochs in all; {epoch} done")
+    if options.minutes is not None:
+        budgets.append(f"{options.minutes:g} min in all; {seconds / 60:.1f} used")
+    return f"resuming after epoch {epoch}: budget now {', '.join(budgets)}"

@@ -21,6 +21,7 @@ from system.errors import DataError, UsageError
 # Arguments that may differ between the runs of one side.
 PLACES = ("cube", "scans", "output")
 MAY_DIFFER = (*PLACES, "force", "resume", "fold", "seed", "require_gpu")
+SUMMARY_FILE = "summary.json"  # written when a run is finished
 # In config.json, beside the checksum of the content; see `check_cubes`.
 WITH_PLACES = "cube_checksum_with_places"
 
@@ -159,6 +160,11 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
                 f"{folder} must be a run folder of train.py. Received: no "
                 f"{RUN_CONFIG_NAME}"
             )
+        for path in found:
+            if not (path / SUMMARY_FILE).is_file():
+                raise DataError(
+                    f"{path} is unfinished: train.py --resume --output {folder}"
+                )
         runs += [_read_run(path) for path in found]
     return runs
 
@@ -169,7 +175,7 @@ def _read_run(path: Path) -> Run:
     instances_path = path / "instances.csv"
     has_instances = instances_path.is_file()  # runs of earlier versions have none
     instances = tuple(read_instances(instances_path)) if has_instances else ()
-    summary = read_json(path / "summary.json")
+    summary = read_json(path / SUMMARY_FILE)
     missing = [name for name in ("arguments", "cube_checksum") if name not in config]
     if "costs" not in summary:
         missing.append("costs")

@@ -2,7 +2,12 @@ import math
 
 import pytest
 
-from models.epoch_lines import describe_compiling, describe_epoch, steps_of
+from models.epoch_lines import (
+    describe_compiling,
+    describe_epoch,
+    describe_resuming,
+    steps_of,
+)
 from models.options import TrainingOptions
 
 ROW = {
@@ -48,4 +53,19 @@ def test_compiling_says_for_what():
     )
     assert describe_compiling(1, (48, 96, 64)) == (
         "compiling the training step for batches of 1 patch of 48 x 96 x 64 voxels"
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "budget"),
+    [
+        ({"minutes": 2.5}, "2.5 min in all; 1.2 used"),
+        ({"epochs": 9}, "9 epochs in all; 4 done"),
+        ({"epochs": 9, "minutes": 2.0}, "9 epochs in all; 4 done, 2 min in all; "
+         "1.2 used"),
+    ],
+)  # fmt: skip
+def test_resuming_says_the_budget_and_what_is_used(limits, budget):
+    assert describe_resuming(4, 72.0, options(**limits)) == (
+        f"resuming after epoch 4: budget now {budget}"
     )

@@ -85,7 +85,8 @@ def test_fit_resumes_from_the_checkpoint(small_cube, fitted, tmp_path, capsys):
     with Cube(small_cube) as cube:
         result, _ = fit_small(cube, run, replace(OPTIONS, epochs=2, resume=True))
 
-    assert "Resuming after epoch 1, step 2." in capsys.readouterr().out
+    shown = "resuming after epoch 1: budget now 2 epochs in all; 1 done\n"
+    assert shown in capsys.readouterr().out
     assert result.history[0] == fitted[1].history[0]
     assert [row["epoch"] for row in result.history] == [1, 2]
     assert read_epochs(run) == ["1", "2"]

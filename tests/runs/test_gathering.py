@@ -182,7 +182,21 @@ def test_folder_that_holds_no_run_is_refused(tmp_path):
         read_runs([tmp_path])
 
 
-def test_run_that_was_not_finished_is_refused(tmp_path):
+@pytest.mark.parametrize("inner", ["", "unet2d"])
+def test_unfinished_run_is_refused_with_the_command_that_ends_it(tmp_path, inner):
+    write_run(tmp_path / "fold0" / inner, DICE)
+    (tmp_path / "fold0" / inner / "summary.json").unlink()
+
+    with pytest.raises(DataError) as raised:
+        read_runs([tmp_path / "fold0"])
+
+    unfinished, given = (tmp_path / "fold0" / inner).resolve(), tmp_path / "fold0"
+    assert str(raised.value) == (
+        f"{unfinished} is unfinished: train.py --resume --output {given}"
+    )
+
+
+def test_run_without_scores_is_refused(tmp_path):
     write_run(tmp_path / "a", DICE)
     (tmp_path / "a" / "scores.csv").unlink()
 
