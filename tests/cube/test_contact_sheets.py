@@ -5,143 +5,134 @@ import pytest
 from PIL import Image
 from support.cubes import clean_rows, make_label, write_cube
 
-from cube.contact_sheets import (
-    ContactSheets,
-    describe_drawn,
-    draw_overview,
-    shorten_to_width,
-)
+from cube.case_sheet import CaseSheet, choose_window, find_lit_box
+from cube.contact_sheets import ContactSheets
 from cube.reader import Cube
+from cube.sheet_layout import SHEET_HEIGHT, SHEET_WIDTH, Block, fit_sheet
 from volumes.palette import outline_color
-from volumes.panels import GAP, font
+from volumes.planes import SAGITTAL
 
 
 @pytest.fixture
-def sheet_of_ann(tmp_path):
-    """Return the sheet of the case `ann`, drawn from rows of a cube, as pixels."""
+def sheets_of(tmp_path):
+    """Return the sheet and the overview of a cube with some rows, as pixels."""
 
-    def draw(rows):
-        with Cube(write_cube(tmp_path / "cube.h5", rows)) as cube:
+    def draw(rows, case_id="ann", **attributes):
+        path = write_cube(tmp_path / "cube.h5", rows, **attributes)
+        with Cube(path) as cube:
             sheets = ContactSheets(cube, tmp_path)
             for row in cube.rows():
                 sheets.add(row, cube.image(row), cube.label(row))
-        with Image.open(tmp_path / "ann.png") as picture:
-            return np.asarray(picture)
+            sheets.write_overview()
+        pictures = []
+        for name in (case_id, "overview"):
+            with Image.open(tmp_path / f"{name}.png") as picture:
+                pictures.append(np.asarray(picture))
+        return pictures
 
     return draw
 
 
-def sagittal_panels(sheet):
-    """Crop the sagittal pictures of scan and copy from a sheet of two rows."""
-    bottom = sheet.shape[0] - GAP
-    copy = sheet[bottom - 320 : bottom, GAP : GAP + 320]
-    # Between the two is a line of text of 14 * 1.4 = 20 pixels.
-    bottom -= 320 + GAP + 20 + GAP
-    return sheet[bottom - 320 : bottom, GAP : GAP + 320], copy
+def drawn_in(pixels, color):
+    return (pixels == color).all(axis=2)
 
 
-def outlined(pixels, label):
-    return (pixels == outline_color(label)).all(axis=2)
+def test_sheet_fits_a_screen_and_has_every_class(sheets_of):
+    sheet, overview = sheets_of(clean_rows())
+
+    assert sheet.shape[0] <= SHEET_HEIGHT + 20
+    assert sheet.shape[1] <= SHEET_WIDTH
+    for label in (1, 2):
+        # More than a swatch of 13 x 13, which the legend has.
+        assert drawn_in(sheet, outline_color(label)).sum() > 13 * 13 + 100
+        assert drawn_in(overview, outline_color(label)).any()
 
 
-def test_moved_copy_is_shown_in_the_box_of_scan_and_copy(sheet_of_ann):
-    rows = clean_rows()
-    moved, extent = np.roll(rows[1].label, 1, axis=1), rows[1].extent.copy()
-    extent[1] = 0, 8  # the scan's is 1 to 8, so both are shown from 0 to 8
-    rows[1] = replace(rows[1], label=moved, extent=extent)
-
-    scan, copy = sagittal_panels(sheet_of_ann(rows))
-
-    # 8 mm are 320 pixels. Anterior voxels 2 to 5 of 8, leftmost the anterior:
-    # the outline begins 2 voxels from the left, the copy's one.
-    assert np.flatnonzero(outlined(scan, 1).any(axis=0)).min() == 80
-    assert np.flatnonzero(outlined(copy, 1).any(axis=0)).min() == 40
-
-
-def test_copy_s_slices_follow_its_label(sheet_of_ann):
-    rows = clean_rows()
-    label = np.zeros_like(make_label())
-    label[2, 2:6, 2:7] = 1  # the sagittal slice shown, as it comes first,
-    label[3, 2:6, 2:7] = 2  # of two that are as full
+def test_a_label_off_all_planes_is_seen_in_the_projections(sheets_of):
+    rows = clean_rows()[2:3]
+    label = make_label()
+    label[5, 7, 9] = 3  # at the border, where no plane goes
     rows[0] = replace(rows[0], label=label)
-    moved = np.roll(label, 1, axis=0)
-    moved[3, 5, 6] = 0  # the copy's centre is nearer to the other slice
-    rows[1] = replace(rows[1], label=moved)
 
-    for panel in sagittal_panels(sheet_of_ann(rows)):
-        assert outlined(panel, 1).any()
-        assert not outlined(panel, 2).any()
+    sheet, _ = sheets_of(rows, "ben")
+
+    # 2 mm from the side: 0.5 + 0.5 * 2 / 30 of its colour.
+    share = 0.5 + 0.5 * 2 / 30
+    color = [round(share * side) for side in outline_color(3)]
+    assert drawn_in(sheet, color).sum() > 100
 
 
-def test_copy_is_shown_in_the_scan_s_window(sheet_of_ann):
+def test_copy_is_shown_in_the_box_of_the_scan(sheets_of, tmp_path):
     rows = clean_rows()
-    image = np.zeros_like(rows[0].image)
-    image[4:] = 1
-    image[2:4] = 0.25
-    image[:, 0] = 50  # outside the extent
-    brighter = image.copy()
-    brighter[2:4] = 0.75
-    brighter[:2] = -50
-    rows[0] = replace(rows[0], image=image)
-    rows[1] = replace(rows[1], image=brighter)
+    moved = np.roll(rows[1].label, 1, axis=1)
+    extent = np.array([[0, 6], [0, 8], [0, 10]])
+    rows = [replace(row, extent=extent) for row in rows]
+    rows[1] = replace(rows[1], label=moved)
+    with Cube(write_cube(tmp_path / "cube.h5", rows)) as cube:
+        sheet = CaseSheet(cube, [0, 1], cube.image(0), cube.label(0))
 
-    scan, copy = sagittal_panels(sheet_of_ann(rows))
+        scan = sheet._sections(cube.image(0), cube.label(0)).crop(sheet._box)
+        copy = sheet._sections(cube.image(1), cube.label(1)).crop(sheet._box)
 
-    # 0.25 * 255 = 63.75 and 0.75 * 255 = 191.25, at a place without a line.
-    assert scan[150, 40].tolist() == [64, 64, 64]
-    assert copy[150, 40].tolist() == [191, 191, 191]
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 7])
-def test_overview_shows_every_case_once(count):
-    colors = [(200, 10 * number, 30) for number in range(count)]
-    cells = [
-        (f"case {number}", "train", Image.new("RGB", (90, 50 + number), color))
-        for number, color in enumerate(colors)
+    # Anterior is left: voxels 2 to 5 of 8 begin 2 from the left, the copy's 1.
+    first = [
+        np.flatnonzero(part.planes[SAGITTAL].take(part.labels).any(axis=0))[0]
+        for part in (scan, copy)
     ]
-
-    sheet = draw_overview(cells, width=3 * (110 + GAP) + GAP)
-
-    assert sheet.width <= 3 * (110 + GAP) + GAP
-    counts = {color: number for number, color in sheet.getcolors(maxcolors=2**24)}
-    assert [counts[color] for color in colors] == [
-        90 * (50 + number) for number in range(count)
-    ]
+    assert first == [2, 1]
 
 
-def test_overview_without_cases_shows_a_text():
-    colors = draw_overview([]).getcolors(maxcolors=2**24)
+def test_scan_normalised_by_a_window_is_drawn_in_it(tmp_path):
+    rows = clean_rows()
+    rows[0].source["intensity"] = {"kind": "window", "low": -200.0, "high": 1000.0}
+    with Cube(write_cube(tmp_path / "cube.h5", rows)) as cube:
+        assert choose_window(cube, 0, cube.image(0)) == (-1, 1)
+        low, high = choose_window(cube, 2, cube.image(2))
 
-    assert len(colors) > 1  # words on the background
-
-
-def test_long_case_id_is_shortened_in_the_middle():
-    text = shorten_to_width("sub-verse0123456789_dir-sag_L1", 120, 14)
-
-    assert text.startswith("sub")
-    assert text.endswith("L1")
-    assert font(14).getlength(text) <= 120
+    # Of intensities from 0 to 1, by their percentiles.
+    assert 0 < low < 0.1
+    assert 0.9 < high < 1
 
 
-@pytest.mark.parametrize(
-    ("drawn", "sentence"),
-    [
-        ({}, ""),
-        (
-            {"rotation": [4.1, -2.0, 7.9], "rescaling": [1.06, 1.06, 1.06]},
-            "rotation 4.1 -2 7.9 deg, rescaling 1.06",
-        ),
-        ({"noise": {"seed": 123, "std": 0.0312}, "flip": True}, "noise 0.0312, flip"),
-        (
-            {"elastic": {"control_spacing": 32.0, "displacement": 2.5, "seed": 5}},
-            "elastic (control spacing 32 mm, displacement 2.5 mm)",
-        ),
-        ({"shift": [[1, -9], [2, 3], [4, 5]], "flip": False}, "shift up to 9 mm"),
-        (
-            {"kind": "bias", "order": ["a", "b"], "off": None, "empty": []},
-            "kind bias, order a b",
-        ),
-    ],
-)
-def test_drawn_parameters_are_described_in_one_line(drawn, sentence):
-    assert describe_drawn(drawn) == sentence
+def test_dark_rims_are_left_out():
+    image = np.zeros((10, 20, 30), np.float16)
+    image[2:9, 5:15, 10:30] = 0.5
+    image[0, 0, 0] = 1  # a single voxel is no picture
+
+    box = find_lit_box(image, (0.0, 1.0))
+
+    assert box == (slice(2, 9), slice(5, 15), slice(10, 30))
+    dark = find_lit_box(np.zeros((2, 3, 4)), (0.0, 1.0))
+    assert dark == (slice(0, 2), slice(0, 3), slice(0, 4))
+
+
+@pytest.mark.parametrize("num_copies", [0, 1, 3, 8, 24])
+@pytest.mark.parametrize("size_mm", [(60, 120, 250), (460, 460, 640), (450, 300, 120)])
+def test_scan_and_copies_fit_their_sheet(num_copies, size_mm):
+    width, depth, height = size_mm
+    scan = Block(3 * depth + 5 * width, max(height, depth), 70, 18)
+    copy = Block(width + depth, height, 10, 0)
+
+    layout = fit_sheet([scan], copy, [800.0] * num_copies, (1780, 1000))
+
+    across = layout.scan_scale * scan.width_mm + scan.width
+    down = layout.scan_scale * scan.height_mm + scan.height
+    if num_copies:
+        rows = -(-num_copies // layout.columns)
+        wide = layout.columns * (layout.copy_scale * copy.width_mm + copy.width + 10)
+        tall = rows * (layout.copy_scale * copy.height_mm + 10)
+        if layout.is_beside:
+            across, down = across + wide, max(down, tall)
+        else:
+            across, down = max(across, wide), down + tall
+        assert layout.copy_scale > 0.1
+    assert across <= 1780
+    assert down <= 1000
+
+
+def test_copies_are_named_with_what_was_drawn(tmp_path):
+    rows = clean_rows()
+    with Cube(write_cube(tmp_path / "cube.h5", rows)) as cube:
+        sheet = CaseSheet(cube, [0, 1], cube.image(0), cube.label(0))
+
+        assert sheet._describe(1) == "copy 1: rescaling 1"
