@@ -75,14 +75,17 @@ def check(cube_path: Path, folder: Path | None) -> list[Finding]:
     from tqdm import tqdm
 
     from cube.checks import check_cube
-    from cube.contact_sheets import ContactSheets
     from cube.reader import Cube
 
     with (
         Cube(cube_path) as cube,
         tqdm(total=len(cube), unit="row", disable=None) as progress,
     ):
-        pictures = None if folder is None else ContactSheets(cube, folder)
+        pictures = None
+        if folder is not None:
+            from cube.contact_sheets import ContactSheets  # compiles kernels
+
+            pictures = ContactSheets(cube, folder)
 
         def visit(row, image, label):
             progress.set_description(cube.case_ids[row])
