@@ -103,21 +103,22 @@ def growth_of(case: Case) -> int:
     import keras
 
     from models.losses import DiceLoss
-    from models.metrics import DiceCoefficient
+    from models.training_step import TrainingStep, read_sums
     from models.unet import BUILDERS
 
     network = BUILDERS[case.model](case.spacing, case.num_classes, **case.architecture)
     optimizer = keras.optimizers.AdamW(weight_decay=1e-4, global_clipnorm=1.0)
-    metrics = [DiceCoefficient()]
-    network.compile(optimizer, DiceLoss(), metrics=metrics, jit_compile=False)
+    network.compile(optimizer, DiceLoss(), jit_compile=False)
+    step = TrainingStep(network)
     sides = case.patch_size[1:] if case.model == "unet2d" else case.patch_size
     rng = np.random.default_rng(0)
     images = rng.standard_normal((case.batch_size, *sides, 1), dtype=np.float32)
     labels = rng.integers(0, case.num_classes, images.shape[:-1], dtype=np.uint8)
     before = timing.read_status("VmRSS")
     for _ in range(2):
-        network.train_on_batch(images, labels)
-    # The weight average is kept by the training loop, beside the model.
+        sums = step(images, labels, rate=1e-3, batch_size=case.batch_size, seconds=0.0)
+        read_sums(sums)
+    # The step has made the weight average before, beside the model.
     weights = sum(4 * int(np.prod(weight.shape)) for weight in network.weights)
     return timing.read_status("VmHWM") - before + weights
 

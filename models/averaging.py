@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 
 class WeightAverage:
-    """Exponential moving average of a model's weights.
+    """Exponential moving average of a model's weights, on its device.
 
     Args:
         model: Built model to average.
@@ -20,15 +21,32 @@ class WeightAverage:
 
     def __init__(self, model: keras.Model, decay: float = 0.99):
         self.model, self.decay = model, decay
-        self.values = [np.array(value) for value in model.get_weights()]
+        self._means = [
+            tf.Variable(weight.value, trainable=False) for weight in model.weights
+        ]
         self.num_updates = 0
 
-    def update(self) -> None:
-        """Update the average with the model's current weights."""
+    def next_share(self) -> np.float32:
+        """Count an update; return the share that it takes of the current weights."""
         self.num_updates += 1
         decay = min(self.decay, (1 + self.num_updates) / (10 + self.num_updates))
-        for mean, value in zip(self.values, self.model.get_weights(), strict=True):
-            mean += np.float32(1 - decay) * (value - mean)
+        return np.float32(1 - decay)
+
+    def update(self, share: np.float32 | tf.Tensor) -> None:
+        """Update the average with a share of the model's current weights."""
+        for mean, weight in zip(self._means, self.model.weights, strict=True):
+            mean.assign_add(share * (weight.value - mean))
+
+    @property
+    def values(self) -> list[np.ndarray]:
+        """A copy of the average of each weight."""
+        return [mean.numpy() for mean in self._means]
+
+    def restore(self, values: Sequence[np.ndarray], num_updates: int) -> None:
+        """Set the average, and of how many updates it is."""
+        for mean, value in zip(self._means, values, strict=True):
+            mean.assign(value)
+        self.num_updates = num_updates
 
     @contextmanager
     def swapped_in(self) -> Iterator[None]:

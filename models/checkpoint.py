@@ -14,6 +14,7 @@ import numpy as np
 
 from models.averaging import WeightAverage
 from models.training_loop import TrainingProgress
+from models.training_step import dropout_generators
 from system.atomic import atomic_write
 from system.errors import DataError
 
@@ -23,11 +24,10 @@ MAY_DIFFER = ("epochs", "minutes", "patience")  # how long to train
 
 def _state_variables(model: keras.Model) -> dict[str, list[keras.Variable]]:
     """Return the variables that training changes, in named lists."""
-    weights = {id(variable) for variable in model.weights}
     return {
         "weights": model.weights,
-        # Those of dropout: reset, it would repeat the masks of the first epochs.
-        "generators": [each for each in model.variables if id(each) not in weights],
+        # Reset, dropout would repeat the masks of the first epochs.
+        "generators": dropout_generators(model),
         "optimizer": model.optimizer.variables,
     }
 
@@ -93,7 +93,7 @@ def load_checkpoint(
 
     Args:
         folder: Folder of the checkpoint.
-        model: Compiled model; gets its weights and optimizer state.
+        model: Compiled model with a built optimizer; gets the state of both.
         average: Gets the average of the weights.
 
     Returns:
@@ -104,13 +104,12 @@ def load_checkpoint(
     """
     with _open_checkpoint(folder / STATE_NAME) as state:
         notes = json.loads(str(state["notes"]))
-        model.optimizer.build(model.trainable_variables)
         for name, variables in _state_variables(model).items():
             values = _read_arrays(state, name, variables)
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
-        average.values = _read_arrays(state, "average", average.values)
-        average.num_updates = notes["updates"]
+        values = _read_arrays(state, "average", model.weights)
+        average.restore(values, notes["updates"])
         return TrainingProgress(**notes["progress"])
 
 
@@ -129,9 +128,8 @@ def _flatten(nested: dict) -> dict:
 def check_identity(folder: Path, identity: dict) -> None:
     """Check that a training is resumed as it was started.
 
-    How long to train may differ. That is printed, as the learning rate depends
-    on it. An entry that is missing on one side counts as None, so that checkpoints
-    of versions with other options can be resumed.
+    How long to train may differ. An entry that is missing on one side counts as None,
+    so that checkpoints of versions with other options can be resumed.
 
     Args:
         folder: Folder of the checkpoint.
@@ -147,9 +145,7 @@ def check_identity(folder: Path, identity: dict) -> None:
     now = _flatten(json.loads(json.dumps(identity)))
     for name in sorted(set(before) | set(now)):
         was, received = before.get(name), now.get(name)
-        if was != received and name in MAY_DIFFER:
-            print(f"{name}: {received}, but the run was started with {was}")
-        elif was != received:
+        if was != received and name not in MAY_DIFFER:
             raise DataError(
                 f"{path} can only be resumed with the same {name}. Received: "
                 f"{received}, but it was started with {was}"

@@ -13,7 +13,7 @@ from scipy import ndimage
 from cube.reader import Cube
 from models.model_file import ModelMetadata, build_network, save_model
 from models.options import TrainingOptions
-from models.training_loop import mean_dice, predict_cases
+from models.validation import mean_dice, predict_cases
 from spine.keeping import Kept, keep_spine
 from volumes.classes import count_labels
 from volumes.geometry import Grid, affine_from

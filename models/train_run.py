@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +16,6 @@ from augment.compose import Compose, compose_of
 from augment.contrast_curve import ContrastCurve
 from cube.folds import training_rows
 from cube.reader import Cube
-from models.averaging import WeightAverage
 from models.batches import PatchSampler
 from models.checkpoint import (
     check_identity,
@@ -24,16 +26,15 @@ from models.checkpoint import (
 from models.defaults import halve_patch_size
 from models.device import JIT_COMPILE, report_out_of_memory
 from models.earlier import EARLIER
+from models.epoch_lines import describe_resuming
 from models.logs import TensorBoardLog
 from models.losses import LOSSES
-from models.metrics import DiceCoefficient
 from models.model_file import ModelMetadata, load_model, save_model
 from models.options import TrainingOptions
-from models.training_loop import (
-    TrainingLoop,
-    validation_dice,
-    write_history,
-)
+from models.process_group import ProcessGroup
+from models.training_loop import TrainingLoop, TrainingProgress, write_history
+from models.training_step import TrainingStep, separate_dropout
+from models.validation import validation_dice
 from volumes.formats.files import checksum
 
 MODEL_NAME = "model.keras"
@@ -96,6 +97,7 @@ def fit(
     run: Path,
     network: keras.Model,
     metadata: ModelMetadata,
+    group: ProcessGroup | None = None,
 ) -> TrainingResult:
     """Train a network and leave its best weights in the run folder.
 
@@ -105,39 +107,75 @@ def fit(
         run: The run folder, for the model, history, checkpoint and logs.
         network: To train, from `prepare_network`.
         metadata: What it is trained for.
+        group: The processes that train it together; the first writes the files. By
+            default this one alone.
 
     Returns:
         The best network, its history and its costs.
 
     Raises:
-        DataError: If the device or the machine runs out of memory.
+        DataError: If the device or the machine runs out of memory, or another
+            process ends.
+        UsageError: If there are more processes than patches in a batch.
     """
+    group = group or ProcessGroup()
     if options.epochs == 0:
         save_model(run / MODEL_NAME, network, metadata)
         return TrainingResult(network, [], 0.0, 0.0)
     identity = training_identity(options, metadata)
     options = options.with_defaults(metadata)
     model = compile_for_training(network, options, ignores=cube.ignores)
-    loop = _build_loop(options, cube, run, model, metadata)
+    loop = _build_loop(options, cube, run, model, metadata, group)
     progress = loop.progress
     validate = None
     rows = cube.rows("validation", copy=0)
     if rows:
-        validate = partial(validation_dice, model, metadata, cube, rows)
-    folder = run / CHECKPOINT_NAME
-    checkpoint = partial(
-        save_checkpoint, folder, model, loop.average, progress, identity
-    )
-    log = TensorBoardLog(run / "tensorboard")
-    publish = partial(_publish, run, network, metadata, progress.history, log)
+        validate = partial(validation_dice, model, metadata, cube, rows, group)
+    writers = _do_nothing, _do_nothing
+    if group.rank == 0:
+        writers = _build_writers(run, loop, network, metadata, identity)
     sides = " x ".join(map(str, metadata.patch_size))
-    with report_out_of_memory(
-        f"training on batches of {options.batch_size} patches of {sides} voxels"
+    with (
+        report_out_of_memory(
+            f"training on batches of {options.batch_size} patches of {sides} voxels"
+        ),
+        group.report_lost(),
     ):
-        loop.run(validate, checkpoint, publish)
+        _check_alike(identity, progress, group)
+        loop.run(validate, *writers)
     best, _ = load_model(run / MODEL_NAME)
     minutes = progress.seconds / 60
     return TrainingResult(best, progress.history, minutes, progress.peak_mib)
+
+
+def _check_alike(
+    identity: dict, progress: TrainingProgress, group: ProcessGroup
+) -> None:
+    """Check that all processes train the same, from the same state."""
+    described = json.dumps([identity, progress.step], sort_keys=True, default=str)
+    group.check_same(
+        zlib.crc32(described.encode()), "flags, cube and checkpoint to resume"
+    )
+
+
+def _do_nothing(*_: object) -> None:
+    """Write nothing, as all processes but the first."""
+
+
+def _build_writers(
+    run: Path,
+    loop: TrainingLoop,
+    network: keras.Model,
+    metadata: ModelMetadata,
+    identity: dict,
+) -> tuple[Callable, Callable]:
+    """Build what writes the checkpoint, and what publishes an epoch."""
+    step, progress = loop.step, loop.progress
+    folder, log = run / CHECKPOINT_NAME, TensorBoardLog(run / "tensorboard")
+    return (
+        partial(save_checkpoint, folder, step.model, step.average, progress, identity),
+        partial(_publish, run, network, metadata, progress.history, log),
+    )
 
 
 def _publish(
@@ -173,7 +211,6 @@ def compile_for_training(
     model.compile(
         optimizer,
         LOSSES[options.loss](ignores=ignores),
-        metrics=[DiceCoefficient(ignores=ignores)],
         jit_compile=JIT_COMPILE,
     )
     return model
@@ -185,28 +222,32 @@ def _contrast(share: float | None) -> Compose | None:
 
 
 def _build_samplers(
-    options: TrainingOptions, cube: Cube, metadata: ModelMetadata
+    options: TrainingOptions, cube: Cube, metadata: ModelMetadata, group: ProcessGroup
 ) -> tuple[PatchSampler, PatchSampler]:
     """Build the sources of whole patches and of small ones, of as many voxels."""
     online = options.augment == "online"
+    rows = training_rows(cube, copy=0 if online else None)
+
+    def build(patch_size: Sequence[int], batch_size: int) -> PatchSampler:
+        return PatchSampler(
+            cube,
+            rows,
+            patch_size=patch_size,
+            batch_size=batch_size,
+            part=group.part_of(batch_size),
+            compose=compose_of(cube.arguments) if online else None,
+            contrast=_contrast(options.contrast_curves),
+            seed=options.seed,
+            spine_share=options.spine_share,
+        )
+
     whole = metadata.patch_size
     small = halve_patch_size(
         options.model, whole, cube.spacing, metadata.architecture["depth"]
     )
-    build = partial(
-        PatchSampler,
-        cube,
-        training_rows(cube, copy=0 if online else None),
-        compose=compose_of(cube.arguments) if online else None,
-        contrast=_contrast(options.contrast_curves),
-        seed=options.seed,
-        spine_share=options.spine_share,
-    )
     more = math.prod(whole) / math.prod(small)
-    return (
-        build(patch_size=whole, batch_size=options.batch_size),
-        build(patch_size=small, batch_size=round(options.batch_size * more)),
-    )
+    num_small = round(options.batch_size * more)
+    return build(whole, options.batch_size), build(small, num_small)
 
 
 def _build_loop(
@@ -215,14 +256,13 @@ def _build_loop(
     run: Path,
     model: keras.Model,
     metadata: ModelMetadata,
+    group: ProcessGroup,
 ) -> TrainingLoop:
     """Build the training loop, in the state of the run that is resumed, if any."""
-    whole, small = _build_samplers(options, cube, metadata)
-    average = WeightAverage(model)
-    progress = None
+    whole, small = _build_samplers(options, cube, metadata, group)
+    step, progress = TrainingStep(model, group=group), None
     if options.resume and has_checkpoint(run / CHECKPOINT_NAME):
-        progress = load_checkpoint(run / CHECKPOINT_NAME, model, average)
-        print(f"Resuming after epoch {progress.epoch}, step {progress.step}.")
-    return TrainingLoop(
-        model, whole, options, small=small, progress=progress, average=average
-    )
+        progress = load_checkpoint(run / CHECKPOINT_NAME, model, step.average)
+        print(describe_resuming(progress.epoch, progress.seconds, options))
+    separate_dropout(model, group)
+    return TrainingLoop(step, whole, options, small=small, progress=progress)

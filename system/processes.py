@@ -159,10 +159,10 @@ def _initialize_worker(threads: int) -> None:
     import numba
 
     numba.set_num_threads(min(threads, numba.get_num_threads()))
-    _exit_with_parent()
+    exit_with_parent()
 
 
-def _exit_with_parent() -> None:
+def exit_with_parent() -> None:
     """Start a thread that ends this process when its parent ends, even if killed."""
 
     def wait():
@@ -198,5 +198,5 @@ def run_in_process(function: Callable[..., int], *args: object) -> int:
 
 
 def _run_child(function: Callable[..., int], args: tuple) -> None:
-    _exit_with_parent()
+    exit_with_parent()
     sys.exit(script(function)(*args))

@@ -1,63 +1,62 @@
 import csv
 import math
+from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from support.small_runs import training_options
 
 from evaluation.curves import read_history
-from models import training_loop
+from models import epoch_record, training_loop
 from models.losses import DiceLoss
-from models.metrics import DiceCoefficient
+from models.metrics import sum_dice
+from models.process_group import ProcessGroup
 from models.training_loop import (
     HISTORY_COLUMNS,
     TrainingLoop,
     TrainingProgress,
     learning_rate_at,
-    mean_dice,
     write_history,
 )
+from models.training_step import TrainingStep
 from models.unet import build_unet
 from system.errors import DataError
-from volumes.ignored import IGNORED
 
 RATE = 0.01
 
 
-class CountingModel:
-    """Stands in for a model of one weight, which grows by one per step."""
+class CountingStep:
+    """Stands in for the training step; the weight of its model grows by one a step."""
+
+    skips, group = False, ProcessGroup()
 
     def __init__(self, weight=0.0, clock=None):
-        self.weights, self.clock = [np.array([weight], np.float32)], clock
-        self.optimizer, self.rates = SimpleNamespace(learning_rate=None), []
+        self.weight, self.clock, self.rates = weight, clock, []
+        self.average, self.has_average, self.losses = self, False, None
 
-    def get_weights(self):
-        return [value.copy() for value in self.weights]
-
-    def set_weights(self, values):
-        self.weights = [np.array(value) for value in values]
-
-    def reset_metrics(self):
-        pass
-
-    def make_train_function(self, force):
-        pass
-
-    def train_on_batch(self, images, labels, return_dict):
-        self.rates.append(self.optimizer.learning_rate)
-        self.weights[0] += 1
+    def __call__(self, images, labels, *, rate, batch_size, seconds):
+        self.rates.append(rate)
+        self.weight += 1
         if self.clock:
             self.clock.now += 10
-        return {"loss": float(self.weights[0][0]), "dice": 0.5}
+        loss = next(self.losses) if self.losses else self.weight
+        return tf.constant([loss, 0.5, 1.0, seconds])
+
+    @contextmanager
+    def swapped_in(self):
+        self.has_average = True
+        yield
+        self.has_average = False
 
 
 class ConstantSampler:
     """Stands in for a sampler; returns the same batch at every step."""
 
-    batch_size, patch_size = 1, (1, 4, 6)
+    batch_size, patch_size = 2, (1, 8, 8)
 
     def __init__(self, images=None, labels=None):
         self.pair = images, labels
@@ -76,10 +75,10 @@ def schedule(epochs, minutes, steps, *, rate=RATE, patience=None):
     )
 
 
-def train(model, options, scores=None, **resumed):
+def train(step, options, scores=None, **resumed):
     """Train to the end; return the loop and whether each epoch was the best."""
     is_best = []
-    found = TrainingLoop(model, ConstantSampler(), options, **resumed)
+    found = TrainingLoop(step, ConstantSampler(), options, **resumed)
     scores = iter(scores) if scores else None
     validate = None if scores is None else lambda: next(scores)
     found.run(validate, lambda: None, is_best.append)
@@ -102,24 +101,24 @@ def test_learning_rate_follows_warm_up_and_cosine(share, part):
 
 
 def test_learning_rate_of_each_step_is_that_of_the_share_done():
-    model = CountingModel()
+    step = CountingStep()
 
-    train(model, schedule(2, None, 4))
+    train(step, schedule(2, None, 4))
 
     expected = [learning_rate_at(step / 8, RATE) for step in range(8)]
-    assert model.rates == pytest.approx(expected, rel=1e-9)
+    assert step.rates == pytest.approx(expected, rel=1e-9)
 
 
 def test_loss_that_is_not_finite_ends_the_training():
     with pytest.raises(DataError, match=r"finite. Received: nan in epoch 1.*than 0.01"):
-        train(CountingModel(np.nan), schedule(2, None, 3))
+        train(CountingStep(np.nan), schedule(2, None, 3))
 
 
 def test_peak_memory_of_an_earlier_run_is_kept():
     before = TrainingProgress(peak_mib=1e9)
 
-    grown, _ = train(CountingModel(), schedule(1, None, 1))
-    kept, _ = train(CountingModel(), schedule(1, None, 1), progress=before)
+    grown, _ = train(CountingStep(), schedule(1, None, 1))
+    kept, _ = train(CountingStep(), schedule(1, None, 1), progress=before)
 
     assert 0 < grown.progress.peak_mib < 1e6
     assert kept.progress.peak_mib == 1e9
@@ -127,7 +126,7 @@ def test_peak_memory_of_an_earlier_run_is_kept():
 
 def test_training_stops_when_patience_runs_out():
     found, is_best = train(
-        CountingModel(),
+        CountingStep(),
         schedule(9, None, 1, patience=2),
         [0.5, 0.6, 0.6, 0.55, 0.9],
     )
@@ -138,14 +137,14 @@ def test_training_stops_when_patience_runs_out():
 
 
 def test_first_epoch_is_best_even_with_a_dice_of_zero():
-    assert train(CountingModel(), schedule(2, None, 1), [0.0, 0.0])[1] == [
+    assert train(CountingStep(), schedule(2, None, 1), [0.0, 0.0])[1] == [
         True,
         False,
     ]
 
 
 def test_without_validation_the_latest_weights_are_best_and_patience_waits():
-    found, is_best = train(CountingModel(), schedule(3, None, 1, patience=1))
+    found, is_best = train(CountingStep(), schedule(3, None, 1, patience=1))
 
     assert is_best == [True, True, True]
     assert all(math.isnan(row["val_dice"]) for row in found.progress.history)
@@ -154,37 +153,40 @@ def test_without_validation_the_latest_weights_are_best_and_patience_waits():
 def test_training_stops_within_an_epoch_when_the_minutes_are_up(monkeypatch):
     clock = SimpleNamespace(now=100.0)
     clock.perf_counter = lambda: clock.now
-    monkeypatch.setattr(training_loop, "time", clock)
+    for module in (training_loop, epoch_record):
+        monkeypatch.setattr(module, "time", clock)
 
-    # A step takes 10 s: 4 in the first epoch, 2 more in the minute.
-    found, _ = train(CountingModel(clock=clock), schedule(None, 1.0, 4))
+    # A step takes 10 s, and sends when it began. That is read when the next one has
+    # begun: of step 7, which began after 60 s, during step 8.
+    found, _ = train(CountingStep(clock=clock), schedule(None, 1.0, 20))
 
-    assert [row["step"] for row in found.progress.history] == [4, 6]
-    assert [row["minutes"] for row in found.progress.history] == [4 / 6, 1.0]
-    assert found.progress.history[1]["seconds_per_step"] == 10
-    rates = [learning_rate_at(step / 6, RATE) for step in range(6)]
-    assert found.model.rates == pytest.approx(rates, rel=1e-9)
+    assert [row["step"] for row in found.progress.history] == [8]
+    assert [row["minutes"] for row in found.progress.history] == [8 / 6]
+    assert found.progress.history[0]["seconds_per_step"] == 10
+    rates = [learning_rate_at(step / 6, RATE) for step in (0, 0, 0, 1, 2, 3, 4, 5)]
+    assert found.step.rates == pytest.approx(rates, rel=1e-9)
 
 
 def test_resumed_training_counts_the_minutes_used_before(monkeypatch):
     clock = SimpleNamespace(now=100.0)
     clock.perf_counter = lambda: clock.now
-    monkeypatch.setattr(training_loop, "time", clock)
+    for module in (training_loop, epoch_record):
+        monkeypatch.setattr(module, "time", clock)
     history = [dict.fromkeys(HISTORY_COLUMNS, 0.0)]
     before = TrainingProgress(
         epoch=1, step=4, seconds=40.0, best_epoch=1, history=history
     )
 
-    # A step takes 10 s: 2 more in the minute.
+    # A step takes 10 s: 2 more in the minute, and 2 before that is known.
     found, _ = train(
-        CountingModel(clock=clock),
-        schedule(None, 1.0, 4),
+        CountingStep(clock=clock),
+        schedule(None, 1.0, 20),
         progress=before,
     )
 
-    assert (found.progress.step, found.progress.seconds) == (6, 60)
-    rates = [learning_rate_at(step / 6, RATE) for step in (4, 5)]
-    assert found.model.rates == pytest.approx(rates, rel=1e-9)
+    assert (found.progress.step, found.progress.seconds) == (8, 80)
+    rates = [learning_rate_at(step / 6, RATE) for step in (4, 4, 4, 5)]
+    assert found.step.rates == pytest.approx(rates, rel=1e-9)
 
 
 @pytest.mark.parametrize(("best_epoch", "is_best"), [(2, True), (1, False)])
@@ -193,7 +195,7 @@ def test_resumed_training_first_publishes_its_last_epoch(best_epoch, is_best):
     before = TrainingProgress(epoch=2, step=2, best=0.9, best_epoch=best_epoch)
 
     TrainingLoop(
-        CountingModel(),
+        CountingStep(),
         ConstantSampler(),
         schedule(3, None, 1),
         progress=before,
@@ -208,24 +210,33 @@ def test_epochs_and_minutes_bound_the_training_together():
     assert TrainingProgress(step=99, seconds=0).share(schedule(3, 2.0, 4)) == 1.0
 
 
-def test_validation_uses_the_average_and_the_checkpoint_the_weights():
-    model, weights = CountingModel(), []
+def test_validation_and_publication_use_the_average_and_the_checkpoint_the_weights():
+    step, used = CountingStep(), []
 
-    def record():
-        weights.append(float(model.weights[0][0]))
+    def record(*_):
+        used.append(step.has_average)
         return 0.5
 
-    TrainingLoop(model, ConstantSampler(), schedule(1, None, 2)).run(
-        record, record, lambda _: None
-    )
+    loop = TrainingLoop(step, ConstantSampler(), schedule(1, None, 2))
+    loop.run(record, record, record)
 
-    # Weights 1 and 2, kept shares 2 / 11 and 3 / 12 of the average:
-    # 9 / 11, then .25 * 9 / 11 + .75 * 2.
-    assert weights == pytest.approx([0.25 * 9 / 11 + 1.5, 2.0], rel=1e-6)
+    assert used == [True, False, True]
+
+
+def test_losses_of_skipped_steps_are_left_out_but_not_all_of_them():
+    step = CountingStep()
+    step.skips = True
+    step.losses = iter([math.inf, 2.0, math.nan, 4.0, math.nan, math.inf])
+
+    found, _ = train(step, schedule(1, None, 4))
+
+    assert found.progress.history[0]["loss"] == 3
+    with pytest.raises(DataError, match=r"must stay finite\. Received: nan"):
+        train(step, schedule(1, None, 2))
 
 
 def test_history_has_its_columns_and_an_empty_cell_for_nan(tmp_path):
-    found, _ = train(CountingModel(), schedule(2, None, 3))
+    found, _ = train(CountingStep(), schedule(2, None, 3))
 
     write_history(tmp_path / "history.csv", found.progress.history)
 
@@ -257,18 +268,16 @@ def test_unet_of_two_filters_overfits_two_patches(spacing):
     model.compile(
         keras.optimizers.AdamW(0.02),
         DiceLoss(),
-        metrics=[DiceCoefficient()],
         jit_compile=False,
     )
     options = schedule(1, None, 80, rate=0.02)
 
-    TrainingLoop(model, ConstantSampler(images, labels), options).run(
+    TrainingLoop(TrainingStep(model), ConstantSampler(images, labels), options).run(
         None, lambda: None, lambda _: None
     )
 
-    metric = DiceCoefficient()
-    metric.update_state(labels, model(images))
-    assert float(metric.result()) > 0.9
+    total, count = sum_dice(labels, model(images))
+    assert total / count > 0.9
 
 
 class RecordingSampler(ConstantSampler):
@@ -293,17 +302,16 @@ class RecordingSampler(ConstantSampler):
     ids=["half", "within an epoch", "none", "resumed", "resumed after the change"],
 )
 def test_first_part_of_the_training_is_on_small_patches(share, progress, expected):
-    model, seen = CountingModel(), []
-    step = model.train_on_batch
+    seen = []
 
-    def train_on_batch(images, labels, return_dict):
-        seen.append(images)
-        return step(images, labels, return_dict)
+    class RecordingStep(CountingStep):
+        def __call__(self, images, labels, **inputs):
+            seen.append(images)
+            return super().__call__(images, labels, **inputs)
 
-    model.train_on_batch = train_on_batch
     options = training_options(epochs=3, steps=2, learning_rate=RATE)
     loop = TrainingLoop(
-        model,
+        RecordingStep(),
         RecordingSampler("whole"),
         replace(options, small_patches=share),
         small=RecordingSampler("small"),
@@ -313,19 +321,3 @@ def test_first_part_of_the_training_is_on_small_patches(share, progress, expecte
     loop.run(None, lambda: None, lambda is_best: None)
 
     assert seen[: len(expected)] == expected
-
-
-def test_ignored_voxels_do_not_count_in_the_dice_of_a_case():
-    prediction = np.array([1, 1, 0, 2], np.uint8).reshape(1, 2, 2)
-    reference = np.array([1, IGNORED, 2, 2], np.uint8).reshape(1, 2, 2)
-
-    # Class 1: 2 * 1 / (1 + 1); class 2: 2 * 1 / (1 + 2).
-    assert mean_dice(prediction, reference, 3) == pytest.approx((1 + 2 / 3) / 2)
-
-
-def test_last_of_256_classes_is_not_ignored():
-    classes = np.array([255, 0], np.uint8).reshape(1, 1, 2)
-
-    assert mean_dice(classes, classes, 256) == 1
-    # One of 255 classes is predicted where it is not.
-    assert mean_dice(classes, 0 * classes, 256) == pytest.approx(254 / 255)
