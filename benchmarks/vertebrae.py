@@ -8,9 +8,10 @@ vertebrae count. The labels are joined, gaps of up to `--bridge` mm between them
 along the spine, and the vertebrae found again. With `--predictions`, the label maps to
 find vertebrae in lie in that folder, under the names of the references' folders.
 
-"told" are instances with a note, such as that they were cut or are long; "missed and
-not told" are label maps with a wrong instance in which no instance has a note. Seconds
-are of the CPU, those of the slowest label map.
+"beyond" are instances above or below all vertebrae of the reference, which it may not
+have labelled; they lower the precision. "told" are instances with a note, such as that
+they were cut or are long; "missed and not told" are label maps with a wrong instance in
+which no instance has a note. Seconds are of the CPU, those of the slowest label map.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ HEADS = (
     "merged",
     "split",
     "levels right",
+    "beyond",
     "told",
     "missed and not told",
     "seconds",
@@ -60,6 +62,7 @@ class Found:
     """What was found in one label map."""
 
     score: InstanceScore
+    beyond: int
     told: int
     seconds: float
 
@@ -85,6 +88,21 @@ def fill_gaps(
     closed = np.asarray(ndimage.binary_closing(padded, np.ones(shape, bool)))
     inner = slice(width + 1, -width - 1)
     return closed[inner, inner, inner]
+
+
+def count_beyond(
+    label_map: npt.NDArray[np.integer], reference: npt.NDArray[np.integer]
+) -> int:
+    """Count the instances above or below all that share voxels with the reference.
+
+    Args:
+        label_map: Instances numbered from below.
+        reference: On the same grid.
+    """
+    shared = np.unique(label_map[(label_map > 0) & (reference > 0)])
+    if not len(shared):
+        return 0
+    return int(label_map.max() - shared[-1] + shared[0] - 1)
 
 
 def measure(
@@ -113,7 +131,7 @@ def measure(
         case_id=path.parent.name,
     )
     told = 0 if found is None else len(found.notes) + len(found.partial)
-    return Found(score, told, seconds)
+    return Found(score, count_beyond(label_map, reference), told, seconds)
 
 
 def as_row(name: str, found: Sequence[Found]) -> list[str]:
@@ -132,6 +150,7 @@ def as_row(name: str, found: Sequence[Found]) -> list[str]:
         str(sum(score.num_merged for score in scores)),
         str(sum(score.num_split for score in scores)),
         f"{sum(s.num_identified for s in scores)}/{sum(s.num_named for s in scores)}",
+        str(sum(each.beyond for each in found)),
         str(sum(each.told for each in found)),
         str(sum(each.is_missed for each in found)),
         f"{max(each.seconds for each in found):.1f}",

@@ -34,17 +34,20 @@ def test_two_seeds_meet_where_the_mask_is_thin():
 
 
 def test_a_detour_through_the_deep_is_shorter_than_a_shallow_way():
-    # Below, 3 voxels of 0.5 mm; above, a way of 5 voxels of 2 mm.
-    depths = np.zeros((3, 4, 5 + 2), np.float32)
-    depths[1, 1, 1:6] = (2, 0.5, 0.5, 0.5, 2)
-    depths[1, 2, 1:6] = 2
+    depths = np.zeros((3, 5, 5 + 2), np.float32)
+    depths[1, 1, 1:6] = (2, 1.3, 1.3, 1.3, 2)
+    depths[1, 2, [1, 5]] = 2
+    depths[1, 3, 1:6] = 2
     seeds = np.zeros(depths.shape, np.int32)
-    seeds[1, 1, 2], seeds[1, 1, 1] = 1, 2  # the shallow one begins a voxel ahead
+    seeds[1, 1, 1], seeds[1, 1, 2] = 2, 1  # the shallow one begins a voxel ahead
 
     labels = grow(basins_of(depths), seeds)
 
-    assert (labels[1, 2, 1:6] == 2).all()
-    assert labels[1, 1, 5] == 2
+    # To the far end it is 2 1/2 shallow steps and half a deep one, or 8 deep steps. At
+    # the third power a shallow step costs (2 / 1.3)^3 = 3.6 deep ones, so 9.6 in all;
+    # at the second one, 2.4 and 6.4.
+    assert labels[1, 1].tolist() == [0, 2, 1, 1, 1, 2, 0]
+    assert (labels[1, 3, 1:6] == 2).all()
 
 
 def test_what_no_seed_reaches_has_no_label():

@@ -125,6 +125,19 @@ def test_what_lies_far_away_is_dropped_and_what_lies_near_is_joined():
     np.testing.assert_array_equal(found.label_map[67:69], expected)
 
 
+def test_a_large_piece_near_a_vertebra_is_none_of_its_own():
+    label_map, grid = box_spine()
+    top = np.argwhere(label_map == 2)[:, 2].max()
+    disc = label_map.astype(bool)
+    disc[8:22, 8:18, top + 2 : top + 4] = True  # 28 x 20 x 4 mm, 2.2 ml, in a disc
+
+    found = find_instances(disc, grid)
+
+    assert (len(found.centers), found.partial) == (5, frozenset())
+    assert found.dropped_ml == 0
+    assert set(found.label_map[8:22, 8:18, top + 3].ravel()) <= {2, 3}
+
+
 def ring():
     first, second, third = np.indices((60, 60, 60)) - 29.5
     return (np.hypot(np.hypot(second, third) - 20, first) < 6).astype(bool)
