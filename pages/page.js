@@ -19,7 +19,7 @@ if (fieldset) {
   };
   fieldset.hidden = false;
   fieldset.addEventListener("input", filter);
-  addEventListener("pageshow", filter); // browsers restore what was chosen
+  addEventListener("pageshow", filter); // a browser may restore what was chosen
   for (const link of document.querySelectorAll("#findings a")) {
     link.addEventListener("click", () => {
       fields.text.value = fields.split.value = "";
@@ -27,16 +27,13 @@ if (fieldset) {
       filter();
     });
   }
-  filter();
 }
 
 // Sorting by any column of report.html; the pictures below follow the table.
 const compare = (first, second, direction) => {
   const [a, b] = [first, second].map((text) => Number.parseFloat(text));
-  if (Number.isNaN(a) !== Number.isNaN(b)) {
-    return Number.isNaN(a) - Number.isNaN(b); // what is no number comes last
-  }
-  return direction * (a - b || first.localeCompare(second));
+  const last = Number.isNaN(a) - Number.isNaN(b); // what is no number
+  return last || direction * (a - b || first.localeCompare(second));
 };
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells];

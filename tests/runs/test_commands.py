@@ -1,0 +1,80 @@
+from pathlib import Path
+
+from support.small_runs import write_run
+
+from runs.commands import cube_flags, format_flags, list_commands
+from runs.gathering import gather
+
+
+def commands_of(folders, against=(), cases=(), output="page"):
+    sides = gather(folders, against)
+    return list_commands(sides, bool(against), cases, Path(output))
+
+
+def test_flags_are_quoted_and_absent_ones_left_out():
+    arguments = {
+        "batch_size": 4,
+        "minutes": 2.0,
+        "weights": [Path("a b/model.keras")],
+        "require_gpu": False,
+        "mixed_precision": True,
+        "patience": None,
+    }
+
+    assert format_flags(arguments) == (
+        "--batch-size 4 --minutes 2 --weights 'a b/model.keras' --mixed-precision"
+    )
+
+
+def test_transform_that_is_off_though_its_default_is_on_is_none():
+    # The default of noise is 0.15, that of shift none.
+    arguments = {"spacing": [4.0, 1.5, 1.5], "shift": None, "noise": None}
+
+    assert cube_flags(arguments) == "--spacing 4 1.5 1.5 --noise none"
+
+
+def test_run_of_both_networks_is_one_command(tmp_path):
+    for model in ("unet2d", "unet3d"):
+        write_run(tmp_path / model, {"ann": 0.5}, model=model, epochs=3)
+
+    assert commands_of([tmp_path], output=tmp_path) == [
+        f"python train.py c.h5 --model both --output {tmp_path} --epochs 3"
+    ]
+
+
+def test_folds_and_their_comparison_are_listed(tmp_path):
+    for fold, name in enumerate(["ann", "ben"]):
+        write_run(tmp_path / f"fold{fold}", {name: 0.5}, fold=fold)
+    folders = [tmp_path / "fold0", tmp_path / "fold1"]
+
+    assert commands_of(folders, cases=["*n"]) == [
+        *(
+            f"python train.py c.h5 --model unet2d --output {folder} --fold {fold} "
+            "--folds 3"
+            for fold, folder in enumerate(folders)
+        ),
+        f"python compareRuns.py {folders[0]} {folders[1]} --cases '*n' --output page",
+    ]
+
+
+def test_sides_are_kept_apart_by_against(tmp_path):
+    for name, loss in (("first", "dice"), ("second", "dice-ce")):
+        write_run(tmp_path / name, {"ann": 0.5}, loss=loss)
+
+    commands = commands_of([tmp_path / "first"], [tmp_path / "second"])
+
+    assert commands[-1] == (
+        f"python compareRuns.py {tmp_path / 'first'} --against {tmp_path / 'second'} "
+        "--output page"
+    )
+    assert ["--loss dice-ce" in command for command in commands] == [False, True, False]
+
+
+def test_ensemble_is_tested_with_its_weights(tmp_path):
+    weights = ["a/model.keras", "b/model.keras"]
+    write_run(tmp_path / "run", {"a": 0.5}, model="ensemble", weights=weights, epochs=0)
+
+    assert commands_of([tmp_path / "run"]) == [
+        f"python train.py c.h5 --output {tmp_path / 'run'} --weights a/model.keras "
+        "b/model.keras --epochs 0"
+    ]
