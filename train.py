@@ -10,6 +10,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from pathlib import Path
 
@@ -25,9 +26,12 @@ from runs.model_paths import settle_weights
 from runs.outcome import list_outcome
 from runs.train_arguments import complete_arguments
 from runs.train_flags import NETWORKS, build_parser
-from system.errors import DataError
+from system.errors import DataError, UsageError
+from system.group_place import GroupPlace, find_place, share_cpus
+from system.launcher import run_together, silence
 from system.processes import run_in_process
 from system.shell import script
+from system.surroundings import fix_surroundings
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -105,6 +109,8 @@ def train_both(args: argparse.Namespace) -> None:
             )
         if code:
             sys.exit(code)  # the process has printed the reason
+    if find_place().rank:
+        return
     runs = [args.output / model for model in NETWORKS]
     print(compare_runs(runs, args.output).verdict)
 
@@ -119,31 +125,78 @@ def arguments_of(args: argparse.Namespace, model: str) -> argparse.Namespace:
 
 def train_in_subfolder(args: argparse.Namespace) -> int:
     """Train one of both networks; its folder may hold its recorded arguments."""
-    with open_run_folder(args.output, force=False, resume=True):
-        train_one(args)
+    with open_if_first(args.output, force=False, resume=True):
+        train_network(args)
     return 0
+
+
+def train_network(args: argparse.Namespace) -> None:
+    """Train and test one network in this process, or by several with --gpus."""
+    if args.gpus and args.epochs != 0:
+        run_together(train_on_gpu, args, processes=args.gpus)
+    elif args.epochs != 0 or find_place().rank == 0:
+        train_one(args)
+
+
+def train_on_gpu(args: argparse.Namespace) -> int:
+    """Train a network as one of the processes of --gpus."""
+    from models.device import check_gpus
+
+    check_gpus(args.gpus)
+    train_one(args)
+    return 0
+
+
+def take_place(args: argparse.Namespace) -> GroupPlace:
+    """Find the place of this process among those of Slurm or TF_CONFIG, if any.
+
+    All but the first print nothing.
+    """
+    place = find_place()
+    if place.size > 1 and args.gpus:
+        raise UsageError(
+            "--gpus must not be given where Slurm or TF_CONFIG starts the processes. "
+            f"Received: {args.gpus}, in process {place.rank} of {place.size}"
+        )
+    share_cpus(place)
+    fix_surroundings()  # by which numba takes no more threads than that
+    if place.rank:
+        silence()
+    return place
+
+
+def open_if_first(
+    run: Path, *, force: bool, resume: bool
+) -> AbstractContextManager[None]:
+    """Open the run folder, unless this is not the first process, which writes it."""
+    if find_place().rank:
+        return nullcontext()
+    return open_run_folder(run, force=force, resume=resume)
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, predict the test cases, score, and compare."""
     args = parse_args(argv)
+    is_first = take_place(args).rank == 0
     settle_weights(args)
     inputs = check_inputs(args)
     if args.weights is not None:
         args.weights_checksum = inputs["weights"][1]  # recorded with the flags
     train_both_networks = args.model == "both"
-    with open_run_folder(args.output, force=args.force, resume=args.resume):
+    with open_if_first(args.output, force=args.force, resume=args.resume):
         if args.resume and args.epochs == 0:
             check_same_inputs(args.output, inputs)
-        if not args.resume:  # before anything else, so that it can be resumed
+        # Before anything else, so that it can be resumed.
+        if is_first and not args.resume:
             first = arguments_of(args, NETWORKS[0]) if train_both_networks else args
             write_json(first.output / RUN_CONFIG_NAME, {"arguments": vars(first)})
         if train_both_networks:
             train_both(args)
         else:
-            train_one(args)
-    print(list_outcome(args.output))
+            train_network(args)
+    if is_first:
+        print(list_outcome(args.output))
     return 0
 
 

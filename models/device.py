@@ -101,6 +101,21 @@ def find_device(*, require_gpu: bool) -> str:
     return f"CPU with {available_cpus()} threads" if gpu is None else f"GPU {gpu.name}"
 
 
+def check_gpus(wanted: int) -> None:
+    """Check that there are as many GPUs as --gpus says.
+
+    Raises:
+        UsageError: If TensorFlow sees fewer.
+    """
+    with suppress_stderr():
+        found = len(tf.config.list_physical_devices("GPU"))
+    if found < wanted:
+        raise UsageError(
+            "--gpus must be at most the number of GPUs that TensorFlow can use. "
+            f"Received: {wanted}, but there are {found}"
+        )
+
+
 def peak_memory_mib() -> float:
     """Return the peak memory of the GPU, or without one of this process, in MiB."""
     if tf.config.list_physical_devices("GPU"):

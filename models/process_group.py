@@ -94,6 +94,11 @@ class ProcessGroup:
                 "the same disk?"
             )
 
+    def meet(self) -> None:
+        """Wait until all processes call it."""
+        with self.report_lost():
+            self.sum([0.0])
+
     def part_of(self, batch_size: int) -> range:
         """Return the indices of a batch that this process takes; see `part_of`."""
         return part_of(batch_size, self.rank, self.size)

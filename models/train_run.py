@@ -111,7 +111,8 @@ def fit(
             default this one alone.
 
     Returns:
-        The best network, its history and its costs.
+        The best network, its history and its costs; of another process than the
+        first, the latest network.
 
     Raises:
         DataError: If the device or the machine runs out of memory, or another
@@ -143,7 +144,8 @@ def fit(
     ):
         _check_alike(identity, progress, group)
         loop.run(validate, *writers)
-    best, _ = load_model(run / MODEL_NAME)
+    # Only the first process knows that the file is complete.
+    best = network if group.rank else load_model(run / MODEL_NAME)[0]
     minutes = progress.seconds / 60
     return TrainingResult(best, progress.history, minutes, progress.peak_mib)
 

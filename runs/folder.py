@@ -263,7 +263,7 @@ def read_arguments(run: Path) -> dict:
     if weights is not None:  # of earlier versions, one path
         weights = [weights] if isinstance(weights, str) else weights
         arguments["weights"] = [Path(each) for each in weights]
-    for name in ("output", "force", "resume", "weights_checksum"):
+    for name in ("output", "force", "resume", "gpus", "weights_checksum"):
         arguments.pop(name, None)
     return arguments
 

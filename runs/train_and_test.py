@@ -21,9 +21,11 @@ from evaluation.tables import format_summary, summarise
 from models.device import find_device, peak_memory_mib
 from models.ensemble import Member
 from models.keeping import settle_keep, store_keep
+from models.model_file import ModelMetadata
 from models.options import TrainingOptions
+from models.process_group import ProcessGroup
 from models.setup import prepare_network
-from models.train_run import MODEL_NAME, check_resumable, fit
+from models.train_run import MODEL_NAME, TrainingResult, check_resumable, fit
 from models.unet import describe_blocks, describe_network
 from runs.architecture import draw_architecture
 from runs.device_choice import RECORD, settle_device
@@ -31,6 +33,7 @@ from runs.folder import RUN_CONFIG_NAME, SUMMARY_NAME, TITLES, write_json
 from runs.report import report_run
 from runs.testing import EvaluationResult, check_sources, predict_test_cases
 from system.atomic import atomic_write
+from system.group_place import ALONE, find_place
 from volumes.intensity_flag import describe_intensity
 
 
@@ -57,13 +60,16 @@ def run_network(
         DataError: If the cube, its scans or the options cannot be used.
     """
     title = TITLES[options.model]
+    place = ALONE if options.epochs == 0 else find_place()
     device = find_device(require_gpu=require_gpu)
-    print(f"{title} on {device}", flush=True)
+    several = f"{place.size} processes, each on " if place.size > 1 else ""
+    print(f"{title} on {several}{device}", flush=True)
+    group = ProcessGroup(place)
     with open_cube(cube_path, options.fold, options.folds) as cube:
         print(f"intensity: {describe_intensity(cube.intensity)}", flush=True)
         if options.fold is not None:
             print(describe_splits(record_splits(cube)), flush=True)
-        options, chosen = settle_device(options, cube, run)
+        options, chosen = settle_device(options, cube, run, processes=group.size)
         network, metadata = prepare_network(options, cube)
         # A network that is only tested has learned from other scans.
         untrained = untrained_classes(cube) if options.epochs != 0 else {}
@@ -73,19 +79,41 @@ def run_network(
         check_sources(finder)
         check_resumable(options, metadata, run)
         config = {"arguments": arguments, "device": device, RECORD: chosen}
-        record_start(run, cube, config | {"untrained_classes": list(untrained)})
-        training = fit(options, cube, run, network, metadata)
-        trained_for = metadata
-        metadata = settle_keep(options, cube, training.network, metadata)
-        if metadata != trained_for:
-            store_keep(run / MODEL_NAME, training.network, metadata)
-        blocks = describe_blocks(training.network, metadata.patch_size)
-        caption = describe_network(training.network)
-        draw_architecture(blocks, title, caption, run / "architecture.png")
-        if training.history:
-            draw_curves({title: training.history}, run / "curves.png")
-        member = Member(run / MODEL_NAME, training.network, metadata)
-        test = predict_test_cases([member], finder, run)
+        if group.rank == 0:
+            record_start(run, cube, config | {"untrained_classes": list(untrained)})
+        training = fit(options, cube, run, network, metadata, group)
+        if group.rank == 0:
+            test_network(options, finder, run, training, metadata)
+    group.meet()
+
+
+def test_network(
+    options: TrainingOptions,
+    finder: ScanFinder,
+    run: Path,
+    training: TrainingResult,
+    metadata: ModelMetadata,
+) -> None:
+    """Predict and score the test cases of a trained network; write the results.
+
+    Args:
+        options: How it was trained.
+        finder: Knows the cube, and where its scans lie now.
+        run: The run folder.
+        training: The network and what its training took.
+        metadata: What it is trained for.
+    """
+    title, trained_for = TITLES[options.model], metadata
+    metadata = settle_keep(options, finder.cube, training.network, metadata)
+    if metadata != trained_for:
+        store_keep(run / MODEL_NAME, training.network, metadata)
+    blocks = describe_blocks(training.network, metadata.patch_size)
+    caption = describe_network(training.network)
+    draw_architecture(blocks, title, caption, run / "architecture.png")
+    if training.history:
+        draw_curves({title: training.history}, run / "curves.png")
+    member = Member(run / MODEL_NAME, training.network, metadata)
+    test = predict_test_cases([member], finder, run)
     costs = {
         "parameters": training.network.count_params(),
         "training_minutes": training.minutes,

@@ -32,6 +32,7 @@ POSITIVE = (
     "minutes",
     "learning_rate",
     "patience",
+    "gpus",
 )
 
 

@@ -39,6 +39,12 @@ def build_parser(description: str | None) -> CommandLine:
         help="compute in bfloat16 or float16 (default: on GPUs made for it)",
     )
     add("--require-gpu", action="store_true", help="stop if there is no GPU")
+    add(
+        "--gpus",
+        type=int,
+        metavar="N",
+        help="GPUs of this computer that share each batch (default 1)",
+    )
     return parser
 
 

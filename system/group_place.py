@@ -156,5 +156,5 @@ def share_cpus(place: GroupPlace) -> None:
     Slurm has given each task its own. The processes of TF_CONFIG that are on one host
     share them evenly.
     """
-    if place.num_local > 1 and "SLURM_CPUS_PER_TASK" not in os.environ:
+    if place.num_local > 1 and "TF_CONFIG" in os.environ:
         os.environ[CPU_VARIABLE] = str(max(1, available_cpus() // place.num_local))
