@@ -39,7 +39,8 @@ def test_folds_of_two_networks_give_a_page(folds, tmp_path, capsys):
 
     printed = capsys.readouterr().out
     assert code == 0
-    assert names_in(page) == ["cases.png", "comparison.json", "comparison.md"]
+    names = ["cases.png", "comparison.json", "comparison.md", "report.html"]
+    assert names_in(page) == names
     assert printed.startswith("Gathered from 3 runs of 3 folds: each case was tested")
     assert "UNet-3D is better by 0.250 Dice (95 % interval 0.250 to 0.250" in printed
     comparison = json.loads((page / "comparison.json").read_text())
@@ -60,7 +61,8 @@ def test_one_network_s_folds_give_its_scores(folds, tmp_path, capsys):
     code = compareRuns.main([*runs, "--output", str(page)])
 
     assert code == 0
-    assert names_in(page) == ["cases.png", "scores.csv", "summary.json", "summary.md"]
+    names = ["cases.png", "report.html", "scores.csv", "summary.json", "summary.md"]
+    assert names_in(page) == names
     assert "Gathered from 2 runs of 3 folds, without 2:" in capsys.readouterr().out
     assert [score.dice for score in read_scores(page / "scores.csv")] == (
         [0.5, 0.625, 0.75, 0.5]
@@ -116,9 +118,8 @@ def test_page_needs_force_to_be_replaced_and_leaves_what_is_not_its_own(
     assert compareRuns.main(given) == 2
     assert "must be empty. Use --force" in capsys.readouterr().err
     assert compareRuns.main([*given, "--force"]) == 0
-    assert names_in(page) == (
-        ["cases.png", "comparison.json", "comparison.md", "notes.txt"]
-    )
+    names = ["cases.png", "comparison.json", "comparison.md", "notes.txt"]
+    assert names_in(page) == [*names, "report.html"]
 
 
 def test_refused_call_leaves_the_earlier_page_whole(folds, tmp_path, capsys):

@@ -195,6 +195,7 @@ def test_script_trains_both_and_leaves_the_terminal_clean(small_cube, tmp_path):
         "comparison.json",
         "comparison.md",
         "curves.png",
+        "report.html",
         "unet2d",
         "unet3d",
     ]
