@@ -17,11 +17,13 @@ from cube.intensities import ScanIntensity, measure_scan
 from cube.reader import Cube
 from cube.scan_checks import (
     check_across_scans,
+    check_class_volumes,
     check_classes,
     check_sources,
     check_splits,
 )
 from system.text import count_of
+from volumes.classes import border_values
 from volumes.ignored import split_ignored
 
 # A rotation moves a little of a label near the border out of the grid; a label map
@@ -52,6 +54,7 @@ def check_cube(cube: Cube, visit: Visit | None = None) -> list[Finding]:
     intensities: dict[int, ScanIntensity] = {}
     scans: dict[int, int] = {}
     class_counts: dict[int, list[int]] = {}
+    cut_classes: dict[int, set[int]] = {}
     for rows in cases.values():
         scan_voxels = 0
         for row in rows:
@@ -64,6 +67,7 @@ def check_cube(cube: Cube, visit: Visit | None = None) -> list[Finding]:
             if cube.copies[row] == 0:
                 scans[row] = scan_voxels = voxels
                 class_counts[row] = counts[: len(cube.class_names)].tolist()
+                cut_classes[row] = border_values(classes[cube.filled_box(row)])
                 measured = measure_scan(image[cube.filled_box(row)])
                 if measured is not None:
                     intensities[row] = measured
@@ -72,6 +76,7 @@ def check_cube(cube: Cube, visit: Visit | None = None) -> list[Finding]:
             if visit is not None:
                 visit(row, image, label)
     findings += check_across_scans(cube, intensities, scans)
+    findings += check_class_volumes(cube, class_counts, cut_classes)
     findings += check_classes(cube, class_counts)
     order = {case_id: number for number, case_id in enumerate(cases)}
     return sorted(

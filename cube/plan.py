@@ -14,6 +14,7 @@ import numpy as np
 from augment.compose import Compose
 from cube.class_choice import check_classes, choose_classes
 from cube.class_report import describe_classes
+from cube.class_table import describe_unusual, format_classes, measure_cases
 from cube.class_words import take_ignored
 from cube.grid import (
     check_spacing,
@@ -42,7 +43,7 @@ from cube.survey import CaseInfo, check_duplicates
 from cube.writer import MADE_WITH
 from system.atomic import require_folder
 from system.errors import UsageError
-from system.text import format_bytes
+from system.text import format_bytes, shorten
 from volumes.classes import Classes, Member, find_members
 
 
@@ -237,7 +238,7 @@ def describe_plan(plan: Plan, output: Path) -> str:
             notes.setdefault(note, []).append(case.pair.case_id)
     lines = [
         f"grid      {shape} voxels of {spacing} mm (right, anterior, superior)",
-        f"classes   {', '.join(plan.classes.names)}",
+        f"classes   {shorten(', '.join(plan.classes.names))}",
         f"rows      {len(plan.cases)} scans and {sum(plan.copies)} copies",
         f"size      {format_bytes(plan.estimate.cube)}; {format_bytes(free)} free in "
         f"{folder}",
@@ -246,11 +247,14 @@ def describe_plan(plan: Plan, output: Path) -> str:
     ]
     lines += describe_rule(plan.cases, plan.spec.intensity, plan.intensity_reason)
     classes = describe_classes(plan.classes, plan.cases, plan.splits)
-    for line in (*plan.grid_notes, *classes, *plan.person_notes):
+    volumes = measure_cases(plan.classes, plan.cases, plan.splits)
+    unusual = describe_unusual(plan.classes.names, volumes)
+    for line in (*plan.grid_notes, *classes, *plan.person_notes, *unusual):
         lines.append(f"note      {line}")
     for note, case_ids in notes.items():
         lines.append(f"note      {note} ({len(case_ids)} cases, first {case_ids[0]})")
-    return "\n".join(lines)
+    table = format_classes(plan.classes.names, volumes)
+    return "\n".join([*lines, "", table, ""])
 
 
 def list_inputs(plan: Plan, arguments: dict, folder: Path) -> dict:

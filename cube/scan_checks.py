@@ -16,6 +16,7 @@ from cube.class_report import (
     untrained_classes,
 )
 from cube.findings import (
+    CLASS_VOLUME,
     IGNORED_VOXELS,
     ORIENTATION,
     SPACING,
@@ -25,7 +26,11 @@ from cube.findings import (
     finding_of,
 )
 from cube.intensities import ScanIntensity, find_faults
-from cube.label_volumes import find_unusual_volumes
+from cube.label_volumes import (
+    describe_unusual_class,
+    find_unusual_classes,
+    find_unusual_volumes,
+)
 from cube.reader import Cube
 from cube.values import CANONICAL_AXIS
 
@@ -101,6 +106,26 @@ def check_across_scans(
     shares = {row: count / sizes[row] for row, count in voxels.items()}
     for row, found in find_unusual_volumes(volumes, shares):
         yield finding_of(cube, row, "unusual label volume", found, whole_case=True)
+
+
+def check_class_volumes(
+    cube: Cube, counts: Mapping[int, Sequence[int]], cut: Mapping[int, set[int]]
+) -> Iterator[Finding]:
+    """Find classes whose volume in a scan is unlike that in the other scans.
+
+    Args:
+        cube: An open cube.
+        counts: Voxels of each class, by row of a scan.
+        cut: Classes that reach the border of the scan, by row.
+    """
+    voxel_ml = float(np.prod(cube.spacing)) / 1000
+    rows, numbers = list(counts), range(len(cube.class_names))
+    volumes = [[count * voxel_ml for count in counts[row]] for row in rows]
+    is_cut = [[number in cut[row] for number in numbers] for row in rows]
+    for place, number, factor in find_unusual_classes(volumes, is_cut):
+        name, ml = cube.class_names[number], volumes[place][number]
+        found = describe_unusual_class(name, ml, factor)
+        yield finding_of(cube, rows[place], CLASS_VOLUME, found, whole_case=True)
 
 
 def check_classes(cube: Cube, counts: Mapping[int, Sequence[int]]) -> Iterator[Finding]:

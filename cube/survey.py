@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
 
@@ -14,7 +14,7 @@ from cube.pairs import Pair
 from system.errors import DataError
 from system.limits import MAX_VOXELS
 from system.processes import map_cases
-from volumes.classes import Member, count_labels, find_members
+from volumes.classes import Member, border_values, count_labels, find_members
 from volumes.formats.files import content_checksum, read_finite_volume, read_label_map
 from volumes.geometry import Grid
 from volumes.intensity_rule import IntensityProfile, measure_profile
@@ -41,6 +41,8 @@ class CaseInfo:
         label_voxels: Number of voxels in the label map's file, on its own grid.
         label_content_checksum: Of the label map on the scan's grid, whatever its file
             format.
+        label_ml: Volume of each value above 0 on the scan's grid.
+        cut_values: Values that reach the border of the scan.
     """
 
     pair: Pair
@@ -54,6 +56,8 @@ class CaseInfo:
     notes: tuple[str, ...]
     label_voxels: int = 0
     label_content_checksum: str = ""
+    label_ml: dict[int, float] = field(default_factory=dict)
+    cut_values: tuple[int, ...] = ()
 
     @property
     def found_names(self) -> dict[int, str]:
@@ -166,6 +170,8 @@ def survey_case(
     label_map = place_on_grid(label_map, image, pair.case_id)
     counts = count_labels(label_map.array)
     values = np.flatnonzero(counts)
+    voxel_ml = float(np.prod(image.grid.spacing)) / 1000
+    label_ml = {int(v): float(counts[v] * voxel_ml) for v in values if v}
     names, name_notes = name_values(label_map.segments, pair.label_table)
     if ignored:  # count as background
         places = list(find_members(ignored, values[values > 0].tolist(), names))
@@ -186,6 +192,8 @@ def survey_case(
         ),
         label_voxels=label_voxels,
         label_content_checksum=content_checksum(label_map),
+        label_ml=label_ml,
+        cut_values=tuple(sorted(border_values(label_map.array))),
     )
 
 

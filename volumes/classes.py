@@ -122,3 +122,10 @@ def count_labels(label: np.ndarray, at_least: int = 0) -> npt.NDArray[np.int64]:
         slab = planes[first : first + thickness].ravel(order="K")
         counts += np.bincount(slab, minlength=len(counts))
     return counts
+
+
+def border_values(label: np.ndarray) -> set[int]:
+    """Return the values above 0 on the six faces of a label map, shape (I, J, K)."""
+    faces = [label.take(end, axis) for axis in range(label.ndim) for end in (0, -1)]
+    values = np.concatenate([np.unique(face) for face in faces])
+    return {int(value) for value in values if value}

@@ -330,6 +330,20 @@ def test_label_volume_unlike_the_others_is_found_as_a_case(findings_of, rows):
     )
 
 
+def test_class_volume_unlike_the_others_is_noted_as_a_case(findings_of):
+    rows = [make_row(f"c{number}") for number in range(7)]
+    merged = (rows[6].label > 0).astype(np.uint8)  # 40 voxels of L1, not 24
+    rows[6] = replace(rows[6], label=merged)
+
+    finding = only(findings_of(rows))
+
+    assert (finding.case_id, finding.severity) == ("c6", "note")
+    assert str(finding) == (
+        "c6: unusual class volume: 0.04 ml of class L1, 1.7 times what the other cases "
+        "suggest; a label number may be wrong"
+    )
+
+
 def test_every_row_is_read_once_and_visited(tmp_path):
     read, visited = [], []
 

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from volumes import classes as classes_module
-from volumes.classes import Classes, build_lookup, classify_labels, count_labels
+from volumes.classes import (
+    Classes,
+    border_values,
+    build_lookup,
+    classify_labels,
+    count_labels,
+)
 
 
 def test_class_has_the_values_that_one_label_map_gives_its_structures():
@@ -75,3 +81,14 @@ def test_counting_does_without_a_wide_copy(monkeypatch):
 
     # numpy counts in integers of 8 bytes, so all at once would take 8 a voxel.
     assert peak < label.size
+
+
+def test_values_at_the_border_are_those_of_the_six_faces():
+    label = np.zeros((4, 5, 6), np.uint16)
+    label[1:3, 1:4, 1:5] = 300
+    assert border_values(label) == set()
+
+    faces = [(0, 2, 2), (3, 2, 2), (1, 0, 2), (1, 4, 2), (1, 2, 0), (1, 2, 5)]
+    for value, voxel in enumerate(faces, start=1):
+        label[voxel] = value
+    assert border_values(label) == {1, 2, 3, 4, 5, 6}
