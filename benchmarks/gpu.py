@@ -33,7 +33,7 @@ DTYPES = {
     "gpu": ("float32", "mixed_float16", "mixed_bfloat16"),
     "cpu": ("float32", "mixed_bfloat16"),  # which has no 3-D pooling of float16
 }
-SIDES = {"gpu": 128, "cpu": 32}
+SIDES = {"gpu": 128, "cpu": 16}
 FILTERS = {"gpu": 32, "cpu": 8}
 BATCH_SIZES = {"unet3d": 2, "unet2d": 8}
 MIB = 2**20
