@@ -35,7 +35,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("cube", type=Path, help="HDF5 file written by makeCube.py")
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="folder for the pictures (PNG)"
+        "--output", type=Path, metavar="DIR", help="folder for the page and pictures"
     )
     parser.add_argument(
         "--force",
@@ -95,8 +95,10 @@ def check(cube_path: Path, folder: Path | None) -> list[Finding]:
 
         findings = check_cube(cube, visit)
         if pictures is not None:
+            from cube.class_table import CLASSES_NAME, write_classes
             from runs.cube_index import write_index
 
+            write_classes(cube, folder / CLASSES_NAME)
             pictures.write_overview()
             write_index(cube, findings, folder)
         return findings

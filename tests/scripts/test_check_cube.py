@@ -39,6 +39,7 @@ def test_clean_cube_has_no_findings_and_a_picture_per_case(cube, tmp_path, capsy
         "ann.png",
         "ben.png",
         "cid.png",
+        "classes.csv",
         "index.html",
         "overview.png",
         "thumbnails",
@@ -99,7 +100,7 @@ def test_case_id_that_is_not_a_file_name_is_made_safe(tmp_path):
 
     assert checkCube.main([str(cube), "--output", str(tmp_path / "pictures")]) == 0
     assert names_in(tmp_path) == ["cube.h5", "pictures"]
-    names = ["__a_b.png", "index.html", "overview.png", "thumbnails"]
+    names = ["__a_b.png", "classes.csv", "index.html", "overview.png", "thumbnails"]
     assert names_in(tmp_path / "pictures") == names
     assert names_in(tmp_path / "pictures" / "thumbnails") == ["__a_b.jpg"]
 
@@ -133,7 +134,7 @@ def test_output_and_no_pictures_exclude_each_other(cube, flags, capsys):
     with pytest.raises(SystemExit, match="2"):
         checkCube.main([str(cube), *flags])
 
-    assert "either --output DIR or --no-pictures" in capsys.readouterr().err
+    assert "Either --output DIR or --no-pictures" in capsys.readouterr().err
 
 
 def test_missing_cube_is_refused_without_a_traceback(tmp_path, capsys):
