@@ -46,6 +46,31 @@ def test_strays_are_dropped_and_details_nearby_are_kept():
     assert found.dropped_ml == pytest.approx(0.064)
 
 
+def test_a_level_at_an_end_that_is_a_few_voxels_is_dropped():
+    label_map, grid = box_spine()
+    label_map[8, 8, np.flatnonzero(label_map[8, 8] == 5)[-3:]] = 6  # 3 of 8 mm3
+
+    found, namings = repair_levels(label_map, grid, LEVELS | {6: "T12"})
+
+    expected = np.where(label_map < 6, label_map, 0)
+    np.testing.assert_array_equal(found.label_map, expected)
+    assert names_of(namings) == list(LEVELS.values())
+    assert found.dropped_ml == pytest.approx(0.024)
+
+
+def test_borders_of_labels_stay_where_others_are_repaired():
+    label_map, grid = box_spine()
+    top = np.argwhere(label_map == 4)[:, 2].max()
+    label_map[12:16, 10:14, top + 1 : top + 5] = 4  # a rod up to L1, all of it L2
+    expected = label_map.copy()
+    label_map[:16][expected[:16] == 2] = 1  # the left half of L4 is called L5
+
+    found, namings = repair_levels(label_map, grid, LEVELS)
+
+    np.testing.assert_array_equal(found.label_map, expected)
+    assert names_of(namings) == list(LEVELS.values())
+
+
 def test_a_vertebra_of_two_levels_gets_the_one_that_keeps_the_order():
     label_map, grid = box_spine()
     expected = label_map.copy()

@@ -76,6 +76,19 @@ def test_border_blanks_what_it_cuts():
     assert "border cuts the body" in vertebrae[2].note
 
 
+@pytest.mark.parametrize("axis", range(3))
+@pytest.mark.parametrize("end", [0, -1])
+def test_each_side_of_the_scan_is_a_border(axis, end):
+    grid = Grid((12, 14, 16), affine_from((1, 2, 3)))
+    label_map = np.zeros(grid.shape, np.uint8)
+    label_map[4:8, 5:9, 6:10] = 1
+    assert not measure_vertebrae(label_map, grid, [1])[0].touches_border
+
+    np.moveaxis(label_map, axis, 0)[end, 6, 7] = 1
+
+    assert measure_vertebrae(label_map, grid, [1])[0].touches_border
+
+
 def test_volume_and_centroid_are_those_of_all_voxels():
     grid = Grid((30, 40, 20), affine_from((1, 2, 3), (5, 6, 7)))
     label_map = np.zeros(grid.shape, np.uint16)

@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -65,6 +66,14 @@ def test_vertebrae_have_the_documented_columns_and_their_values(tmp_path):
     assert float(first["ratio_min_to_max_height"]) == 1
     assert (first["touches_border"], first["partial"]) == ("no", "no")
     assert last["distance_to_next_above_mm"] == ""
+
+
+def test_ratio_of_heights_is_that_of_the_smallest_to_the_largest():
+    body = replace(leaning(0, 0), heights=(24.0, 20.0, 25.0))
+
+    (row,) = vertebra_rows("a", [vertebra(1, body)], NAMINGS)
+
+    assert row["ratio_min_to_max_height"] == 0.8
 
 
 def test_blank_vertebra_has_empty_cells_and_a_note(tmp_path):
