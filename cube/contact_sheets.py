@@ -24,6 +24,7 @@ from volumes.sections import Sections
 
 OVERVIEW_NAME = "overview"
 OVERVIEW_HEIGHT = 240  # pixels of the tallest slice
+PNG_LEVEL = 3  # of 9: half the time of the usual 6, and no more bytes
 
 
 class ContactSheets:
@@ -82,7 +83,7 @@ class ContactSheets:
 
     def _save(self, picture: Image.Image, name: str) -> None:
         with atomic_write(self._folder / f"{name}.png") as path:
-            picture.save(path, format="PNG")
+            picture.save(path, format="PNG", compress_level=PNG_LEVEL)
 
 
 def name_sheets(cube: Cube) -> dict[str, str]:
