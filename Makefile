@@ -21,8 +21,10 @@ help: ## list the targets
 install: .venv/installed ## create .venv and install the tested versions
 
 .venv/installed: requirements.txt constraints.txt
-	$(PYTHON) -m venv .venv
-	$(RUN) $(PIP) -r requirements.txt -c constraints.txt
+	@echo "Installing TensorFlow and the packages of requirements.txt into .venv, 2.6 GB."
+	@echo "This takes minutes, in which nothing is printed."
+	@$(PYTHON) -m venv .venv
+	@$(RUN) $(PIP) -r requirements.txt -c constraints.txt
 	@touch $@
 
 .venv/installed-dev: requirements-dev.txt .venv/installed

@@ -90,14 +90,14 @@ def find_device(*, require_gpu: bool) -> str:
     Raises:
         UsageError: If a GPU is required and TensorFlow sees none.
     """
-    # If a required GPU is not found, TensorFlow's own messages are shown too.
     with suppress_stderr():
         gpu = find_gpu()
-        if require_gpu and gpu is None:
-            raise UsageError(
-                "--require-gpu needs a GPU that TensorFlow can use. Received: none. "
-                "On Linux and WSL2: pip install 'tensorflow[and-cuda]'"
-            )
+    if require_gpu and gpu is None:
+        raise UsageError(
+            "--require-gpu needs a GPU that TensorFlow can use. Received: none. On "
+            "Linux and WSL2: pip install 'tensorflow[and-cuda]'. "
+            "TF_CPP_MIN_LOG_LEVEL=0 shows TensorFlow's reasons."
+        )
     return f"CPU with {available_cpus()} threads" if gpu is None else f"GPU {gpu.name}"
 
 

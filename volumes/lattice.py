@@ -26,6 +26,10 @@ from volumes.volume import Volume
 
 Integers = npt.NDArray[np.int64]
 _RESAMPLE = "resample the label map to the scan by nearest neighbours"
+_IN_SLICER = (
+    "In 3D Slicer, module Segmentations, section Export/import models and labelmaps: "
+    "export as Labelmap, in Advanced with the scan as Reference volume."
+)
 
 
 def check_not_empty(label_map: Volume) -> None:
@@ -79,7 +83,8 @@ def place_on_grid(label_map: Volume, image: Volume, case_id: str) -> Volume:
     if reason:
         raise DataError(
             f"Image and label map of case '{case_id}' are on different grids, "
-            f"{reason}.\n  {image.path}: {grid}\n  {label_map.path}: {other}"
+            f"{reason}.\n  {image.path}: {grid}\n  {label_map.path}: {other}\n"
+            f"  {_IN_SLICER}"
         )
     array = np.zeros(grid.shape, label_map.array.dtype)
     array[tuple(map(slice, first, last))] = inside

@@ -194,7 +194,7 @@ def test_other_lattices_are_refused_with_what_they_are(affine, reason):
     with pytest.raises(
         DataError,
         match=rf"(?s)case 'ann' are on different grids, .*{reason}.*\n"
-        r"  scan\.nrrd: shape .*\n  label\.nrrd: shape ",
+        r"  scan\.nrrd: shape .*\n  label\.nrrd: shape .*\n  In 3D Slicer, module ",
     ):
         place_on_grid(label_map(labels(), affine), scan(), "ann")
 

@@ -178,8 +178,9 @@ def _check_scalar_volume(header: NrrdHeader, max_voxels: int) -> None:
             "kinds",
             f"must describe one scalar 3-D volume, but this file holds {sides[0]} "
             "layers (a segmentation with overlapping segments, or a list of volumes); "
-            "a label map has one label per voxel. For a segmentation: remove the "
-            "overlap in 3D Slicer and save it again",
+            "a label map has one label per voxel. In 3D Slicer, module Segmentations, "
+            "section Binary labelmap layers: check Force collapse to single layer, "
+            "press Collapse labelmap layers, and save the segmentation again",
         )
     received = f"{dimension}-D data of sizes {' x '.join(map(str, sides))}"
     if kinds:

@@ -35,6 +35,14 @@ def test_as_many_voxels_are_read_as_allowed(tmp_path):
             "must be positive, but the file is empty: it holds no vox",
         ),
         ({"sizes": "0 0 0"}, "the file is empty.*3D Slicer saves"),
+        (
+            {
+                "dimension": "4",
+                "sizes": "2 2 3 4",
+                "kinds": "list domain domain domain",
+            },
+            "2 layers.*section Binary labelmap layers: check Force collapse",
+        ),
         ({"sizes": "2.5 3 4"}, "field 'sizes' must hold integers"),
         ({"sizes": "65536 65536 65536"}, "at most 2147483648 voxels"),
         ({"sizes": "2 3 4 " * 10_000}, "field 'sizes' must hold dimension = 3 numbers"),
