@@ -1,13 +1,16 @@
 """Interrupted builds of a cube: the files they leave, and how they are resumed."""
 
 import fcntl
+import json
 import os
 import re
 
+import h5py
 import numpy as np
 import pytest
 from support.scans import FLAGS, NAMES, beside_the_scans, build, write_list, write_scan
 
+import cube.build
 import cube.case_build
 from cube.reader import Cube
 
@@ -245,3 +248,38 @@ def test_resumed_build_replaces_the_cube_that_it_was_started_to_replace(scans):
 
     with Cube(scans / "cube.h5") as cube:
         assert len(cube.rows(copy=0)) == 4
+
+
+def replace_part(path):
+    """Replace a case by one of another build, as a late worker of a cluster may."""
+    with h5py.File(path, "r+") as file:
+        file.attrs["request"] = json.dumps("of another build")
+
+
+def test_case_of_another_build_is_built_again(interrupted, built):
+    replace_part(interrupted / "cube.h5.parts" / "1.h5")
+
+    assert build(interrupted, *FLAGS, "--resume") == 0
+    assert built == ["ann", "cid", "dan"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (replace_part, "2.h5 must be of this build. Received: a case of another;"),
+        (os.unlink, "must hold every case that was built. Received: no 2.h5; all"),
+    ],
+)
+def test_case_that_another_computer_changed_is_not_gathered(
+    scans, monkeypatch, capsys, change, message
+):
+    check = cube.build._check_errors
+
+    def check_and_change(*args, **options):
+        change(scans / "cube.h5.parts" / "2.h5")
+        return check(*args, **options)
+
+    monkeypatch.setattr(cube.build, "_check_errors", check_and_change)
+
+    assert build(scans, *FLAGS) == 1
+    assert message in capsys.readouterr().err

@@ -55,3 +55,12 @@ def test_case_larger_than_the_memory_is_refused(monkeypatch, tmp_path):
 
     with pytest.raises(UsageError, match=r"about 2.5 GB of memory, but 2.0 GB are"):
         check_resources(ResourceEstimate(1, 25 * 10**8), tmp_path / "cube.h5", 4)
+
+
+def test_each_worker_of_a_cluster_has_memory_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(resources, "available_memory", lambda: 1)
+    output, estimate = tmp_path / "cube.h5", ResourceEstimate(1, 25 * 10**8)
+
+    assert check_resources(estimate, output, 8, worker_memory=25 * 10**8) == 8
+    with pytest.raises(UsageError, match=r"2\.5 GB of memory, but 2\.4 GB are free"):
+        check_resources(estimate, output, 8, worker_memory=24 * 10**8)

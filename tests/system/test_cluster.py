@@ -111,6 +111,10 @@ def test_worker_started_elsewhere_computes_with_this_project(
     calls = ["__import__('system.text').text.format_bytes(3 * 10**9)", THREADS]
 
     with open_engine(str(path), 7, ["numpy"]) as engine:
+        with monkeypatch.context() as patch:
+            patch.setattr(cluster, "FOLDER", "/nowhere")
+            with pytest.raises(DataError, match=r"shared disk, the folder /nowhere\."):
+                list(engine.map_cases(eval, calls, 7))
         # A worker that comes later is used as well.
         assert list(engine.map_cases(eval, calls, 7)) == ["3.0 GB", 2]
         pids = engine.map_cases(eval, ["__import__('os').getpid()"], 7)
