@@ -63,7 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     from cube.plan import check_inputs, check_output
     from cube.writer import MADE_WITH
     from system.cluster import open_engine
+    from system.compiled import announce_compiling
 
+    announce_compiling()
     if args["scheduler"]:  # whose workers have other working directories
         args["output"] = args["output"].absolute()
         args["pairs"] = args["pairs"].absolute()

@@ -11,11 +11,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from system.errors import DataError
 from system.job import available_cpus
 from system.shell import script
+
+if TYPE_CHECKING:
+    from system.compiled import Flag
 
 
 class CanSubmit(Protocol):
@@ -129,11 +132,12 @@ class WorkerPool(ProcessPoolExecutor):
 
     def __init__(self, workers: int):
         threads = max(1, available_cpus() // workers)
+        context = multiprocessing.get_context("spawn")
         super().__init__(
             workers,
-            mp_context=multiprocessing.get_context("spawn"),
+            mp_context=context,
             initializer=_initialize_worker,
-            initargs=(threads,),
+            initargs=(threads, context.Event()),
         )
 
     def submit(self, function: Callable, /, *args, **kwargs) -> Future:
@@ -155,9 +159,12 @@ class WorkerPool(ProcessPoolExecutor):
         return super().__exit__(kind, error, trace)
 
 
-def _initialize_worker(threads: int) -> None:
+def _initialize_worker(threads: int, has_announced: Flag) -> None:
     import numba
 
+    from system.compiled import announce_compiling
+
+    announce_compiling(has_announced)
     numba.set_num_threads(min(threads, numba.get_num_threads()))
     exit_with_parent()
 

@@ -2,13 +2,14 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 
 import numba
 import numpy as np
 import pytest
 from support.places import ROOT
 
-from system.compiled import compiled
+from system.compiled import announce_compiling, compiled
 
 # Blur along the last axis by hand: a spike of 4 keeps 4 / sum(exp(-2 d^2)).
 BLUR = """
@@ -116,3 +117,35 @@ def test_second_process_does_not_compile_again(tmp_path):
     # Hits and misses of the cache.
     assert run(WARP, ROOT, **cache) == "0 1"
     assert run(WARP, ROOT, **cache) == "1 0"
+
+
+ANNOUNCED = "compiling numerical kernels, once on this computer"
+ANNOUNCE = """
+import numpy as np
+from system.compiled import announce_compiling
+from volumes import filters
+announce_compiling()
+announce_compiling()
+for dtype in (np.float32, np.float64):
+    filters.gaussian_blur(np.zeros((1, 2, 7), dtype), (0, 0, 0.5))
+"""
+
+
+def test_compiling_is_announced_by_the_first_of_several_that_share_a_flag(capsys):
+    def double_each(values):
+        return 2 * values
+
+    said = threading.Event()
+    announce_compiling(said)
+    for value in (1, 1.5, 1j):  # compiled for each type
+        numba.njit(double_each)(value)
+
+    assert capsys.readouterr().out == f"{ANNOUNCED}\n"
+    assert said.is_set()
+
+
+@pytest.mark.slow
+def test_compiling_is_announced_once_and_not_where_the_cache_has_it(tmp_path):
+    shown = [run(ANNOUNCE, ROOT, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)]
+
+    assert [each.splitlines().count(ANNOUNCED) for each in shown] == [1, 0]
