@@ -66,7 +66,7 @@ def draw_curves(
     Args:
         histories: For each network the rows of its history with `epoch`,
             `minutes`, `dice` and, after a validation, `val_dice`; values may be
-            None. A panel whose column is absent stays empty.
+            None or NaN. A panel whose column is absent stays empty.
         path: PNG to write.
 
     Raises:
@@ -109,11 +109,15 @@ def _lowest_dice(histories: Mapping[str, Sequence[Mapping]]) -> float:
     """
     rows = [row for history in histories.values() for row in history]
     validation, training = (
-        [row[key] for row in rows if row.get(key) is not None]
+        [row[key] for row in rows if _is_number(row.get(key))]
         for key in ("val_dice", "dice")
     )
     lowest = min(validation or training or [0.0])
     return max(0.0, math.floor(10 * lowest - 0.5) / 10)
+
+
+def _is_number(value: float | None) -> bool:
+    return value is not None and not math.isnan(value)
 
 
 def _draw_dice(
@@ -141,11 +145,11 @@ def _draw_dice(
 def _draw_column(
     panel: Axes, rows: Sequence[Mapping], over: str, column: str, **style
 ) -> list[tuple[float, float]]:
-    """Draw the values of a column that are not None; return the points."""
+    """Draw the values of a column, but for None and NaN; return the points."""
     points = [
         (row[over], row[column])
         for row in rows
-        if row.get(over) is not None and row.get(column) is not None
+        if _is_number(row.get(over)) and _is_number(row.get(column))
     ]
     if points:
         # A line of one point is invisible without a marker.

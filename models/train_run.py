@@ -98,6 +98,7 @@ def fit(
     network: keras.Model,
     metadata: ModelMetadata,
     group: ProcessGroup | None = None,
+    watch: Callable[[Sequence[dict], float], None] | None = None,
 ) -> TrainingResult:
     """Train a network and leave its best weights in the run folder.
 
@@ -109,6 +110,9 @@ def fit(
         metadata: What it is trained for.
         group: The processes that train it together; the first writes the files. By
             default this one alone.
+        watch: Called by the first process after each epoch, with the averaged weights
+            in the network; receives the history and the share of the training that
+            is done, in [0, 1].
 
     Returns:
         The best network, its history and its costs; of another process than the
@@ -134,7 +138,7 @@ def fit(
         validate = partial(validation_dice, model, metadata, cube, rows, group)
     writers = _do_nothing, _do_nothing
     if group.rank == 0:
-        writers = _build_writers(run, loop, network, metadata, identity)
+        writers = _build_writers(run, loop, network, metadata, identity, watch)
     sides = " x ".join(map(str, metadata.patch_size))
     with (
         report_out_of_memory(
@@ -170,29 +174,25 @@ def _build_writers(
     network: keras.Model,
     metadata: ModelMetadata,
     identity: dict,
+    watch: Callable[[Sequence[dict], float], None] | None,
 ) -> tuple[Callable, Callable]:
     """Build what writes the checkpoint, and what publishes an epoch."""
     step, progress = loop.step, loop.progress
     folder, log = run / CHECKPOINT_NAME, TensorBoardLog(run / "tensorboard")
+
+    def publish(is_best: bool) -> None:
+        """Write the history, and the model if its current weights are the best."""
+        if is_best:
+            save_model(run / MODEL_NAME, network, metadata)
+        write_history(run / HISTORY_NAME, progress.history)
+        log.write(progress.history[-1])
+        if watch is not None:
+            watch(progress.history, progress.share(loop.options))
+
     return (
         partial(save_checkpoint, folder, step.model, step.average, progress, identity),
-        partial(_publish, run, network, metadata, progress.history, log),
+        publish,
     )
-
-
-def _publish(
-    run: Path,
-    network: keras.Model,
-    metadata: ModelMetadata,
-    history: list[dict],
-    log: TensorBoardLog,
-    is_best: bool,
-) -> None:
-    """Write the history, and the model if its current weights are the best."""
-    if is_best:
-        save_model(run / MODEL_NAME, network, metadata)
-    write_history(run / HISTORY_NAME, history)
-    log.write(history[-1])
 
 
 def compile_for_training(

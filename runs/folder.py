@@ -58,9 +58,10 @@ RUN_FILES = (
     "summary.json",
     SUMMARY_NAME,
     "architecture.png",
+    "progress.png",
     *COMPARISON_FILES,
 )
-RUN_FOLDERS = ("checkpoint", "predictions", "overlays", "tensorboard")
+RUN_FOLDERS = ("checkpoint", "predictions", "overlays", "progress", "tensorboard")
 BACKUP_SUFFIX = "earlier"  # of the hidden folder that keeps the run to be replaced
 
 

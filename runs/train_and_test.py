@@ -30,6 +30,7 @@ from models.unet import describe_blocks, describe_network
 from runs.architecture import draw_architecture
 from runs.device_choice import RECORD, settle_device
 from runs.folder import RUN_CONFIG_NAME, SUMMARY_NAME, TITLES, write_json
+from runs.progress_pictures import ProgressPictures
 from runs.report import report_run
 from runs.testing import EvaluationResult, check_sources, predict_test_cases
 from system.atomic import atomic_write
@@ -81,7 +82,8 @@ def run_network(
         config = {"arguments": arguments, "device": device, RECORD: chosen}
         if group.rank == 0:
             record_start(run, cube, config | {"untrained_classes": list(untrained)})
-        training = fit(options, cube, run, network, metadata, group)
+        pictures = ProgressPictures(run, title, cube, network, metadata)
+        training = fit(options, cube, run, network, metadata, group, pictures.draw)
         if group.rank == 0:
             test_network(options, finder, run, training, metadata)
     group.meet()

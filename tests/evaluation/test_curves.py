@@ -112,6 +112,17 @@ def test_single_epoch_without_validation_is_drawn_as_a_point(tmp_path, figures):
     assert line.get_marker() == "o"
 
 
+def test_training_without_any_validation_is_drawn(tmp_path, figures):
+    rows = [row | {"val_dice": float("nan")} for row in history(3)]
+
+    draw_curves({"UNet-2D": rows}, tmp_path / "c.png")
+
+    assert [line.get_label() for line in figures[0].axes[0].lines] == [
+        "UNet-2D, training"
+    ]
+    assert figures[0].axes[0].get_ylim() == (0.4, 1)  # the lowest is .5
+
+
 def test_network_without_epochs_leaves_the_other_alone(tmp_path, figures):
     draw_curves({"UNet-2D": [], "UNet-3D": history(2)}, tmp_path / "c.png")
 
