@@ -5,12 +5,13 @@ Every text is escaped, since a case may be called "<script>".
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from system.atomic import atomic_write
 
@@ -42,6 +43,16 @@ def quote_link(path: str) -> str:
     return quote(path)
 
 
+def keep_flags(text: str) -> Markup:
+    """Escape a text, and mark its flags, which a line must not break at a hyphen.
+
+    >>> keep_flags("--loss dice-ce <a>")
+    Markup('<span>--loss</span> dice-ce &lt;a&gt;')
+    """
+    escaped = str(escape(text))
+    return Markup(re.sub(r"(?<!\S)--[\w-]+", r"<span>\g<0></span>", escaped))
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -51,7 +62,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["link"] = quote_link
+    environment.filters |= {"link": quote_link, "flags": keep_flags}
     for name, file in (("style", "style.css"), ("script", "page.js")):
         text = (FOLDER / file).read_text(encoding="utf-8")
         environment.globals[name] = Markup(text.rstrip())

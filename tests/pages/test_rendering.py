@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import pytest
 from jinja2 import UndefinedError
 
-from pages.rendering import FOLDER, quote_link, write_page
+from pages.rendering import FOLDER, keep_flags, quote_link, write_page
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,14 @@ from pages.rendering import FOLDER, quote_link, write_page
 )
 def test_link_is_quoted(path, link):
     assert quote_link(path) == link
+
+
+def test_flags_are_marked_and_everything_is_escaped():
+    text = keep_flags("--copies 4 --a<b> x--y\n--seed")
+
+    assert text == (
+        "<span>--copies</span> 4 <span>--a</span>&lt;b&gt; x--y\n<span>--seed</span>"
+    )
 
 
 def test_page_that_lacks_a_field_is_not_written(tmp_path):

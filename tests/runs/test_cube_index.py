@@ -15,7 +15,7 @@ def test_cards_show_scan_split_and_copies_and_the_facts_the_grid(tmp_path):
     page = (tmp_path / "pictures" / "index.html").read_text(encoding="utf-8")
     assert "4 cases: train 2 cases, validation 1 case, test 1 case" in page
     assert "6 \u00d7 8 \u00d7 10 voxels of 2 \u00d7 1 \u00d7 0.5 mm" in page
-    assert "<dd>--seed 0</dd>" in page
+    assert "<dd><span>--seed</span> 0</dd>" in page
     cards = page.split('<li class="card"')[1:]
     assert [card.count("<dt>Copies</dt><dd>1</dd>") for card in cards] == [1, 0, 0, 0]
     assert "<dt>Spacing</dt><dd>0.5 \u00d7 1 \u00d7 4 mm</dd>" in cards[0]

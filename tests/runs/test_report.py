@@ -32,7 +32,7 @@ def test_comparison_shows_verdict_facts_cases_and_costs(tmp_path):
     assert '<p class="lead">Too few cases to compare: 4 cases, and a p-value' in page
     assert "UNet-3D: no training scan held L5" in page
     assert "UNet-3D: abc" in page
-    assert "UNet-3D: --side 9" in page
+    assert "UNet-3D: <span>--side</span> 9" in page
     assert "Absent in both masks: Dice and IoU are 1" in page
     assert '<th scope="row">Training (minutes)</th><td>1.0</td><td>1.0</td>' in page
     assert "<td>0.500</td><td>0.600</td><td>+0.100</td>" in page
