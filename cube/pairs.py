@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,8 +31,9 @@ from cube.list_text import (
 from cube.splits import SPLITS
 from system.errors import DataError
 from system.text import short_repr
-from volumes.formats.files import SUFFIXES, is_series_folder, stem_of, suffix_of
+from volumes.formats.files import SUFFIXES, is_series_folder, suffix_of
 from volumes.label_tables import SCHEMES, LabelTable, read_label_table
+from volumes.scan_names import choose_case_ids
 
 MAX_SHOWN_FAULTS = 50
 
@@ -84,7 +84,7 @@ def read_pairs(path: str | Path, *, may_be_missing: bool = False) -> list[Pair]:
     # Case ids are only chosen for a valid list; faults name the line.
     case_ids = [f"line {pair.line}" for pair in pairs]
     if not faults:
-        case_ids = _choose_case_ids([pair.image for pair in pairs])
+        case_ids = choose_case_ids([pair.image for pair in pairs])
     pairs = [
         replace(pair, case_id=case_id, subject=pair.subject or case_id)
         for pair, case_id in zip(pairs, case_ids, strict=True)
@@ -246,38 +246,3 @@ def _split_faults(pairs: Sequence[Pair]) -> Iterator[tuple[int, str]]:
                 f"a subject must be in one split. Received: {pair.subject!r} in "
                 f"{pair.split}, and in {first.split} on line {first.line}",
             )
-
-
-def _choose_case_ids(images: Sequence[Path]) -> list[str]:
-    """Choose the shortest names that are different for all images.
-
-    The file's stem, its folder's name, or the stem with as many folders as needed. If
-    all folders below the common one are not enough (two formats of one scan), a number
-    is added. Neither the place of the common folder nor the Unicode form matters: the
-    augmentation of a case is drawn by its id.
-    """
-    images = [Path(os.path.abspath(image)) for image in images]  # no ".." in a name
-    above = os.path.commonpath([image.parent for image in images]) if images else ""
-    folders = [image.relative_to(above).parts[:-1] for image in images]
-    candidates = [[stem_of(image) for image in images]]
-    candidates.append([image.parent.name for image in images])
-    for count in range(1, 1 + max(map(len, folders), default=0)):
-        candidates.append(
-            [
-                "_".join([*parts[-count:], stem_of(image)])
-                for parts, image in zip(folders, images, strict=True)
-            ]
-        )
-    candidates = [
-        [unicodedata.normalize("NFC", name) for name in names] for names in candidates
-    ]
-    for names in candidates:
-        # Some file systems do not distinguish Case from case.
-        if all(names) and len({name.lower() for name in names}) == len(names):
-            return names
-    names, seen = candidates[-1] if len(candidates) > 2 else candidates[0], Counter()
-    for index, name in enumerate(names):
-        seen[name.lower()] += 1
-        if seen[name.lower()] > 1:
-            names[index] = f"{name}_{seen[name.lower()]}"
-    return names

@@ -11,7 +11,8 @@ from system.atomic import require_folder
 from system.errors import DataError, UsageError
 from system.text import file_names
 from volumes.formats.dicom import is_dicom_folder
-from volumes.formats.files import SUFFIXES, is_series_folder, stem_of, suffix_of
+from volumes.formats.files import SUFFIXES, is_series_folder, suffix_of
+from volumes.scan_names import name_of
 
 TABLE_NAME = "labels.csv"
 SEGMENTATIONS = (".seg.nrrd", ".seg.nhdr")
@@ -106,12 +107,6 @@ def _scans_in(folder: Path) -> list[Path]:
             else is_dicom_folder(path)
         )
     ]
-
-
-def name_of(scan: Path) -> str:
-    """Return `<folder>_<stem>`, with which the names of a scan's files begin."""
-    folder = Path(os.path.abspath(scan)).parent.name.lstrip(".")
-    return f"{folder}_{stem_of(scan)}" if folder else stem_of(scan)
 
 
 def plan_outputs(

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runs.label_plan import name_of
 from system.atomic import require_folder
 from system.errors import UsageError
 from volumes.formats.files import suffix_of
+from volumes.scan_names import name_of
 
 TABLES = ("vertebrae.csv", "spines.csv")
 
@@ -43,7 +43,7 @@ def plan_files(
 ) -> dict[Path, VertebraFiles]:
     """Choose the files that are written for each label map, before any is read.
 
-    Their names begin as those of predict.py do; see `runs.label_plan.name_of`.
+    Their names begin as those of predict.py do; see `volumes.scan_names`.
 
     Args:
         sources: Label maps.

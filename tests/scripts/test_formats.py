@@ -15,13 +15,13 @@ from support.small_runs import write_scan
 import checkCube
 import makeCube
 import predict
-from runs.label_plan import name_of
 from volumes.formats.files import (
     read_label_map,
     read_volume,
     write_image,
     write_label_map,
 )
+from volumes.scan_names import name_of
 from volumes.volume import Segment
 
 FLAGS = ["--spacing", "2", "--copies", "1", "--workers", "1", "--labels", "keep"]

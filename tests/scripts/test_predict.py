@@ -10,8 +10,8 @@ from support.small_runs import names_in, read_rows, write_scan
 
 import predict
 from models.ensemble import Prediction
-from runs.label_plan import name_of
 from volumes.formats.files import read_label_map
+from volumes.scan_names import name_of
 
 SCRIPT = Path(predict.__file__)
 
