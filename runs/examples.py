@@ -15,7 +15,6 @@ from system.atomic import atomic_write
 from system.text import file_names
 from volumes.panels import (
     TEXT_COLOR,
-    draw_sheet,
     draw_text,
     stack_horizontally,
     stack_vertically,
@@ -27,7 +26,7 @@ MIN_CASES = 3  # or two of the three would be one
 def draw_examples(sides: Sequence[Side], path: Path) -> bool:
     """Draw the overlays that the runs hold of three cases of each network.
 
-    An overlay names its case; the Dice is written above it.
+    Each network has a column. An overlay names its case; the Dice is above it.
 
     Args:
         sides: Of a comparison, or the one network that was tested.
@@ -37,7 +36,7 @@ def draw_examples(sides: Sequence[Side], path: Path) -> bool:
         Whether it was written; False if a network has fewer than three cases, or if
         one of the overlays is gone.
     """
-    rows = []
+    columns = []
     for side in sides:
         overlays = list_overlays(side)
         examples = choose_examples(side.scores)
@@ -47,12 +46,11 @@ def draw_examples(sides: Sequence[Side], path: Path) -> bool:
         names = ("Worst", "Median", "Best")
         for name, (case_id, dice) in zip(names, examples, strict=True):
             with Image.open(overlays[case_id]) as overlay:
-                caption = [(f"{name}: Dice {dice:.3f}", TEXT_COLOR)]
-                text = draw_text(caption, overlay.width, 16)
-                parts = [part for part in (text, overlay) if part is not None]
-                pictures.append(stack_vertically(parts))
-        rows.append((side.name, stack_horizontally(pictures, align=0)))
-    sheet = draw_sheet(rows, title="Worst, median and best case of each network")
+                words = f"{name} case of {side.name}: Dice {dice:.3f}"
+                text = draw_text([(words, TEXT_COLOR)], overlay.width, 16)
+                pictures += [part for part in (text, overlay.copy()) if part]
+        columns.append(stack_vertically(pictures))
+    sheet = stack_horizontally(columns, align=0.0)
     with atomic_write(path) as partial:
         sheet.save(partial, format="PNG")
     return True

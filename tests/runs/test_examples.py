@@ -26,13 +26,13 @@ def runs(tmp_path):
     return [tmp_path / model for model in DICE]
 
 
-def left_to_right(pixels, top, bottom):
-    """Return the cases whose colour occurs in these rows, by their columns."""
+def downwards(pixels):
+    """Return the cases whose colour occurs in a picture, by their rows."""
     found = {}
     for case_id, color in COLORS.items():
-        columns = np.flatnonzero((pixels[top:bottom] == color).all(axis=2).any(axis=0))
-        if columns.size:
-            found[case_id] = columns[0]
+        rows = np.flatnonzero((pixels == color).all(axis=2).any(axis=1))
+        if rows.size:
+            found[case_id] = rows[0]
     return sorted(found, key=found.get)
 
 
@@ -45,14 +45,14 @@ def test_examples_are_the_worst_the_lower_median_and_the_best_case(runs):
     assert choose_examples(first.scores[:2]) == []
 
 
-def test_picture_has_a_row_per_network_from_worst_to_best(runs, tmp_path):
+def test_picture_has_a_column_per_network_from_worst_to_best(runs, tmp_path):
     assert draw_examples(gather(runs), tmp_path / "examples.png")
 
     with Image.open(tmp_path / "examples.png") as picture:
         pixels = np.asarray(picture)
-    middle = len(pixels) * 53 // 100  # the title stands above the first row
-    assert left_to_right(pixels, 0, middle) == ["ben", "ann", "dan"]
-    assert left_to_right(pixels, middle, None) == ["cid", "ann", "ben"]
+    middle = pixels.shape[1] // 2
+    assert downwards(pixels[:, :middle]) == ["ben", "ann", "dan"]
+    assert downwards(pixels[:, middle:]) == ["cid", "ann", "ben"]
 
 
 def test_page_shows_the_examples_only_if_every_overlay_is_there(runs, tmp_path):
