@@ -15,15 +15,14 @@ import sys
 from collections.abc import Sequence
 
 from runs.label_flags import add_label_map_flags, check_limit
+from system.command_line import CommandLine
 from system.errors import DataError, UsageError
 from system.shell import script
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandLine(__doc__)
     add_label_map_flags(parser)
     args = parser.parse_args(argv)
     check_limit(parser, args.max_voxels)

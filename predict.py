@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runs.label_flags import add_prediction_flags, add_scan_flags, check_limit
+from system.command_line import CommandLine
 from system.errors import DataError, UsageError
 from system.shell import script
 from volumes.intensity_flag import parse_intensity
@@ -30,9 +31,7 @@ if TYPE_CHECKING:
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandLine(__doc__)
     add_scan_flags(parser)
     add_prediction_flags(parser)
     args = parser.parse_args(argv)
