@@ -15,8 +15,8 @@ LEAST_CASES = 3  # of two, either may be the unusual one
 # A scan of the whole spine has five times the vertebrae of a lumbar one.
 UNUSUAL_FACTOR = 10
 MOST_FOREGROUND = 0.6
-# The volume of one class: none of 31 lumbar MR scans and of 9 others, whose vertebral
-# bodies are numbered, is so far off; twice or half the volume of a body is, in all.
+# The volume of one class: in 31 lumbar MR scans and in 9 others, with their vertebral
+# bodies numbered, none is so far off; twice or half the volume of L3 is, in each scan.
 LEAST_CASES_OF_CLASS = 6
 LEAST_CLASSES = 3  # of a case, to tell a large person from a large vertebra
 UNUSUAL_CLASS_SPREADS = 5
