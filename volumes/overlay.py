@@ -73,20 +73,10 @@ def draw_prediction(
         )
     masks = [scan.labels] if reference is None else [scan.labels, reference]
     box = find_box(scan.labels.shape, scan.spacing, masks, MARGIN_MM)
-    captions = [plane.describe() for plane in scan.planes]
-    part = scan.crop(box)
     picture = _Comparison(
-        part, None if reference is None else reference[box], class_names
+        scan.crop(box), None if reference is None else reference[box], class_names
     )
-    scale = _fit(part)
-    pictures = []
-    for axis, caption in enumerate(captions):
-        pictures.append(add_caption(picture.draw_plane(axis, scale), caption))
-        if axis in (SAGITTAL, CORONAL):
-            side = "side" if axis == SAGITTAL else "front"
-            what = "all predicted" if reference is None else "all errors"
-            drawn = picture.draw_projection(axis, scale)
-            pictures.append(add_caption(drawn, f"{what}, {side} view"))
+    pictures = picture.draw_all([plane.describe() for plane in scan.planes])
     row = stack_horizontally(pictures, align=0.0)
     width = max(row.width, 480)
     head = [
@@ -139,6 +129,18 @@ class _Comparison:
     def reference_color(self, label: int) -> Color:
         """Return the colour of a class of the reference."""
         return REFERENCE_COLOR if self.is_single else outline_color(label)
+
+    def draw_all(self, captions: Sequence[str]) -> list[Image.Image]:
+        """Draw each plane above its caption, and projections beside two of them."""
+        scale, pictures = _fit(self.part), []
+        what = "all predicted" if self.reference is None else "all errors"
+        sides = {SAGITTAL: "side", CORONAL: "front"}
+        for axis, caption in enumerate(captions):
+            pictures.append(add_caption(self.draw_plane(axis, scale), caption))
+            if axis in sides:
+                drawn = self.draw_projection(axis, scale)
+                pictures.append(add_caption(drawn, f"{what}, {sides[axis]} view"))
+        return pictures
 
     def draw_plane(self, axis: int, mm_per_pixel: float) -> Image.Image:
         """Draw a plane with the prediction filled and the reference as a line."""
