@@ -6,7 +6,8 @@ Example:
 Times a training step of both networks in each precision, with and without XLA, and
 that of MONAI's U-Net on PyTorch where it is installed (`requirements-bench.txt`), each
 in a process of its own; then the patches a second that are prepared for it. Without a
-GPU it says so and ends. `--device cpu` runs the same code on small patches.
+GPU it says so and ends. `--device cpu` checks that all of this runs, in a minute or
+two; its patches and networks are too small for its times to mean anything.
 """
 
 from __future__ import annotations
@@ -26,17 +27,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks import networks, timing
 from benchmarks.feeding import feeding_rows
 from benchmarks.networks import Problem, Rival
-from benchmarks.timing import Row, interleave, milliseconds
-from system.text import format_table
+from benchmarks.timing import Row, compare, interleave, milliseconds
 
 DTYPES = {
     "gpu": ("float32", "mixed_float16", "mixed_bfloat16"),
-    "cpu": ("float32", "mixed_bfloat16"),  # which has no 3-D pooling of float16
+    "cpu": ("mixed_bfloat16",),  # which has no 3-D pooling of float16
 }
-SIDES = {"gpu": 128, "cpu": 16}
-FILTERS = {"gpu": 32, "cpu": 8}
+# PyTorch's instance norm needs two voxels at the bottom of four levels.
+SIDES = {"gpu": 128, "cpu": 32}
+FILTERS = {"gpu": 32, "cpu": 2}
 BATCH_SIZES = {"unet3d": 2, "unet2d": 8}
-MIB = 2**20
+CHECK = {"budget": 0, "least": 3}  # turns of `interleave`: three of each
+QUICK = {"budget": 2, "least": 3, "most": 50}
+FULL = {"budget": 20, "least": 10, "most": 50}
 
 
 @dataclass(frozen=True)
@@ -121,41 +124,41 @@ def list_ways(device: str) -> list[Way]:
     return ways
 
 
-def time_way(problem: Problem, way: Way, *, quick: bool) -> tuple[float, float]:
+def time_way(problem: Problem, way: Way, effort: dict) -> tuple[float, float]:
     """Time a step in a process of its own.
+
+    Args:
+        problem: The network and its batch.
+        way: To compute the step.
+        effort: Arguments of `interleave`.
 
     Returns:
         Seconds of the first step, which compiles, and the median of the others.
     """
     rival = Rival(partial(way.make, **way.options), problem, *way.args)
-    effort = {"budget": 2, "least": 3} if quick else {"budget": 20, "least": 10}
-    calls = {way.name: partial(rival.run, way.call)}
-    first, median = interleave(calls, **effort, most=50)
+    first, median = interleave({way.name: partial(rival.run, way.call)}, **effort)
     rival.close()
     return first[way.name], median[way.name]
 
 
-def step_rows(model: str, device: str, *, quick: bool) -> list[Row]:
-    """Time all ways to compute a network's step, print the table, return the rows."""
+def step_rows(model: str, device: str, effort: dict) -> list[Row]:
+    """Time all ways to compute a network's step, print each, return the rows."""
     problem = pose(model, device)
-    rows, lines, base = [], [], None
-    for way in list_ways(device):
-        try:
-            first, seconds = time_way(problem, way, quick=quick)
-        except EOFError:  # the process has printed why it ended
-            lines.append((way.name, "failed", "-", "-"))
-            continue
-        base = base or seconds
-        ratio = base / seconds
-        rows.append(
-            Row(f"step {model}, {way.name} (peer: the first)", seconds, base, ratio)
-        )
-        rows.append(Row(f"first step {model}, {way.name}", first))
-        compiled = f"{first:.1f}"
-        lines.append((way.name, milliseconds(seconds), f"{ratio:.2f}", compiled))
     sides = " x ".join(map(str, (problem.batch_size, *problem.sides)))
     print(f"\n{model}: {problem.filters} filters, a step of {sides} voxels\n")
-    print(format_table(("", "ms", "first / this", "first step, s"), lines))
+    print("      ms  first / this  first step, s", flush=True)
+    rows, base = [], None
+    for way in list_ways(device):
+        try:
+            first, seconds = time_way(problem, way, effort)
+        except EOFError:  # the process has ended, and said why unless it crashed
+            print(f"  failed{'-':>14}{'-':>15}  {way.name}", flush=True)
+            continue
+        base = base or seconds
+        row = compare(f"step {model}, {way.name} (peer: the first)", seconds, base)
+        rows += [row, Row(f"first step {model}, {way.name}", first)]
+        figures = f"{milliseconds(seconds):>8}{row.ratio:14.2f}{first:15.1f}"
+        print(f"{figures}  {way.name}", flush=True)
     return rows
 
 
@@ -167,10 +170,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("There is no GPU that TensorFlow can use, so nothing is measured.")
         return 0
     print(f"On {found['words']}")
+    is_check = args.device == "cpu"
+    effort = CHECK if is_check else QUICK if args.quick else FULL
     rows: list[Row] = []
     for model in ("unet3d", "unet2d"):
-        rows += step_rows(model, args.device, quick=args.quick)
-    count = 12 if args.quick else 48
+        rows += step_rows(model, args.device, effort)
+    count = 4 if is_check else 12 if args.quick else 48
     rows += feeding_rows(side=SIDES[args.device], count=count)
     if args.json is not None:
         result = {"device": found, "rows": [asdict(row) for row in rows]}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import multiprocessing
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -224,6 +225,8 @@ def monai_calls(
         device: Of PyTorch, "cpu" or "cuda".
         dtype: Keras' name of the policy that autocast follows.
     """
+    # MONAI would import TensorFlow for TensorBoard; then PyTorch has crashed.
+    sys.modules["tensorflow"] = None
     import torch
 
     torch.set_num_threads(threads)

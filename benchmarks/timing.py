@@ -104,6 +104,11 @@ def read_status(field: str) -> int:
     return next(int(s.split()[1]) * 1024 for s in lines if s.startswith(field))
 
 
+def reset_peak() -> None:
+    """Let the kernel count this process's peak memory ("VmHWM") from now on."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that all benchmarks share."""
     add = parser.add_argument

@@ -3,10 +3,11 @@
 Example:
     python benchmarks/train_memory.py --json train_memory.json
 
-Each case is a process of its own: a network is built and compiled as by train.py,
-takes two steps, and the growth of the peak memory is compared with
-`models.step_memory.step_bytes`, by which train.py fills the memory of a GPU. There
-the memory is not the same: cuDNN has work space of its own.
+Each case is a process of its own: a network is built and compiled as by train.py and
+takes two steps. The growth of the peak memory, and what the network and its optimizer
+took before, are compared with `models.step_memory.step_bytes`, by which train.py fills
+the memory of a GPU. There the memory is not the same: cuDNN has work space of its own.
+Linux only.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ import numpy as np
 
 from benchmarks import timing
 from benchmarks.timing import Row, compare
-from system.text import format_table
 
 MIB = 2**20
 CUBIC, SLICED = (1.0, 1.0, 1.0), (4.0, 1.0, 1.0)
@@ -64,6 +64,14 @@ class Case:
         sizes = {"filters": self.filters, "depth": self.depth, "dtype": self.dtype}
         return {"norm": "instance", "dropout": 0.0, **sizes}
 
+    @property
+    def name(self) -> str:
+        """Of the row."""
+        sides = " x ".join(map(str, (self.batch_size, *self.patch_size)))
+        layout = f"{self.dtype}, depth {self.depth}, {self.spacing[0]:g} mm"
+        counts = f"{self.filters} filters, {self.num_classes} classes"
+        return f"{self.model} {sides}, {counts}, {layout}"
+
     def predicted(self) -> int:
         """Return the bytes by the formula."""
         from models.step_memory import step_bytes
@@ -77,9 +85,17 @@ class Case:
         )
 
 
-QUICK = (Case((64, 64, 64), filters=16), Case((1, 256, 256), 4, filters=16))
+QUICK = (
+    Case((32, 32, 32)),
+    Case((64, 64, 64)),
+    Case((64, 64, 64), filters=16),
+    Case((48, 48, 48), num_classes=20),
+    Case((1, 128, 128), 4),
+    Case((1, 256, 256), 2, filters=16, num_classes=20),
+)
 CASES = (
     *QUICK,
+    Case((1, 256, 256), 4, filters=16),
     Case((48, 96, 96)),
     Case((96, 96, 96), 2),
     Case((96, 96, 96), 1, filters=32),
@@ -114,13 +130,15 @@ def growth_of(case: Case) -> int:
     rng = np.random.default_rng(0)
     images = rng.standard_normal((case.batch_size, *sides, 1), dtype=np.float32)
     labels = rng.integers(0, case.num_classes, images.shape[:-1], dtype=np.uint8)
+    timing.reset_peak()
     before = timing.read_status("VmRSS")
     for _ in range(2):
         sums = step(images, labels, rate=1e-3, batch_size=case.batch_size, seconds=0.0)
         read_sums(sums)
-    # The step has made the weight average before, beside the model.
-    weights = sum(4 * int(np.prod(weight.shape)) for weight in network.weights)
-    return timing.read_status("VmHWM") - before + weights
+    # Weights, their average and the optimizer's moments were there before.
+    variables = (*network.weights, *network.weights, *optimizer.variables)
+    held = sum(4 * int(np.prod(variable.shape)) for variable in variables)
+    return timing.read_status("VmHWM") - before + held
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -137,23 +155,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     context = multiprocessing.get_context("spawn")
     rows: list[Row] = []
-    lines, errors = [], []
+    print("measured MiB  formula  error")
     for case in QUICK if args.quick else CASES:
         with ProcessPoolExecutor(1, mp_context=context) as pool:
             measured = pool.submit(growth_of, case).result()
-        predicted = case.predicted()
-        error = predicted / measured - 1
-        errors.append(error)
-        sides = " x ".join(map(str, (case.batch_size, *case.patch_size)))
-        name = f"{case.model} {sides}, {case.filters} filters, {case.num_classes} "
-        name += f"classes, {case.dtype}, depth {case.depth}, {case.spacing[0]:g} mm"
-        rows.append(
-            compare(f"{name} (bytes; peer: by the formula)", measured, predicted)
-        )
-        lines.append(
-            (name, f"{measured / MIB:.0f}", f"{predicted / MIB:.0f}", f"{error:+.0%}")
-        )
-    print(format_table(("", "measured MiB", "formula", "error"), lines))
+        name = f"{case.name} (bytes; peer: by the formula)"
+        row = compare(name, measured, case.predicted(), target=1.0)
+        rows.append(row)
+        sizes = f"{row.ours / MIB:12.0f}  {row.peer / MIB:7.0f}"
+        print(f"{sizes}  {row.ratio - 1:+5.0%}  {case.name}", flush=True)
+    errors = [row.ratio - 1 for row in rows]
     print(
         f"\nMean error {np.mean(np.abs(errors)):.1%}, from {min(errors):+.1%} to "
         f"{max(errors):+.1%}"
