@@ -42,10 +42,8 @@ demo: .venv/installed ## run the whole pipeline on synthetic phantoms
 	$(RUN) predict.py demo/scans/unseen/image.nrrd \
 	    --model demo/run/unet2d/model.keras --output demo/labels --force
 	@echo
-	@echo "Scans and label maps:    demo/pictures/overview.png, and one picture per case"
-	@echo "Test predictions:        demo/run/unet2d/overlays, demo/run/unet3d/overlays"
-	@echo "Learning curves:         demo/run/curves.png"
-	@echo "Comparison, as above:    demo/run/comparison.md"
+	@echo "Scans and label maps:    demo/pictures/index.html, in a browser"
+	@echo "Comparison, every case:  demo/run/report.html, in a browser"
 	@echo "Label map of a new scan: demo/labels"
 
 test: .venv/installed-dev ## run the tests
