@@ -14,6 +14,7 @@ import tensorflow as tf
 from models.quiet import suppress_stderr
 from system.errors import DataError, UsageError
 from system.job import available_cpus
+from system.text import count_of
 
 # XLA is six times slower on a CPU. For GPUs, convolutions in 3-D are reported that are
 # thirty times slower, so that it stays off until `benchmarks/gpu.py` shows a gain.
@@ -98,7 +99,9 @@ def find_device(*, require_gpu: bool) -> str:
             "Linux and WSL2: pip install 'tensorflow[and-cuda]'. "
             "TF_CPP_MIN_LOG_LEVEL=0 shows TensorFlow's reasons."
         )
-    return f"CPU with {available_cpus()} threads" if gpu is None else f"GPU {gpu.name}"
+    if gpu is None:
+        return f"CPU with {count_of(available_cpus(), 'thread')}"
+    return f"GPU {gpu.name}"
 
 
 def check_gpus(wanted: int) -> None:

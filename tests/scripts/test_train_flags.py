@@ -37,6 +37,7 @@ def test_weights_of_another_network_end_with_two(
     [
         (["--steps", "0"], "--steps must be positive and finite. Received: 0"),
         (["--patience", "0"], "--patience must be positive and finite. Received: 0"),
+        (["--gpus", "0"], "--gpus must be positive and finite. Received: 0"),
         (["--learning-rate", "-1"], "--learning-rate must be positive and finite"),
         (["--dropout", "1"], "--dropout must be in [0, 1). Received: 1.0"),
         (["--epochs", "-1"], "--epochs must be 0 or more. Received: -1"),
@@ -61,6 +62,20 @@ def test_wrong_flag_ends_with_two_and_is_named(tmp_path, capsys, flags, shown):
         call("absent.h5", tmp_path, *flags)
 
     assert shown in capsys.readouterr().err
+
+
+def test_gpus_and_started_processes_exclude_each_other(tmp_path, monkeypatch, capsys):
+    cluster = '"cluster": {"worker": ["a:1", "b:1"]}'
+    task = '"task": {"type": "worker", "index": 0}'
+    monkeypatch.setenv("TF_CONFIG", f"{{{cluster}, {task}}}")
+
+    assert call("no.h5", tmp_path / "run", "--gpus", "2") == 2
+
+    assert capsys.readouterr().err == (
+        "--gpus must not be given where Slurm or TF_CONFIG starts the processes. "
+        "Received: 2, in process 0 of 2\n"
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def test_run_folder_in_use_ends_with_two(small_cube, small_run, capsys):
