@@ -16,11 +16,11 @@ from system.errors import DataError, UsageError
 from system.job import available_cpus
 from system.text import count_of
 
-# XLA is six times slower on a CPU. For GPUs, convolutions in 3-D are reported that are
-# thirty times slower, so that it stays off until `benchmarks/gpu.py` shows a gain.
+# XLA is six times slower on a CPU. On GPUs, 3-D convolutions are reported to be thirty
+# times slower, so that it stays off until `benchmarks/gpu.py` shows a gain.
 JIT_COMPILE = False
 MIB = 2**20
-# The least compute capability whose tensor cores multiply in that precision.
+# The lowest compute capability with tensor cores for that precision.
 CAPABILITIES = {"mixed_float16": (7, 0), "mixed_bfloat16": (8, 0)}
 QUERY = ("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits")
 
@@ -49,14 +49,14 @@ class Gpu:
         return f"{self.name}, {memory}, compute capability {number}"
 
     def supports(self, dtype: str) -> bool:
-        """Return whether the card is known to be fast in a policy of `CAPABILITIES`."""
+        """Return whether the card is known to be fast in that dtype policy."""
         return self.capability is not None and self.capability >= CAPABILITIES[dtype]
 
 
 def find_gpu() -> Gpu | None:
-    """Return the GPU that networks run on, if there is one.
+    """Return the GPU that networks run on, None without one.
 
-    From then on, TensorFlow takes the memory of GPUs as it needs it, not all at once.
+    TensorFlow is set to take the memory of GPUs as it needs it, not all at once.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
@@ -69,11 +69,11 @@ def find_gpu() -> Gpu | None:
 
 
 def find_memory(name: str) -> int | None:
-    """Return the bytes of memory of the graphics card of a name, None if unknown.
+    """Return the memory of the graphics card of that name in bytes, None if unknown.
 
-    NVIDIA's driver is asked, since TensorFlow only knows what is in use. It numbers
-    the cards otherwise than TensorFlow, so that the least of those of that name is
-    returned. A part of a card (MIG) has a name of its own and is not found.
+    NVIDIA's driver is asked, since TensorFlow only knows what is in use. The driver
+    numbers cards differently, so that cards are matched by name; of several, the
+    smallest memory counts. A part of a card (MIG) has another name and is unknown.
     """
     try:
         ran = subprocess.run(
@@ -141,10 +141,10 @@ def report_out_of_memory(activity: str) -> Iterator[None]:
 
 
 def dtype_for_prediction(dtype: str) -> str:
-    """Return the dtype policy in which a network that was trained in one predicts.
+    """Return the dtype policy for prediction, given that of the training.
 
-    That of the training where the device has it; else float32, in which any network
-    can be computed. A CPU has no 3-D pooling in float16.
+    It is the same where the GPU is fast in it, else float32. A CPU, for one, has no
+    3-D pooling in float16.
     """
     if dtype not in CAPABILITIES:
         return dtype

@@ -1,4 +1,4 @@
-"""Defaults of a training on a GPU, by its memory and the precision that it has.
+"""Defaults of a training on a GPU, chosen by its memory and its precision.
 
 On a CPU the defaults are those of `models.defaults`.
 """
@@ -26,13 +26,13 @@ from models.options import TrainingOptions
 from models.step_memory import step_bytes, voxel_bytes
 from system.errors import DataError
 
-FILTERS = 32  # as nnU-Net
+FILTERS = 32  # as in nnU-Net
 MEMORY_SHARE = 0.7  # the rest is for cuDNN, fragmentation and other programs
-LEAST_BATCH = 2  # patches are made smaller before a batch has fewer, as in nnU-Net
-# Batches of small patches have four times as many; see `halve_patch_size`.
+LEAST_BATCH = 2  # smaller patches are preferred to smaller batches, as in nnU-Net
+# Of whole patches; a batch of halved ones (`halve_patch_size`) has four times as many.
 MOST_BATCH = MAX_UNROLLED // 4
-# Of 512 x 512 voxels of a slice; of 160 x 160 x 160. Larger ones cost time for
-# nothing that is known.
+# Slices of 512 x 512 and patches of 160 x 160 x 160 voxels; larger ones take more time
+# and have no known benefit.
 MOST_PATCH_VOXELS = {"unet2d": 2**18, "unet3d": 2**22}
 MOST_VALUES = 2**31 - 1  # of one tensor: cuDNN counts in 32 bits
 
@@ -57,8 +57,8 @@ class Defaults:
 def choose_dtype(gpu: Gpu, mixed_precision: bool | None) -> str:
     """Choose the dtype policy: mixed precision where the card has it, unless refused.
 
-    bfloat16 has the range of float32 and so needs no loss scaling. On a card of which
-    nothing is known, mixed precision is float16 if it is required, and off otherwise.
+    bfloat16 is preferred, since it has the range of float32 and needs no loss scaling.
+    If the card is unknown, mixed precision is float16 where requested, else off.
     """
     if mixed_precision is False:
         return "float32"
@@ -78,17 +78,17 @@ def affordable_voxels(
 ) -> int:
     """Return how many voxels a batch may have to fill `MEMORY_SHARE` of the card.
 
-    They are those of a CPU if the memory of the card is unknown.
+    If the card's memory is unknown, they are as many as on a CPU. If not even the
+    weights fit, the number is negative.
     """
     if gpu.memory is None:
         return BATCH_VOXELS[model]
-    by = (model, spacing, architecture)
-    free = MEMORY_SHARE * gpu.memory - step_bytes(
-        *by, num_classes=num_classes, voxels=0
-    )
+    network = (model, spacing, architecture)
+    fixed = step_bytes(*network, num_classes=num_classes, voxels=0)
+    free = MEMORY_SHARE * gpu.memory - fixed
     # The concatenation at full resolution is the largest tensor.
     most = MOST_VALUES // max(2 * architecture["filters"], num_classes)
-    return min(int(free / voxel_bytes(*by, num_classes=num_classes)), most)
+    return min(int(free / voxel_bytes(*network, num_classes=num_classes)), most)
 
 
 def defaults_for(
@@ -100,10 +100,10 @@ def defaults_for(
     num_classes: int,
     processes: int = 1,
 ) -> Defaults:
-    """Return the defaults on a GPU; what the options state stays.
+    """Return the defaults on a GPU, fitted to the options that were given.
 
-    The patch is made as large as memory allows for two of them, then the batch. It
-    need not fill the memory: `MOST_PATCH_VOXELS` and `MOST_BATCH` bound both.
+    First the patch is made as large as memory allows for `LEAST_BATCH` of them, then
+    the batch. `MOST_PATCH_VOXELS` and `MOST_BATCH` bound both on large cards.
 
     Args:
         gpu: The card; each process has one like it.
@@ -114,7 +114,7 @@ def defaults_for(
         processes: That share a batch.
     """
     model = options.model
-    given = options.batch_size and -(-options.batch_size // processes)
+    own_batch = options.batch_size and -(-options.batch_size // processes)
     filters = options.filters or FILTERS
     dtype = choose_dtype(gpu, options.mixed_precision)
     architecture = {**options.architecture(), "filters": filters, "dtype": dtype}
@@ -125,7 +125,7 @@ def defaults_for(
     if options.patch_size:
         patch = check_patch_size(model, options.patch_size, spacing, depth)
     else:
-        most = min(voxels // (given or LEAST_BATCH), MOST_PATCH_VOXELS[model])
+        most = min(voxels // (own_batch or LEAST_BATCH), MOST_PATCH_VOXELS[model])
         most = PATCH_VOXELS[model] if gpu.memory is None else most
         patch = choose_patch_size(model, shape, spacing, depth, most_voxels=most)
     batch = int(np.clip(voxels // int(np.prod(patch)), 1, MOST_BATCH)) * processes
@@ -147,8 +147,8 @@ def settle_defaults(
         options: As given.
         cube: To train on.
         gpu: To train on; None for a CPU, which has the defaults of `models.defaults`.
-        recorded: What this function returned when the run was started, which stays
-            if it is resumed on another device; None for a new run.
+        recorded: What this function returned when the run was started, which is
+            kept if it is resumed on another device; None for a new run.
         processes: That share a batch.
 
     Returns:
@@ -212,7 +212,7 @@ def _choose(
 
 
 def _describe(chosen: dict, gpu: Gpu | None, *, is_new: bool) -> str:
-    """Return a line that says what the device decided, and what decided it."""
+    """Return a line with what was chosen, and for which card."""
     words = [f"{chosen['filters']} filters"] if "filters" in chosen else []
     sides = " x ".join(map(str, chosen["patch_size"]))
     words.append(f"{chosen['batch_size']} patches of {sides} voxels a step")

@@ -1,4 +1,4 @@
-"""A check that the GPU computes what the CPU does, before a training on it."""
+"""Check before a training that the GPU computes the same as the CPU."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from models.quiet import suppress_stderr
 from system.errors import UsageError
 from system.text import shorten
 
-# Largest difference, as a share of the largest value. Convolutions in float32 have the
-# ten bits of TF32 on recent cards, as float16 has; bfloat16 has seven.
+# Largest difference, as a share of the largest value. On recent cards, convolutions in
+# float32 are rounded to the ten bits of TF32; float16 has ten bits, bfloat16 seven.
 TOLERANCES = {"float32": 1e-2, "mixed_float16": 2e-2, "mixed_bfloat16": 8e-2}
 TYPES = {"mixed_float16": tf.float16, "mixed_bfloat16": tf.bfloat16}
 Compute = Callable[[str, str], list[npt.NDArray[np.float32]]]
@@ -29,7 +29,7 @@ def compute_step(device: str, dtype: str) -> list[npt.NDArray[np.float32]]:
 
     Returns:
         The convolution, its normalised and its pooled values, and the gradients of
-        the mean square of the convolution for image and kernel.
+        the mean of its squares with respect to image and kernel.
     """
     rng = np.random.default_rng(0)
     arrays = (rng.standard_normal(s) for s in ((1, 8, 8, 8, 4), (3, 3, 3, 4, 8)))
@@ -55,12 +55,12 @@ def compute_step(device: str, dtype: str) -> list[npt.NDArray[np.float32]]:
 
 
 def check_gpu(gpu: Gpu, dtype: str, *, compute: Compute = compute_step) -> None:
-    """Check that a GPU computes what the CPU does, up to rounding.
+    """Check that a GPU computes the same as the CPU, up to rounding.
 
     Args:
         gpu: The card, for the message.
         dtype: Keras dtype policy of the training.
-        compute: Returns results of a device and a dtype policy.
+        compute: Computes the results on a device in a dtype policy.
 
     Raises:
         UsageError: If the computation fails or its results differ, as on a card that
@@ -72,15 +72,15 @@ def check_gpu(gpu: Gpu, dtype: str, *, compute: Compute = compute_step) -> None:
             received = compute("/GPU:0", dtype)
     except tf.errors.OpError as error:
         reason = shorten(" ".join(str(error.message).split()))
-        raise UsageError(_refuse(gpu, dtype, reason)) from error
+        raise UsageError(_message(gpu, dtype, reason)) from error
     for ours, theirs in zip(expected, received, strict=True):
         difference = np.abs(ours - theirs).max() / np.abs(ours).max()
         if not difference <= TOLERANCES[dtype]:  # true for NaN as well
             reason = f"a difference of {difference:.2g} of the largest value"
-            raise UsageError(_refuse(gpu, dtype, reason))
+            raise UsageError(_message(gpu, dtype, reason))
 
 
-def _refuse(gpu: Gpu, dtype: str, reason: str) -> str:
+def _message(gpu: Gpu, dtype: str, reason: str) -> str:
     """Return the message on a GPU that cannot be used."""
     ways = ["install a TensorFlow made for this card"]
     if dtype != "float32":

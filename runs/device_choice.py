@@ -1,4 +1,4 @@
-"""What the device of a training decides, kept when the run is resumed."""
+"""Options that depend on the device, chosen once and kept when a run is resumed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def settle_device(
     Args:
         options: As given.
         cube: To train on.
-        run: The run folder, whose record stays if the run is resumed.
+        run: The run folder, whose record is kept if the run is resumed.
         processes: That share a batch, each on a GPU of its own.
 
     Returns:
@@ -32,7 +32,7 @@ def settle_device(
 
     Raises:
         DataError: If the run cannot be resumed on this device.
-        UsageError: If there is a GPU that TensorFlow cannot use.
+        UsageError: If TensorFlow cannot use the GPU.
     """
     gpu = find_gpu()
     recorded = read_record(run) if options.resume else None
@@ -43,10 +43,10 @@ def settle_device(
 
 
 def read_record(run: Path) -> dict | None:
-    """Return what was chosen when a run was started; None to choose anew.
+    """Return what was chosen when the run was started, None if nothing was.
 
-    A run of an earlier version that has a checkpoint was trained with the defaults of
-    a CPU, whatever its device.
+    A run with a checkpoint but no record was started by an earlier version, which
+    had the defaults of a CPU on every device.
     """
     recorded = read_json(run / RUN_CONFIG_NAME).get(RECORD)
     if recorded is None and has_checkpoint(run / CHECKPOINT_NAME):
