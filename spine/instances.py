@@ -133,9 +133,10 @@ def _measure(growth: _Growth) -> tuple[npt.NDArray, npt.NDArray, npt.NDArray]:
     sections = count_samples(growth.labels, growth.grid, growth.curve, radius)
     lengths = measure_lengths(sections)
     depths = growth.chain.basins.depths
-    labels = np.arange(1, len(lengths) + 1)
-    radii = np.asarray(ndimage.maximum(depths, growth.labels, labels), np.float64)
-    return sections, lengths, expected_lengths(lengths, radii)
+    is_labelled = growth.labels > 0
+    radii = np.zeros(len(lengths) + 1)
+    np.maximum.at(radii, growth.labels[is_labelled], depths[is_labelled])
+    return sections, lengths, expected_lengths(lengths, radii[1:])
 
 
 def _cut_bridges(growth: _Growth) -> None:

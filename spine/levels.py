@@ -8,51 +8,25 @@ must follow each other along the spine.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
-from spine.basins import label_components
 from spine.curve import fit_curve
 from spine.instances import EXTENSION_MM, Instances, find_instances
+from spine.level_pieces import Level, drop_stray_ends, find_levels
 from spine.naming import name_from_below
-from spine.shape import Box, shape_of
+from spine.shape import shape_of
 from spine.tables import Naming
 from volumes.geometry import Grid
 from volumes.structures import VARIANTS, VERTEBRA_NAMES
 
-OWN_GAP_MM = 10.0  # up to which a piece of a level belongs to its largest one
-# In a label map to be left as it is, each level is one piece and some near it.
-CLEAN_LARGEST = 0.7
-CLEAN_SHARE = 0.9
-LEAST_NEIGHBOR_SHARE = 0.3  # of the volume of the next level, likewise
-STRAY_SHARE = 0.05  # of that volume: a level at an end that is none
+# Of the volume of the next level, in a label map to be left as it is.
+LEAST_NEIGHBOR_SHARE = 0.3
 SKIP_COST = 0.25  # of a name for which there is no gap, in shares of a vertebra
 LEAST_SHARE = 0.5  # of a level in one vertebra, to keep its border as it is
 SOLE_MM = 10.0  # length of the curve through a single vertebra, to either side
-
-
-@dataclass(frozen=True, eq=False)
-class _Level:
-    """The voxels of a level: its largest component and what lies near that.
-
-    Args:
-        name: Of the level.
-        box: In which all of `own` lies.
-        largest: The component, shape of `box`.
-        own: The component and what lies near it, shape of `box`.
-        count: Number of voxels of the level, wherever they lie.
-        is_whole: Whether it is one piece, but for details.
-    """
-
-    name: str
-    box: Box
-    largest: npt.NDArray[np.bool_]
-    own: npt.NDArray[np.bool_]
-    count: int
-    is_whole: bool
 
 
 def repair_levels(
@@ -71,14 +45,7 @@ def repair_levels(
     Returns:
         The vertebrae, and their names from below; None if none are found.
     """
-    boxes = dict(enumerate(ndimage.find_objects(labels), start=1))
-    found = [
-        _find_level(labels, grid, value, name, boxes[value])
-        for value, name in levels.items()
-        if boxes.get(value)
-    ]
-    found.sort(key=lambda level: VERTEBRA_NAMES.index(level.name), reverse=True)
-    strays = _drop_stray_ends(found)
+    found, strays = drop_stray_ends(find_levels(labels, grid, levels))
     if not found:
         return None
     clean = _keep_clean(found, labels.shape, grid)
@@ -98,48 +65,8 @@ def repair_levels(
     return _keep_borders(instances, found, names, grid), namings
 
 
-def _find_level(
-    labels: npt.NDArray[np.integer], grid: Grid, value: int, name: str, box: Box
-) -> _Level:
-    """Find the largest component of a value, and what lies near it."""
-    components, count = label_components(labels[box] == value)
-    sizes = np.bincount(components.ravel())
-    sizes[0] = 0
-    total, largest = int(sizes.sum()), int(sizes.argmax())
-    core = ndimage.find_objects(components, largest)[largest - 1]
-    if count == 1:
-        return _Level(name, box, components > 0, components > 0, total, True)
-    pads = [int(OWN_GAP_MM / side) + 1 for side in grid.spacing]
-    first, second, third = (
-        slice(max(0, side.start - pad), min(length, side.stop + pad))
-        for side, pad, length in zip(core, pads, components.shape, strict=True)
-    )
-    inner = components[first, second, third]
-    distances = np.asarray(
-        ndimage.distance_transform_edt(inner != largest, sampling=list(grid.spacing))
-    )
-    is_own = np.zeros(count + 1, bool)
-    is_own[inner[distances <= OWN_GAP_MM]] = True
-    is_own[0] = False
-    shares = sizes[largest] / total, sizes[is_own].sum() / total
-    is_whole = shares[0] >= CLEAN_LARGEST and shares[1] >= CLEAN_SHARE
-    own = is_own[components]
-    return _Level(name, box, components == largest, own, total, bool(is_whole))
-
-
-def _drop_stray_ends(levels: list[_Level]) -> int:
-    """Remove levels at both ends that are a few voxels; return how many voxels."""
-    dropped = 0
-    for end, neighbor in ((0, 1), (-1, -2)):
-        while (
-            len(levels) > 1 and levels[end].count < STRAY_SHARE * levels[neighbor].count
-        ):
-            dropped += levels.pop(end).count
-    return dropped
-
-
 def _keep_clean(
-    levels: Sequence[_Level], shape: Sequence[int], grid: Grid
+    levels: Sequence[Level], shape: Sequence[int], grid: Grid
 ) -> Instances | None:
     """Return the levels as they are, or None if they need a repair.
 
@@ -257,7 +184,7 @@ def _describe(name: str, votes: npt.NDArray[np.integer]) -> Naming:
 
 
 def _tell_missing(
-    levels: Sequence[_Level],
+    levels: Sequence[Level],
     names: Sequence[str],
     instances: Instances,
     namings: list[Naming],
@@ -275,7 +202,7 @@ def _tell_missing(
 
 
 def _keep_borders(
-    instances: Instances, levels: Sequence[_Level], names: Sequence[str], grid: Grid
+    instances: Instances, levels: Sequence[Level], names: Sequence[str], grid: Grid
 ) -> Instances:
     """Return the vertebrae with the borders of the label map where they agree."""
     label_map = instances.label_map.copy()
