@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -119,8 +120,7 @@ def fit(
         first, the latest network.
 
     Raises:
-        DataError: If the device or the machine runs out of memory, or another
-            process ends.
+        DataError: If memory runs out, or another process ends.
         UsageError: If there are more processes than patches in a batch.
     """
     group = group or ProcessGroup()
@@ -131,27 +131,29 @@ def fit(
     options = options.with_defaults(metadata)
     model = compile_for_training(network, options, ignores=cube.ignores)
     loop = _build_loop(options, cube, run, model, metadata, group)
-    progress = loop.progress
-    validate = None
-    rows = cube.rows("validation", copy=0)
-    if rows:
-        validate = partial(validation_dice, model, metadata, cube, rows, group)
+    progress, rows = loop.progress, cube.rows("validation", copy=0)
+    validate = partial(validation_dice, model, metadata, cube, rows, group)
     writers = _do_nothing, _do_nothing
     if group.rank == 0:
         writers = _build_writers(run, loop, network, metadata, identity, watch)
-    sides = " x ".join(map(str, metadata.patch_size))
-    with (
-        report_out_of_memory(
-            f"training on batches of {options.batch_size} patches of {sides} voxels"
-        ),
-        group.report_lost(),
-    ):
+    with _report_failures(options, metadata, group):
         _check_alike(identity, progress, group)
-        loop.run(validate, *writers)
+        loop.run(validate if rows else None, *writers)
     # Only the first process knows that the file is complete.
     best = network if group.rank else load_model(run / MODEL_NAME)[0]
     minutes = progress.seconds / 60
     return TrainingResult(best, progress.history, minutes, progress.peak_mib)
+
+
+@contextmanager
+def _report_failures(
+    options: TrainingOptions, metadata: ModelMetadata, group: ProcessGroup
+) -> Iterator[None]:
+    """Raise DataError where memory runs out, or another process ends."""
+    sides = " x ".join(map(str, metadata.patch_size))
+    activity = f"training on batches of {options.batch_size} patches of {sides} voxels"
+    with report_out_of_memory(activity), group.report_lost():
+        yield
 
 
 def _check_alike(
