@@ -98,6 +98,7 @@ CASES = (
     Case((1, 256, 256), 4, filters=16),
     Case((48, 96, 96)),
     Case((96, 96, 96), 2),
+    Case((32, 32, 32), filters=32),
     Case((96, 96, 96), 1, filters=32),
     Case((128, 128, 128), 1, filters=16),
     Case((32, 128, 128), 1, filters=16, spacing=SLICED),

@@ -48,8 +48,8 @@ def memory_of(found, options, grid):
 @pytest.mark.parametrize(
     ("card", "patch_size", "batch_size", "dtype"),
     [
-        ("GTX 1060", (80, 80, 96), 2, "float32"),
-        ("RTX 2070", (112, 128, 128), 2, "mixed_float16"),
+        ("GTX 1060", (80, 80, 80), 2, "float32"),
+        ("RTX 2070", (112, 112, 128), 2, "mixed_float16"),
         ("RTX 4090", (160, 160, 160), 2, "mixed_bfloat16"),
         ("A100", (160, 160, 160), 8, "mixed_bfloat16"),
     ],
@@ -93,7 +93,7 @@ def test_what_is_given_stays_and_the_rest_is_fitted_to_it():
     few = defaults_for(CARDS["GTX 1060"], given(batch_size=4), **WHOLE_BODY)
 
     assert found == Defaults(16, "float32", (64, 64, 64), 8)
-    assert few == Defaults(32, "float32", (64, 64, 80), 4)
+    assert few == Defaults(32, "float32", (64, 64, 64), 4)
 
 
 def test_patch_of_two_dimensions_has_two_sides():
@@ -171,14 +171,14 @@ def test_what_is_filled_in_is_printed_in_one_line(cube, capsys):
         "filters": 16,
         "dtype": "mixed_float16",
         "patch_size": [48, 192, 192],
-        "batch_size": 4,
+        "batch_size": 3,
     }
     assert options == given(
-        filters=16, dtype="mixed_float16", patch_size=(48, 192, 192), batch_size=4
+        filters=16, dtype="mixed_float16", patch_size=(48, 192, 192), batch_size=3
     )
     assert options.architecture()["dtype"] == "mixed_float16"
     assert capsys.readouterr().out == (
-        "For RTX 2070, 7 GiB, compute capability 7.5: 16 filters, 4 patches of "
+        "For RTX 2070, 7 GiB, compute capability 7.5: 16 filters, 3 patches of "
         "48 x 192 x 192 voxels a step, mixed_float16\n"
     )
 
