@@ -29,6 +29,8 @@ from volumes.volume import Segment, Volume
 
 # What the vertebrae are called where all of them are one structure.
 WORDS = ("vertebra", "vertebrae", "vertebral body", "vertebral bodies", "spine")
+# Parts of names that no vertebra has, even where they name the only structure.
+OTHER_WORDS = ("disc", "disk", "ivd", "canal", "cord", "sacrum")
 S1_VALUE = 26  # of the sacrum in VerSe
 LEAST_HEIGHT = 0.65  # of its neighbours', of a whole vertebra at an end
 UNNAMED_FROM = 100  # values of vertebrae without a name beside those with one
@@ -75,7 +77,9 @@ def choose_structures(
     named = [value for value in present if value in names]
     chosen = [value for value in named if names[value] in VERTEBRA_NAMES]
     chosen = chosen or [value for value in named if names[value] in WORDS]
-    if len(named) == len(present) == 1 or not named:
+    others = [v for v in named if any(word in names[v] for word in OTHER_WORDS)]
+    is_sole = len(named) == len(present) == 1
+    if not named or (is_sole and not others):
         return list(present)
     if not chosen:
         raise DataError(

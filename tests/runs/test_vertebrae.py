@@ -34,6 +34,8 @@ def test_vertebrae_are_chosen_by_name(present, names, words, chosen):
 def test_names_that_are_no_vertebrae_and_words_without_a_structure_are_refused():
     with pytest.raises(DataError, match=r"--labels states which.*Received: rib, lung"):
         choose_structures([1, 2], {1: "rib", 2: "lung"})
+    with pytest.raises(DataError, match="Received: intervertebral discs"):
+        choose_structures([5], {5: "intervertebral discs"})
     with pytest.raises(UsageError, match="Received: 'L5'; it has 3 L1, 4 L2, 9 sacrum"):
         choose_structures([3, 4, 9], NAMES, ["L5"])
 

@@ -11,8 +11,9 @@ from support.box_spines import box_spine
 
 import labelVertebrae
 from spine.picture import PLATE_COLOR
+from volumes.formats.files import read_label_map, write_image, write_label_map
 from volumes.palette import outline_color
-from volumes.formats.files import read_label_map, write_image
+from volumes.volume import Segment, Volume
 
 SCRIPT = Path(labelVertebrae.__file__)
 
@@ -133,6 +134,21 @@ def test_a_label_map_without_a_chain_fails_and_the_others_go_on(
     errors = capsys.readouterr().err
     assert "_one: a chain of at least 2 vertebrae must be found" in errors
     assert "2 of 3 label maps failed." in errors
+
+
+def test_what_had_to_be_assumed_of_a_label_map_is_printed(tmp_path, capsys):
+    label_map, grid = box_spine()
+    path = tmp_path / "twice.seg.nrrd"
+    segments = [Segment(1, "L5", (1, 0, 0)), Segment(1, "L4", (0, 1, 0))]
+    like = Volume(label_map, grid, path)
+    write_label_map(
+        path, (label_map > 0).astype(np.uint8), like=like, segments=segments
+    )
+
+    labelVertebrae.main([str(path), "--output", str(tmp_path / "out")])
+
+    note = "\n  the label map calls value 1 'L5' and 'L4'; taken for 'L5'\n"
+    assert note in capsys.readouterr().out
 
 
 def test_wrong_use_is_refused_before_anything_is_written(boxes, tmp_path, capsys):

@@ -145,6 +145,27 @@ def test_vertebrae_are_found_in_what_is_kept(scans, model, tmp_path):
     assert not list((tmp_path / "out").glob("*vertebrae*"))
 
 
+@pytest.mark.parametrize("classes", [("discs", "vertebrae"), ("intervertebral disc",)])
+def test_discs_alone_are_not_taken_for_vertebrae(
+    classes, scans, model, tmp_path, stub, capsys
+):
+    # What is bright is predicted as the first class.
+    out = tmp_path / "out"
+    values = ((), *((number,) for number in range(1, len(classes) + 1)))
+    stub(("background", *classes), values)
+
+    code = call([scans / "ann.nrrd"], out, model)
+
+    error = capsys.readouterr().err
+    assert not list(tmp_path.glob("out/*vertebrae*"))
+    if len(classes) == 1:
+        assert code == 2
+        assert "--vertebrae needs a network of which a class is called" in error
+    else:
+        assert code == 1
+        assert "in_ann: a chain of at least 2 vertebrae must be found" in error
+
+
 def test_classes_that_are_levels_keep_their_names(
     scans, model, tmp_path, stub, monkeypatch
 ):

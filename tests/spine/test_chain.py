@@ -38,6 +38,25 @@ def test_one_vertebra_may_be_missing():
     assert len(find_balls(centers, 12.0)) == 5
 
 
+@pytest.mark.parametrize(("step", "count"), [(66.0, 6), (78.0, 3)])
+def test_a_gap_of_more_than_48_mm_ends_the_chain(step, count):
+    lower = spine_of(3)
+    upper = spine_of(3) + (lower[2] - lower[0]) + np.array([0, 0, step])
+
+    # Between balls of 12 mm it is 42 or 54 mm wide.
+    assert len(find_balls(np.concatenate([lower, upper]), 12.0)) == count
+
+
+@pytest.mark.parametrize(("radius", "count"), [(9.0, 6), (7.0, 5)])
+def test_a_ball_unlike_its_neighbor_is_not_worth_its_size(radius, count):
+    # Of 7 mm it adds about 0.2, and at a ratio of 1.7 it costs 0.3 * 0.7 or more.
+    centers = spine_of(6)
+
+    chain = find_balls(centers[:5], 12.0, centers[5:], [radius])
+
+    assert len(chain) == count
+
+
 def test_chain_does_not_bend_by_more_than_45_degrees():
     centers = spine_of(4)
     # 60 degrees from the chain's direction, 30 mm on.

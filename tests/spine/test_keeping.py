@@ -69,6 +69,19 @@ def test_class_of_discs_does_not_hide_the_vertebrae():
     np.testing.assert_array_equal(kept.classes, np.where(blobs, 0, classes))
 
 
+def test_beside_spinous_processes_a_piece_must_lie_in_the_tube_by_nine_tenths():
+    spine, _, grid = mark(())
+    behind = [center - (0, mm, 0) for center in CENTERS for mm in range(12, 50, 4)]
+    spine |= mark_balls(grid, behind, 5.0)
+    tip = mark_balls(grid, [CENTERS[2] - (0, 60, 0)], 5.0)
+    aside = mark_balls(grid, [CENTERS[3] + (47, -15, 0)], 8.0)  # half of it is outside
+    classes = (spine | tip | aside).astype(np.uint8)
+
+    kept = keep_spine(classes, grid)
+
+    np.testing.assert_array_equal(kept.classes, spine | tip)
+
+
 def test_all_is_kept_of_fewer_than_three_vertebrae():
     grid = grid_around([*CENTERS[:2], BLOBS[0]])
     classes = mark_balls(grid, [*CENTERS[:2], BLOBS[0]], 12.0).astype(np.uint8)
