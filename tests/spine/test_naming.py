@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from spine.measures import Vertebra
-from spine.naming import find_gaps, find_warnings, name_from_below, parse_lowest
+from spine.naming import (
+    find_gaps,
+    find_odd_depths,
+    find_warnings,
+    name_from_below,
+    parse_lowest,
+)
 from system.errors import UsageError
 
 
@@ -43,9 +49,37 @@ def test_a_gap_is_more_than_1_6_steps_of_those_nearby():
     assert find_gaps(np.zeros((1, 3))) == []
 
 
+@pytest.mark.parametrize(
+    ("depths", "odd"),
+    [
+        ([44, 33, 32, 30, 31], [(0, 44, 32)]),  # 1.375 times
+        ([43, 33, 32, 30, 31], []),  # 1.34 times
+        ([33, None, 22, 30, 31], [(2, 22, 31)]),
+        ([44, 30], []),  # which of them is odd?
+    ],
+)
+def test_a_depth_is_odd_by_those_of_three_on_either_side(depths, odd):
+    assert find_odd_depths(depths) == odd
+
+
+def test_an_odd_depth_is_a_warning():
+    bodies = [SimpleNamespace(wedge_sagittal=0, depth=d) for d in (58, 39, 39)]
+    vertebrae = [
+        Vertebra(value, np.zeros(3), 1.0, False, False, body)
+        for value, body in enumerate(bodies, start=4)
+    ]
+    centers = np.array([0, 30, 60])[:, None] * [[0, 0, 1.0]]
+    instances = SimpleNamespace(notes={}, centers=centers)
+
+    found = find_warnings(instances, vertebrae, [4, 5, 6], ["V1", "V2", "V3"])
+
+    assert found[4] == ["is 58 mm deep, where 39 mm are usual: it may be no vertebra"]
+    assert found[5] == found[6] == []
+
+
 def test_warnings_name_wedge_border_and_partial_ones():
     vertebra = Vertebra(7, np.zeros(3), None, True, False, None)
-    wedged = replace(vertebra, body=SimpleNamespace(wedge_sagittal=-23.4))
+    wedged = replace(vertebra, body=SimpleNamespace(wedge_sagittal=-23.4, depth=30.0))
     partial = Vertebra(9, np.zeros(3), None, False, True, None)
     instances = SimpleNamespace(
         notes={2: ["is long"]}, centers=np.array([[0, 0, 0], [0, 0, 30.0]])
