@@ -14,6 +14,7 @@ from evaluation.curves import draw_curves
 from models.model_file import ModelMetadata
 from models.validation import mean_dice, predict_cases
 from runs.overlay import write_overlay
+from volumes.ignored import split_ignored
 from volumes.volume import Volume
 from volumes.window import find_window
 
@@ -21,7 +22,7 @@ CURVES_NAME = "progress.png"
 FOLDER_NAME = "progress"
 PARTS = 10  # of the training, each with a picture of its prediction
 MOST_TIME = 0.05  # share of the training's time that its pictures take
-FIRST_SECONDS = 1.0  # expected of the first pictures
+FIRST_SECONDS = 3.0  # expected of the first pictures
 
 
 class ProgressPictures:
@@ -80,6 +81,9 @@ class ProgressPictures:
             self._network, self._metadata, self._cube, self._rows
         )
         dice = mean_dice(prediction, reference, len(self._cube.class_names))
+        ignored = None
+        if self._cube.ignores:
+            reference, ignored = split_ignored(reference)
         image = self._cube.image(row).astype(np.float32)
         write_overlay(
             path,
@@ -88,5 +92,6 @@ class ProgressPictures:
             prediction,
             [self._metadata],
             reference=reference,
+            ignored=ignored,
             window=find_window(image),
         )

@@ -9,10 +9,12 @@ from support.small_runs import TINY, call, read_rows
 import checkCube
 import makeCube
 from cube.reader import Cube
-from volumes.view import IGNORED_COLOR
+from runs import progress_pictures
+from runs.progress_pictures import ProgressPictures
 from volumes.formats.files import write_image
 from volumes.geometry import Grid, affine_from
 from volumes.ignored import IGNORED
+from volumes.view import IGNORED_COLOR
 
 GRID = Grid((8, 10, 16), affine_from((2.0, 2.0, 2.0)))
 ON_THE_GRID = ("--spacing", 2, "--shape", *GRID.shape)
@@ -130,3 +132,23 @@ def test_scan_may_be_ignored_but_for_a_few_slices(tmp_path, capsys):
     assert build(tmp_path, "--labels", "20", "ignore=255", names=["ann"]) == 0
     with Cube(tmp_path / "cube.h5") as cube:
         np.testing.assert_array_equal(cube.label(0), np.where(label == 20, 1, label))
+
+
+def test_ignored_voxels_are_no_errors_in_the_pictures_of_a_training(
+    folder, tmp_path, monkeypatch
+):
+    drawn = {}
+
+    def keep(path, name, image, prediction, networks, **others):
+        drawn.update(others)
+
+    with Cube(folder / "cube.h5") as cube:
+        (row,) = cube.rows("validation", copy=0)
+        predicted = np.zeros(cube.shape, np.uint8), cube.label(row)
+        monkeypatch.setattr(progress_pictures, "predict_cases", lambda *_: [predicted])
+        monkeypatch.setattr(progress_pictures, "write_overlay", keep)
+        pictures = ProgressPictures(tmp_path, "UNet-2D", cube, None, None)
+        pictures.draw([{"epoch": 1, "minutes": 60.0, "dice": 0.5}], 1.0)
+
+    assert drawn["reference"].max() == 1
+    assert drawn["ignored"].sum() == 48
