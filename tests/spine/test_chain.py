@@ -47,14 +47,15 @@ def test_a_gap_of_more_than_48_mm_ends_the_chain(step, count):
     assert len(find_balls(np.concatenate([lower, upper]), 12.0)) == count
 
 
-@pytest.mark.parametrize(("radius", "count"), [(9.0, 6), (7.0, 5)])
-def test_a_ball_unlike_its_neighbor_is_not_worth_its_size(radius, count):
-    # Of 7 mm it adds about 0.2, and at a ratio of 1.7 it costs 0.3 * 0.7 or more.
-    centers = spine_of(6)
+def test_neighbors_of_unlike_radii_lower_the_score():
+    chain = find_balls(spine_of(3, step=26), [12.0, 8.0, 12.0])
 
-    chain = find_balls(centers[:5], 12.0, centers[5:], [radius])
-
-    assert len(chain) == count
+    # Nothing bends, and no gap is wider than 14 mm.
+    shares = np.minimum(chain.radii / chain.radii.mean(), 1)
+    ratios = [chain.radii[0] / chain.radii[1], chain.radii[2] / chain.radii[1]]
+    expected = (shares**3).sum() - 0.3 * (sum(ratios) - 2)
+    assert sum(ratios) > 2.8
+    assert chain.score == pytest.approx(expected, abs=0.01)
 
 
 def test_chain_does_not_bend_by_more_than_45_degrees():

@@ -73,7 +73,7 @@ def test_beside_spinous_processes_a_piece_must_lie_in_the_tube_by_nine_tenths():
     spine, _, grid = mark(())
     behind = [center - (0, mm, 0) for center in CENTERS for mm in range(12, 50, 4)]
     spine |= mark_balls(grid, behind, 5.0)
-    tip = mark_balls(grid, [CENTERS[2] - (0, 60, 0)], 5.0)
+    tip = mark_balls(grid, [CENTERS[2] + (28, -45, 0)], 6.0)
     aside = mark_balls(grid, [CENTERS[3] + (47, -15, 0)], 8.0)  # half of it is outside
     classes = (spine | tip | aside).astype(np.uint8)
 
