@@ -64,7 +64,7 @@ class ReportPage:
         cases: Worst first.
         sections: What comes after the cases: instances, costs, rules.
         networks: Pictures of the networks.
-        commands: That make it again, one a line.
+        commands: To reproduce this, one a line.
     """
 
     title: str

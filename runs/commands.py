@@ -1,4 +1,4 @@
-"""The commands that make a run or a comparison again, from recorded arguments."""
+"""The commands that reproduce a run or a comparison, from recorded arguments."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from runs.gathering import Run, Side
 # Recorded, but no flags, or shown elsewhere.
 NO_FLAGS = ("cube", "output", "model", "force", "resume", "weights_checksum")
 FOLD_FLAGS = ("fold", "folds")
+# Flags with a form that starts with --no-, as their default depends on the device.
+NEGATABLE = ("mixed_precision",)
 
 
 def format_flags(arguments: Mapping[str, Any]) -> str:
@@ -24,13 +26,19 @@ def format_flags(arguments: Mapping[str, Any]) -> str:
     """
     words = []
     for name, value in arguments.items():
-        if value is None or value is False:
+        flag = name.replace("_", "-")
+        if value is None or (value is False and name not in NEGATABLE):
             continue
-        words.append(f"--{name.replace('_', '-')}")
-        if value is not True:
+        words.append(f"--no-{flag}" if value is False else f"--{flag}")
+        if not isinstance(value, bool):
             values = value if isinstance(value, list | tuple) else [value]
-            words += [str(each).removesuffix(".0") for each in values]
+            words += map(_format_value, values)
     return shlex.join(words)
+
+
+def _format_value(value: Any) -> str:
+    """Return a number without a decimal point if it is whole, else its text."""
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def cube_flags(arguments: Mapping[str, Any]) -> str:
@@ -70,7 +78,7 @@ def list_commands(
     runs = [run for side in sides for run in side.runs]
     commands = list(dict.fromkeys(_train_command(run, runs) for run in runs))
     folders = [[str(folder) for folder in _folders(side.runs, runs)] for side in sides]
-    if len(runs) == 1 or folders[0] == [str(output)]:
+    if {*folders[0]} == {str(output)}:
         return commands  # train.py itself wrote the page
     words = list(dict.fromkeys(folders[0]))
     if len(folders) > 1:
@@ -79,6 +87,8 @@ def list_commands(
     if cases:
         words += ["--cases", *cases]
     words += ["--output", str(output)]
+    if any(output in run.path.parents for run in runs):
+        words.append("--force")  # or the folder would have to be empty
     return [*commands, f"python compareRuns.py {shlex.join(words)}"]
 
 

@@ -19,11 +19,14 @@ def test_flags_are_quoted_and_absent_ones_left_out():
         "require_gpu": False,
         "mixed_precision": True,
         "patience": None,
+        "scans": "release1.0",
     }
 
     assert format_flags(arguments) == (
-        "--batch-size 4 --minutes 2 --weights 'a b/model.keras' --mixed-precision"
+        "--batch-size 4 --minutes 2 --weights 'a b/model.keras' --mixed-precision "
+        "--scans release1.0"
     )
+    assert format_flags({"mixed_precision": False}) == "--no-mixed-precision"
 
 
 def test_transform_that_is_off_though_its_default_is_on_is_none():
@@ -70,11 +73,23 @@ def test_sides_are_kept_apart_by_against(tmp_path):
     assert ["--loss dice-ce" in command for command in commands] == [False, True, False]
 
 
+def test_page_of_one_run_in_another_folder_has_its_own_command(tmp_path):
+    write_run(tmp_path / "run", {"ann": 0.5, "ben": 0.5})
+
+    commands = commands_of([tmp_path / "run"], cases=["ann"])
+    above = commands_of([tmp_path / "run"], output=tmp_path)
+
+    words = f"python compareRuns.py {tmp_path / 'run'}"
+    assert commands[1:] == [f"{words} --cases ann --output page"]
+    # The folder holds the run, so that it is not empty.
+    assert above[1:] == [f"{words} --output {tmp_path} --force"]
+
+
 def test_ensemble_is_tested_with_its_weights(tmp_path):
     weights = ["a/model.keras", "b/model.keras"]
     write_run(tmp_path / "run", {"a": 0.5}, model="ensemble", weights=weights, epochs=0)
 
-    assert commands_of([tmp_path / "run"]) == [
+    assert commands_of([tmp_path / "run"], output=tmp_path / "run") == [
         f"python train.py c.h5 --output {tmp_path / 'run'} --weights a/model.keras "
         "b/model.keras --epochs 0"
     ]
