@@ -28,7 +28,12 @@ from pages.report_page import Picture, ReportPage, Section, write_report_page
 from runs.commands import list_commands
 from runs.folder import REPORT_NAME
 from runs.gathering import Side, read_runs
-from runs.report_cases import list_cases, place_picture
+from runs.report_cases import (
+    NETWORKS,
+    list_cases,
+    picture_folders,
+    place_picture,
+)
 from runs.report_facts import list_facts, list_runs
 from system.text import Part, Table, format_interval, format_number
 
@@ -166,11 +171,12 @@ def _find_picture(path: Path, alt: str) -> list[Picture]:
 
 def _list_networks(sides: Sequence[Side], output: Path) -> list[Picture]:
     """Return the diagram of each network that was trained here."""
-    pictures = []
+    pictures, names = [], picture_folders(sides)
     for side in sides:
         path = side.runs[0].path / "architecture.png"
         if path.is_file():
             alt = f"Layers of {side.name}, from the patch to the classes"
-            placed = place_picture(path, output, side.name)
+            copy = f"{NETWORKS}/{names[side.name]}.png"
+            placed = place_picture(path, output, copy)
             pictures.append(Picture(placed, alt, side.name))
     return pictures

@@ -18,6 +18,7 @@ from system.text import file_names, format_number
 
 SHOWN = tuple(m for m in METRICS if m.key in ("dice", "hd95_mm", "nsd_1mm"))
 DICE = METRICS[0]
+NETWORKS = "networks"  # of copied pictures, the folder of the networks' diagrams
 
 
 def list_cases(
@@ -31,7 +32,8 @@ def list_cases(
         sides: One network or two.
         output: The folder of the report.
     """
-    of_sides = [_CaseScores(side, output) for side in sides]
+    folders = picture_folders(sides)
+    of_sides = [_CaseScores(side, output, folders[side.name]) for side in sides]
     heads = ["Case", "Subject"]
     for metric in SHOWN:
         heads += [_head(metric.title, side, sides) for side in sides]
@@ -48,8 +50,8 @@ def list_cases(
 class _CaseScores:
     """The scores and overlays of one network, by case."""
 
-    def __init__(self, side: Side, output: Path):
-        self.name, self._output = side.name, output
+    def __init__(self, side: Side, output: Path, folder: str):
+        self.name, self._output, self._folder = side.name, output, folder
         self.values = {m.key: values_by_case(side.scores, m) for m in SHOWN}
         self.has_classes = len(class_names_of(side.scores)) > 1
         self._lowest = _find_lowest(side.scores)
@@ -74,22 +76,27 @@ class _CaseScores:
         if not path.is_file():
             return f"{line}. There is no picture of this prediction."
         alt = f"Slices of {case_id} with the reference and the prediction of "
-        placed = place_picture(path, self._output, self.name)
+        placed = place_picture(path, self._output, f"{self._folder}/{path.name}")
         return Picture(placed, f"{alt}{line}", line)
 
 
-def place_picture(path: Path, output: Path, group: str) -> str:
+def picture_folders(sides: Sequence[Side]) -> dict[str, str]:
+    """Return the folder, in that of copied pictures, of each side's overlays."""
+    return file_names([side.name for side in sides], reserved=[NETWORKS])
+
+
+def place_picture(path: Path, output: Path, copy: str) -> str:
     """Return the path of a picture relative to the report; copy it if outside.
 
     Args:
         path: The picture.
         output: The folder of the report.
-        group: A name that distinguishes pictures with the same file name.
+        copy: Path of the copy in the folder of copied pictures, which no other
+            picture may have.
     """
     relative = Path(os.path.relpath(path.resolve(), output.resolve()))
     if ".." in relative.parts:
-        (folder,) = file_names([group]).values()
-        relative = Path(REPORT_PICTURES, folder, path.name)
+        relative = Path(REPORT_PICTURES, copy)
         with atomic_write(output / relative) as partial:
             shutil.copyfile(path, partial)
     return relative.as_posix()

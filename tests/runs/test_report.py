@@ -1,6 +1,8 @@
+import re
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 from support.report_runs import HOSTILE, write_runs
 from support.small_runs import write_run
 
@@ -51,6 +53,26 @@ def test_pictures_of_runs_in_another_folder_are_copied_and_removed_again(tmp_pat
     assert 'src="report_pictures/UNet-2D/50___of__1.png"' in page_of(tmp_path / "page")
     compare_runs(runs[:1], tmp_path / "page", cases=["a&b"], force=True)
     assert [path.name for path in pictures.rglob("*.png")] == ["a_b.png"]
+
+
+def test_copied_pictures_of_two_sides_are_kept_apart(tmp_path):
+    runs = []
+    for name, shade in (("dice/ce", 50), ("dice_ce", 150)):
+        write_run(run := tmp_path / "runs" / name, {"architecture": 0.5})
+        (run / "overlays").mkdir()
+        paths = run / "overlays" / "architecture.png", run / "architecture.png"
+        for number, path in enumerate(paths):
+            Image.new("L", (9, 9), shade + number).save(path)
+        runs.append(run)
+
+    compare_runs(runs[:1], tmp_path / "page", runs[1:])
+
+    page = page_of(tmp_path / "page")
+    shades = [
+        Image.open(tmp_path / "page" / source).getpixel((0, 0))
+        for source in re.findall('src="(report_pictures/[^"]+)"', page)
+    ]
+    assert shades == [50, 150, 51, 151]
 
 
 def test_one_run_has_its_mean_dice_as_verdict_and_its_worst_case_first(tmp_path):
