@@ -134,8 +134,9 @@ def test_real_label_map_of_another_shape_is_refused_with_both(tmp_path, capsys):
 
     assert makeCube.main([str(pairs), *flags]) == 1
 
-    first, image, label = capsys.readouterr().err.splitlines()
+    first, image, label, remedy = capsys.readouterr().err.splitlines()
     assert "case 'VB2_02' are on different grids, their shapes differ" in first
     assert "image.nrrd: shape (381, 381, 76)" in image
     assert "label.nrrd: shape (381, 381, 77)" in label
+    assert "In 3D Slicer, module Segmentations" in remedy
     assert list(tmp_path.iterdir()) == []
