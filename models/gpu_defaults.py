@@ -173,14 +173,20 @@ def settle_defaults(
         if getattr(options, name) is None
     }
     options = replace(options, **missing)
+    if gpu is None:
+        _check_pooling(options)
+    return options, chosen
+
+
+def _check_pooling(options: TrainingOptions) -> None:
+    """Raise DataError for UNet-3D in float16, which a CPU cannot compute."""
     is_half = options.architecture()["dtype"] == "mixed_float16"
-    if gpu is None and is_half and options.model == "unet3d":
+    if is_half and options.model == "unet3d":
         raise DataError(
             "UNet-3D in float16 needs a GPU, as TensorFlow has no pooling of float16 "
             "in 3-D on a CPU. Received: a CPU. A run that was started without "
             "--mixed-precision can be trained on a CPU."
         )
-    return options, chosen
 
 
 def _choose(
