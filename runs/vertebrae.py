@@ -136,10 +136,8 @@ def label_vertebrae(
     instances, namings = _find(scan, labels, grid, names, lowest)
     values = _choose_values(namings, {} if lowest else names)
     label_map = np.array([0, *values], np.uint8)[instances.label_map]
-    partial = [values[number - 1] for number in instances.partial]
-    vertebrae = measure_vertebrae(label_map, grid, values, partial=partial)
     by_value = dict(zip(values, namings, strict=True))
-    vertebrae = _blank(vertebrae, [by_value[v.value].name for v in vertebrae])
+    vertebrae = _measure(instances, label_map, grid, by_value)
     by_value, warnings = _add_warnings(instances, vertebrae, by_value)
     title = f"{scan}: {_describe(namings)}"
     picture = draw_vertebrae(
@@ -206,6 +204,19 @@ def _choose_values(namings: Sequence[Naming], names: Mapping[int, str]) -> list[
                 value = number + UNNAMED_FROM
         values.append(value)
     return values
+
+
+def _measure(
+    instances: Instances,
+    label_map: npt.NDArray[np.uint8],
+    grid: Grid,
+    namings: Mapping[int, Naming],
+) -> list[Vertebra]:
+    """Measure the vertebrae of a label map, by value from below."""
+    values = list(namings)
+    partial = [values[number - 1] for number in instances.partial]
+    vertebrae = measure_vertebrae(label_map, grid, values, partial=partial)
+    return _blank(vertebrae, [namings[v.value].name for v in vertebrae])
 
 
 def _blank(vertebrae: Sequence[Vertebra], names: Sequence[str]) -> list[Vertebra]:

@@ -73,7 +73,8 @@ def find_basins(mask: npt.NDArray[np.bool_], grid: Grid) -> Basins | None:
     labels = np.full(depths.shape, -1, np.int32)
     order = np.flatnonzero(inside)
     order = order[np.argsort(-depths.ravel()[order], kind="stable")]
-    _flood(depths, order, LEAST_PROMINENCE_MM, LEAST_PROMINENCE_SHARE, labels)
+    parents = _flood(depths, order, LEAST_PROMINENCE_MM, LEAST_PROMINENCE_SHARE, labels)
+    _number(parents, labels)
     return _describe(labels, depths, order, coarse)
 
 
@@ -134,14 +135,17 @@ def _measure_depths(
 
 @compiled_for_one_thread
 def _flood(depths, order, least_mm, least_share, labels):
-    """Number the basins of voxels that are visited from the deepest to the flattest.
+    """Flood a mask from its deepest voxels to the flattest, and merge basins that meet.
 
     Args:
         depths: Shape (I, J, K).
         order: Flat indices of the voxels of the mask, which touches no border.
         least_mm: A pass less deep than this below the lower peak is no border,
         least_share: nor one less than this share of the lower peak below it.
-        labels: -1 everywhere; receives numbers from 1, and 0 outside the mask.
+        labels: -1 everywhere; receives the peak, from 0, of each voxel of the mask.
+
+    Returns:
+        For each peak, one of the same basin; the peak itself if none is higher.
     """
     flat, numbers = depths.ravel(), labels.reshape(-1)
     row, plane = depths.shape[2], depths.shape[1] * depths.shape[2]
@@ -172,6 +176,18 @@ def _flood(depths, order, least_mm, least_share, labels):
             parents[count], peaks[count] = count, flat[voxel]
             count += 1
         numbers[voxel] = highest
+    return parents[:count]
+
+
+@compiled_for_one_thread
+def _number(parents, labels):
+    """Number basins from 1.
+
+    Args:
+        parents: As `_flood` returns them.
+        labels: As `_flood` leaves them; receives the numbers, and 0 outside the mask.
+    """
+    numbers, count = labels.reshape(-1), parents.size
     final = np.zeros(count + 1, np.int32)  # the last one is that of the background
     found = 0
     for basin in range(count):
