@@ -1,8 +1,9 @@
 """Check a cube for faults, and draw its cases for visual inspection.
 
-Prints one line per fault, then one per note on what is unusual but possible. Writes
-one picture per case, the scan above its augmented copies, and overview.png with all
-cases.
+Prints one line per fault, then one per note on what is unusual but may be correct.
+Writes index.html, a page of all cases and findings; one picture per case, the scan
+above its augmented copies; overview.png with a slice of at most 48 cases; and
+classes.csv with the volumes of every class.
 
 Example:
     python checkCube.py cube.h5 --output cube-check/
@@ -40,7 +41,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--force",
         action="store_true",
-        help="overwrite pictures in a folder that holds PNGs",
+        help="replace the page, tables and pictures of an earlier check in DIR",
     )
     parser.add_argument(
         "--no-pictures", action="store_true", help="check only, without pictures"
@@ -52,20 +53,21 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def check_folder(folder: Path, *, force: bool) -> None:
-    """Check that no pictures would be overwritten by accident.
+    """Check that no page, table or picture would be overwritten by accident.
 
     Raises:
-        UsageError: If `folder` is a file, or holds PNGs or a page without `force`.
+        UsageError: If `folder` is a file, or holds any of them without `force`.
     """
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise UsageError(f"{folder}: must be a folder. Received: a file")
     require_folder(folder)
-    found = [*folder.glob("index.html"), *folder.glob("*.png")]
+    patterns = ("index.html", "classes.csv", "*.png", "thumbnails/*.jpg")
+    found = [path for pattern in patterns for path in sorted(folder.glob(pattern))]
     if found and not force:
         raise UsageError(
-            f"{folder}: must not hold pictures or index.html. Received: "
-            f"{found[0].name} and {len(found) - 1} more. Choose another --output, or "
-            "overwrite them with --force."
+            f"{folder}: must not hold a page, classes.csv or pictures. Received: "
+            f"{found[0].relative_to(folder)} and {len(found) - 1} more. Choose "
+            "another --output, or replace them with --force."
         )
 
 
@@ -120,9 +122,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.output is not None:
         check_folder(args.output, force=args.force)
     findings = check(args.cube, args.output)
-    if args.output is not None:
-        print(f"Pictures: {args.output / 'overview.png'} and one per case beside it")
     report(findings)
+    if args.output is not None:
+        print(f"Open {args.output / 'index.html'}: every case with its findings")
     return int(any(finding.is_fault for finding in findings))
 
 

@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     # Late, so that --help and wrong flags are answered at once.
     from runs.comparing import compare_runs
-    from runs.folder import check_page_folder
+    from runs.folder import REPORT_NAME, check_page_folder
 
     check_page_folder(args.output, force=args.force)
     if args.ensemble is not None:
@@ -97,6 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.runs = [run]
     options = {"cases": args.cases, "force": args.force}
     print(compare_runs(args.runs, args.output, args.against, **options).text)
+    print(f"\nOpen {args.output / REPORT_NAME}: every case with its pictures")
     return 0
 
 

@@ -1,7 +1,7 @@
-"""Pictures of a cube: a contact sheet of every case, and one overview of all cases.
+"""Pictures of a cube: a contact sheet of every case, and one overview of the cases.
 
 A sheet shows the scan above its augmented copies, each with its drawn parameters; the
-overview shows one sagittal slice of every scan.
+overview shows one sagittal slice of every scan, or of 48 evenly spread ones.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Finding:
 
     @property
     def is_fault(self) -> bool:
-        """Whether it must be mended; a note may be as it should."""
+        """Whether it must be fixed; a note may be correct."""
         return self.kind not in NOTES
 
     @property

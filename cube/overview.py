@@ -1,4 +1,4 @@
-"""One picture of all cases of a cube, in a grid."""
+"""One picture of the cases of a cube, or of some of many, in a grid."""
 
 from __future__ import annotations
 

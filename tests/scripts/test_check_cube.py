@@ -33,8 +33,9 @@ def test_clean_cube_has_no_findings_and_a_picture_per_case(cube, tmp_path, capsy
 
     printed = capsys.readouterr().out
     assert code == 0
-    assert printed.splitlines()[-1] == "0 faults, 0 notes"
-    assert str(tmp_path / "new" / "pictures" / "overview.png") in printed
+    count, page = printed.splitlines()[-2:]
+    assert count == "0 faults, 0 notes"
+    assert page.startswith(f"Open {tmp_path / 'new' / 'pictures' / 'index.html'}: ")
     assert names_in(tmp_path / "new" / "pictures") == [
         "ann.png",
         "ben.png",
@@ -105,14 +106,20 @@ def test_case_id_that_is_not_a_file_name_is_made_safe(tmp_path):
     assert names_in(tmp_path / "pictures" / "thumbnails") == ["__a_b.jpg"]
 
 
-def test_folder_with_pictures_is_refused(cube, tmp_path, capsys):
-    (tmp_path / "mine.png").write_bytes(b"precious")
+@pytest.mark.parametrize(
+    "name", ["mine.png", "index.html", "classes.csv", "thumbnails/mine.jpg"]
+)
+def test_folder_with_files_of_its_kind_is_refused(name, cube, tmp_path, capsys):
+    path = tmp_path / "earlier" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"precious")
 
-    code = checkCube.main([str(cube), "--output", str(tmp_path)])
+    code = checkCube.main([str(cube), "--output", str(tmp_path / "earlier")])
 
     assert code == 2
-    assert "Received: mine.png and 0 more" in capsys.readouterr().err
-    assert names_in(tmp_path) == ["cube.h5", "mine.png"]
+    assert f"Received: {name} and 0 more" in capsys.readouterr().err
+    assert path.read_bytes() == b"precious"
+    assert len(list((tmp_path / "earlier").iterdir())) == 1
 
 
 def test_force_overwrites_pictures_and_leaves_the_others(cube, tmp_path):
@@ -159,7 +166,7 @@ def test_script_runs_from_a_shell(cube, tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("\n0 faults, 0 notes\n")
+    assert done.stdout.startswith("0 faults, 0 notes\nOpen pictures")
     assert (tmp_path / "pictures" / "overview.png").is_file()
 
 

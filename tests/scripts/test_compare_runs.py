@@ -42,6 +42,7 @@ def test_folds_of_two_networks_give_a_page(folds, tmp_path, capsys):
     names = ["cases.png", "comparison.json", "comparison.md", "report.html"]
     assert names_in(page) == names
     assert printed.startswith("Gathered from 3 runs of 3 folds: each case was tested")
+    assert f"\nOpen {page / 'report.html'}: " in printed
     assert "UNet-3D is better by 0.250 Dice (95 % interval 0.250 to 0.250" in printed
     comparison = json.loads((page / "comparison.json").read_text())
     assert comparison["num_cases"] == 6
