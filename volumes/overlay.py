@@ -10,14 +10,21 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
+from volumes.classes import count_labels
 from volumes.legend import draw_legend
-from volumes.palette import outline_color
+from volumes.palette import (
+    FALSE_NEGATIVE_COLOR,
+    FALSE_POSITIVE_COLOR,
+    WRONG_CLASS_COLOR,
+    outline_color,
+)
 from volumes.panels import (
     GAP,
     TEXT_COLOR,
     Color,
     Piece,
     draw_text,
+    font,
     stack_horizontally,
     stack_vertically,
 )
@@ -25,10 +32,6 @@ from volumes.planes import CORONAL, SAGITTAL, find_box
 from volumes.sections import ACROSS, DOWN, Sections, add_caption
 from volumes.view import IGNORED_COLOR, View
 
-# Vermilion, sky blue and yellow of Okabe and Ito; see `volumes.palette`.
-FALSE_POSITIVE_COLOR: Color = (233, 104, 20)
-FALSE_NEGATIVE_COLOR: Color = (86, 180, 233)
-WRONG_CLASS_COLOR: Color = (240, 228, 66)
 # Of a single class, whose prediction and reference have a colour each.
 PREDICTION_COLOR: Color = (230, 159, 0)
 REFERENCE_COLOR: Color = (86, 180, 233)
@@ -37,6 +40,7 @@ REFERENCE_GREY = 0.3  # of the reference behind its errors
 MARGIN_MM = 30.0  # around all that was predicted or annotated
 MAX_WIDTH, MAX_HEIGHT = 1400, 600  # pixels of the row of pictures
 LEAST_NAMED = 0.004  # share of the picture, of a region whose name is written
+ERRORS_HEAD = "Errors in the projections:"
 MOSTLY = 0.5  # share of a region that decides what it is called
 
 
@@ -82,7 +86,7 @@ def draw_prediction(
     head = [
         draw_text([(word, TEXT_COLOR) for word in title], width, 18, between="     "),
         draw_legend(picture.list_classes(scores or {}), width),
-        draw_legend(picture.list_errors(), width),
+        picture.draw_errors_legend(width),
     ]
     return stack_vertically([*(block for block in head if block), row])
 
@@ -185,30 +189,39 @@ class _Comparison:
             entries = [("prediction", PREDICTION_COLOR)]
             if self.reference is not None:
                 entries.append(("reference (line)", REFERENCE_COLOR))
-            return entries
-        masks = [self.part.labels, self.reference]
-        present = {
-            int(label)
-            for mask in masks
-            if mask is not None
-            for label in np.flatnonzero(np.bincount(mask.ravel()))
-        }
-        return [
-            (f"{name} {scores.get(name, '')}".strip(), outline_color(label))
-            for label, name in self.names.items()
-            if label in present and label
-        ]
+        else:
+            present = set()
+            for mask in (self.part.labels, self.reference):
+                if mask is not None:
+                    present.update(np.flatnonzero(count_labels(mask)).tolist())
+            entries = [
+                (f"{name} {scores.get(name, '')}".strip(), outline_color(label))
+                for label, name in self.names.items()
+                if label in present and label
+            ]
+        if self.part.ignored is not None and self.part.ignored.any():
+            entries.append(("ignored", IGNORED_COLOR))
+        return entries
 
-    def list_errors(self) -> list[Piece]:
-        """Return the legend's errors, each with its volume."""
+    def draw_errors_legend(self, width: int) -> Image.Image | None:
+        """Draw the legend of the projections; None without a reference.
+
+        Args:
+            width: Of the picture in pixels, at most.
+        """
+        if not self.errors:
+            return None
         voxel_ml = float(np.prod(self.part.spacing)) / 1000
         entries = [
             (f"{name} {np.count_nonzero(mask) * voxel_ml:.3g} ml", color)
             for name, (mask, color) in self.errors.items()
         ]
-        if self.part.ignored is not None and self.part.ignored.any():
-            entries.append(("ignored", IGNORED_COLOR))
-        return entries
+        rest = width - round(font(13).getlength(ERRORS_HEAD)) - GAP
+        blocks = (
+            draw_text([(ERRORS_HEAD, TEXT_COLOR)], width, 13),
+            draw_legend(entries, rest),
+        )
+        return stack_horizontally([block for block in blocks if block], align=0.0)
 
 
 def name_regions(

@@ -1,10 +1,10 @@
 """Colours of classes in pictures: unlike each other, and unlike their neighbours'.
 
 The first seven are those of Okabe and Ito, which people who are colour-blind can tell
-apart. Each further colour is the one that differs most from all before it, and above
-all from the last few: classes that follow each other, as levels of the spine do, mostly
-lie beside each other. Differences are distances in Oklab, where equal distances look
-about equal.
+apart, but for the blue, which is lightened. Each further colour is the one that differs
+most from all before it, and above all from the last few: classes that follow each
+other, as levels of the spine do, mostly lie beside each other. Differences are
+distances in Oklab, where equal distances look about equal.
 
 Reference:
     Okabe and Ito, 2008, "Color universal design", https://jfly.uni-koeln.de/color/
@@ -23,18 +23,30 @@ from volumes.classes import MAX_CLASSES
 
 Color = tuple[int, int, int]
 
-# Orange, sky blue, green, yellow, vermilion, blue and purple; the blue is lighter
-# than theirs, since a dark line is hard to see on grey.
-OKABE_ITO: tuple[Color, ...] = (
+# Orange, sky blue, green, yellow, vermilion, blue and purple. The blue is lighter than
+# theirs, (0, 114, 178), since a dark line is hard to see on grey; to the colour-blind
+# the seven are as far apart as theirs.
+AFTER_OKABE_ITO: tuple[Color, ...] = (
     (230, 159, 0),
     (86, 180, 233),
-    (0, 178, 130),
+    (0, 158, 115),
     (240, 228, 66),
-    (233, 104, 20),
-    (70, 140, 255),
-    (224, 135, 190),
+    (213, 94, 0),
+    (108, 96, 250),
+    (204, 121, 167),
 )
-NOT_FINITE_COLOR: Color = (255, 0, 255)  # of voxels, and of no class
+# What no class has. To the colour-blind, too, the errors are unlike each other and
+# unlike the first seven classes.
+NOT_FINITE_COLOR: Color = (255, 0, 255)
+FALSE_POSITIVE_COLOR: Color = (200, 0, 0)
+FALSE_NEGATIVE_COLOR: Color = (165, 225, 255)
+WRONG_CLASS_COLOR: Color = (140, 65, 175)
+RESERVED = (
+    NOT_FINITE_COLOR,
+    FALSE_POSITIVE_COLOR,
+    FALSE_NEGATIVE_COLOR,
+    WRONG_CLASS_COLOR,
+)
 LEVELS = (0, 32, 64, 96, 128, 160, 192, 224, 255)  # of the further colours
 LIGHTNESSES = (0.58, 0.93)  # in Oklab: light enough for grey, and no white
 LEAST_CHROMA = 0.09
@@ -60,10 +72,11 @@ def _colors() -> tuple[Color, ...]:
     is_visible = (places[:, 0] >= low) & (places[:, 0] <= high)
     is_visible &= np.linalg.norm(places[:, 1:], axis=1) >= LEAST_CHROMA
     steps, places = steps[is_visible], places[is_visible]
-    colors, taken = list(OKABE_ITO), to_oklab(np.array([*OKABE_ITO, NOT_FINITE_COLOR]))
+    colors = list(AFTER_OKABE_ITO)
+    taken = to_oklab(np.array([*colors, *RESERVED]))
     distances = np.linalg.norm(places[:, None] - taken, axis=2)
     nearest = distances.min(axis=1)  # to any colour before
-    recent = list(distances[:, len(OKABE_ITO) - NEIGHBORS : len(OKABE_ITO)].T)
+    recent = list(distances[:, len(colors) - NEIGHBORS : len(colors)].T)
     while len(colors) < MAX_CLASSES - 1:
         to_neighbors = np.min(recent[-NEIGHBORS:], axis=0)
         best = int(np.minimum(nearest, NEIGHBOR_SHARE * to_neighbors).argmax())

@@ -2,16 +2,18 @@ import numpy as np
 import pytest
 
 from volumes.overlay import (
-    FALSE_NEGATIVE_COLOR,
-    FALSE_POSITIVE_COLOR,
     FILL,
     PREDICTION_COLOR,
     REFERENCE_COLOR,
-    WRONG_CLASS_COLOR,
     draw_prediction,
     name_regions,
 )
-from volumes.palette import outline_color
+from volumes.palette import (
+    FALSE_NEGATIVE_COLOR,
+    FALSE_POSITIVE_COLOR,
+    WRONG_CLASS_COLOR,
+    outline_color,
+)
 from volumes.planes import choose_straight_planes
 from volumes.sections import Sections
 from volumes.view import IGNORED_COLOR
@@ -74,7 +76,7 @@ def test_correct_prediction_has_no_errors(image, reference):
     colors = colors_of(draw(image, reference, reference))
 
     assert REFERENCE_COLOR in colors  # the line
-    assert not {FALSE_POSITIVE_COLOR, WRONG_CLASS_COLOR} & colors
+    assert not {FALSE_POSITIVE_COLOR, FALSE_NEGATIVE_COLOR, WRONG_CLASS_COLOR} & colors
 
 
 def test_islands_off_the_planes_are_seen_in_the_projections(image, reference):
@@ -82,15 +84,34 @@ def test_islands_off_the_planes_are_seen_in_the_projections(image, reference):
     # 30 mm thick from the side, so in full colour.
     prediction = box_of(reference.copy(), 1, (0, 72, 80), (14, 79, 88))
     prediction = box_of(prediction, 1, (26, 72, 80), (40, 79, 88))
-    missed = box_of(reference.copy(), 0, (15, 30, 60), (25, 60, 70))
     alone = draw(image, reference, reference)
 
     extra = draw(image, reference, prediction)
 
     assert FALSE_POSITIVE_COLOR in colors_of(extra)
     assert FALSE_POSITIVE_COLOR not in colors_of(alone)
-    # 30 voxels of 1 mm, from the front.
-    assert FALSE_NEGATIVE_COLOR in colors_of(draw(image, reference, missed))
+
+
+def test_what_is_missed_is_seen_in_the_view_from_the_front(image, reference):
+    # 30 voxels of 1 mm, from the front: in full colour.
+    missed = box_of(reference.copy(), 0, (15, 30, 60), (25, 60, 70))
+
+    colors = colors_of(draw(image, reference, missed))
+
+    assert FALSE_NEGATIVE_COLOR in colors
+    assert FALSE_NEGATIVE_COLOR not in {PREDICTION_COLOR, REFERENCE_COLOR}
+    assert FALSE_POSITIVE_COLOR not in colors
+
+
+def test_errors_have_a_legend_of_their_own_and_no_colour_of_a_class(image, reference):
+    picture = draw(image, reference, 2 * reference, LEVELS)
+    alone = draw(image, None, 2 * reference, LEVELS)
+
+    legend = picture.crop((0, 60, picture.width, HEAD)).getcolors(maxcolors=2**24)
+    swatches = {color for count, color in legend if count >= 12**2}
+    assert {FALSE_POSITIVE_COLOR, FALSE_NEGATIVE_COLOR, WRONG_CLASS_COLOR} <= swatches
+    assert not swatches & {outline_color(label) for label in range(1, 256)}
+    assert picture.height > alone.height
 
 
 def test_a_level_predicted_as_another_is_visible(image, reference):
