@@ -1,1 +1,1 @@
-"""The chain of vertebrae in a label map."""
+"""The vertebrae of a label map: found, named, measured and drawn."""

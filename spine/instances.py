@@ -239,7 +239,7 @@ def _check_lengths(growth: _Growth, notes: dict[int, list[str]]) -> set[int]:
     _, lengths, expected = _measure(growth)
     for place in np.flatnonzero(lengths >= LONG * expected):
         ratio = lengths[place] / expected[place]
-        text = f"is {ratio:.1f} times as long as its neighbors: it may be several"
+        text = f"is {ratio:.1f} times as long as its neighbours: it may be several"
         notes.setdefault(int(place) + 1, []).append(text)
     is_short = lengths < PARTIAL_LENGTH * expected
     ends = {0, len(lengths) - 1}

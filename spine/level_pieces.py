@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from spine.basins import label_components
 from spine.measures import MAX_SIDE_MM
-from spine.shape import Box
+from spine.shape import Box, sides_of
 from volumes.geometry import Grid
 from volumes.structures import VERTEBRA_NAMES
 
@@ -81,7 +81,7 @@ def _find_level(
     is_largest = components == largest
     core = ndimage.find_objects(is_largest.view(np.uint8))[0]
     is_own = np.arange(len(sizes)) == largest
-    if count > 1 and max(_sides(core, grid)) <= MAX_SIDE_MM:
+    if count > 1 and max(sides_of(core, grid)) <= MAX_SIDE_MM:
         is_own[_find_near(components, largest, core, grid)] = True
     shares = sizes[largest] / total, sizes[is_own].sum() / total
     is_whole = shares[0] >= CLEAN_LARGEST and shares[1] >= CLEAN_SHARE
@@ -99,11 +99,6 @@ def _find_level(
         total,
         bool(is_whole),
     )
-
-
-def _sides(box: Box, grid: Grid) -> list[float]:
-    """Return the sides of a box in mm."""
-    return [(s.stop - s.start) * mm for s, mm in zip(box, grid.spacing, strict=True)]
 
 
 def _find_near(

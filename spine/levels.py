@@ -189,7 +189,7 @@ def _tell_missing(
     instances: Instances,
     namings: list[Naming],
 ) -> None:
-    """Add a note where a level of the label map is a vertebra no more."""
+    """Add a note where a level of the label map is no vertebra of its own."""
     for level in levels:
         if level.name in names:
             continue

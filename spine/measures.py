@@ -12,7 +12,7 @@ from scipy import ndimage
 from spine.body import Body, measure_body
 from spine.curve import Curve, fit_curve
 from spine.frame import ShapeError
-from spine.shape import Box, Points, Shape, shape_of
+from spine.shape import Box, Points, Shape, shape_of, sides_of
 from volumes.geometry import Grid
 
 SUPERIOR = np.array([0.0, 0.0, 1.0])
@@ -88,7 +88,7 @@ def measure_vertebrae(
 
 def _find_fault(grid: Grid, box: Box, *, is_partial: bool) -> str:
     """Return why a label is not measured, judged by its box, or ""."""
-    sides = [(s.stop - s.start) * mm for s, mm in zip(box, grid.spacing, strict=True)]
+    sides = sides_of(box, grid)
     if is_partial:
         return "not measured: partial"
     if max(sides) > MAX_SIDE_MM:

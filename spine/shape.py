@@ -62,6 +62,11 @@ class Shape:
         return to_world[:3, :3] @ core + to_world[:3, 3], radius
 
 
+def sides_of(box: Box, grid: Grid) -> list[float]:
+    """Return the sides of a box of voxels in mm."""
+    return [(s.stop - s.start) * mm for s, mm in zip(box, grid.spacing, strict=True)]
+
+
 def shape_of(
     label_map: npt.NDArray[np.integer], grid: Grid, value: int, box: Box
 ) -> Shape:

@@ -79,7 +79,7 @@ def test_a_long_vertebra_at_the_end_is_not_cut_but_told():
     found = find_instances(label_map > 0, grid)
 
     np.testing.assert_array_equal(found.label_map, label_map)
-    assert "is 2.5 times as long as its neighbors" in found.notes[1][0]
+    assert "is 2.5 times as long as its neighbours" in found.notes[1][0]
 
 
 def test_a_missing_vertebra_is_a_gap():
