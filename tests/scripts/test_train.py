@@ -190,8 +190,7 @@ def test_script_trains_both_and_leaves_the_terminal_clean(small_cube, tmp_path):
     assert found.returncode == 0, found.stderr
     assert found.stderr == ""
     assert "UNet-3D minus UNet-2D" in found.stdout
-    assert names_in(run) == [
-        "cases.png",
+    assert names_in(run) == [  # two test cases are too few for cases.png
         "comparison.json",
         "comparison.md",
         "curves.png",

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support.cubes import clean_rows, write_cube
@@ -183,7 +184,8 @@ def test_both_resumes_only_what_was_started(small_cube, tmp_path, monkeypatch):
         return 0
 
     monkeypatch.setattr(train, "run_in_process", run_in_process)
-    monkeypatch.setattr("runs.comparing.compare_runs", lambda runs, output: "")
+    compared = SimpleNamespace(verdict="")
+    monkeypatch.setattr("runs.comparing.compare_runs", lambda runs, output: compared)
 
     code = train.main(["--output", str(tmp_path), "--resume"])
 
@@ -210,7 +212,8 @@ def test_both_killed_at_once_can_be_resumed_and_restarted(
         return 0
 
     monkeypatch.setattr(train, "run_in_process", run_in_process)
-    monkeypatch.setattr("runs.comparing.compare_runs", lambda runs, output: "")
+    compared = SimpleNamespace(verdict="")
+    monkeypatch.setattr("runs.comparing.compare_runs", lambda runs, output: compared)
     with pytest.raises(MemoryError, match="killed"):
         call(small_cube, tmp_path, "--epochs", "7", model="both")
 
