@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,9 +48,17 @@ def choose_case_ids(images: Sequence[Path]) -> list[str]:
         # Some file systems do not distinguish Case from case.
         if all(names) and len({name.lower() for name in names}) == len(names):
             return names
-    names, seen = candidates[-1] if len(candidates) > 2 else candidates[0], Counter()
-    for index, name in enumerate(names):
-        seen[name.lower()] += 1
-        if seen[name.lower()] > 1:
-            names[index] = f"{name}_{seen[name.lower()]}"
-    return names
+    return _number(candidates[-1] if len(candidates) > 2 else candidates[0])
+
+
+def _number(names: Sequence[str]) -> list[str]:
+    """Add to each name that an earlier one has the first number that is free."""
+    numbered, taken = [], set()
+    for name in names:
+        free, number = name, 1
+        while free.lower() in taken:
+            number += 1
+            free = f"{name}_{number}"
+        taken.add(free.lower())
+        numbered.append(free)
+    return numbered
