@@ -23,7 +23,7 @@ from cube.scan_checks import (
     check_splits,
 )
 from system.text import count_of
-from volumes.classes import border_values
+from volumes.classes import border_values, count_labels
 from volumes.ignored import split_ignored
 
 # A rotation moves a little of a label near the border out of the grid; a label map
@@ -60,7 +60,7 @@ def check_cube(cube: Cube, visit: Visit | None = None) -> list[Finding]:
         for row in rows:
             image, label = cube.image(row), cube.label(row)
             classes = split_ignored(label)[0] if cube.ignores else label
-            counts = _count_labels(classes)
+            counts = count_labels(classes, len(cube.class_names))
             findings += check_image(cube, row, image)
             findings += check_label(cube, row, classes, counts)
             voxels = int(counts[1:].sum())
@@ -176,9 +176,3 @@ def _check_border(
     if outside:
         found = f"{count_of(outside, 'voxel')} beyond the scan"
         yield finding_of(cube, row, "label outside the scan", found)
-
-
-def _count_labels(label: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """Count the voxels of each value, shape (256,)."""
-    # Slice by slice, since bincount converts its input to 64 bits.
-    return sum(np.bincount(plane.ravel(), minlength=256) for plane in label)
