@@ -20,6 +20,7 @@ from cube.sheet_layout import (
     fit_sheet,
 )
 from spine.planes import choose_planes
+from system.text import format_ml
 from volumes.ignored import split_ignored
 from volumes.legend import draw_legend
 from volumes.palette import outline_color
@@ -207,7 +208,9 @@ class CaseSheet:
         ]
         volume = ignored_ml(cube, row)
         if volume:
-            entries.append((f"ignored ({volume:.3g} ml in the scan)", IGNORED_COLOR))
+            entries.append(
+                (f"ignored ({format_ml(volume)} ml in the scan)", IGNORED_COLOR)
+            )
         width = SHEET_WIDTH - 2 * GAP
         title = draw_text(
             [(word, TEXT_COLOR) for word in words], width, 18, between="     "

@@ -9,7 +9,7 @@ import numpy as np
 
 from cube.reader import Cube
 from cube.survey import CaseInfo
-from system.text import shorten
+from system.text import format_ml, shorten
 from volumes.classes import Classes, Member, count_labels, find_members
 from volumes.structures import VERTEBRA_NAMES, sort_structures
 
@@ -109,12 +109,12 @@ def describe_ignored(cube: Cube) -> list[str]:
     """Return a sentence on the voxels without loss and score; none without any."""
     scans = cube.rows(copy=0)
     volumes = {cube.case_ids[row]: ignored_ml(cube, row) for row in scans}
-    listed = [f"{case_id} {ml:.3g} ml" for case_id, ml in volumes.items() if ml]
+    listed = [f"{case_id} {format_ml(ml)} ml" for case_id, ml in volumes.items() if ml]
     if not listed:
         return []
     return [
-        f"{sum(volumes.values()):.4g} ml in {len(listed)} of {len(scans)} scans are "
-        f"ignored, without loss and score: {shorten(', '.join(listed))}"
+        f"{format_ml(sum(volumes.values()))} ml in {len(listed)} of {len(scans)} scans "
+        f"are ignored, without loss and score: {shorten(', '.join(listed))}"
     ]
 
 

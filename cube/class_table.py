@@ -15,7 +15,7 @@ from cube.reader import Cube
 from cube.splits import SPLITS
 from cube.survey import CaseInfo
 from system.atomic import atomic_write
-from system.text import format_table
+from system.text import format_ml, format_table
 from volumes.classes import Classes
 
 CLASSES_NAME = "classes.csv"  # of checkCube.py
@@ -74,7 +74,7 @@ def list_classes(
     for number, name in enumerate(names[1:], start=1):
         holding = [case for case in cases if case.ml[number] > 0]
         ml = [case.ml[number] for case in holding] or [0.0]
-        volumes = [f"{value:.3g}" for value in (np.median(ml), min(ml), max(ml))]
+        volumes = [format_ml(value) for value in (np.median(ml), min(ml), max(ml))]
         counts = [sum(c.split == split for c in holding) for split in SPLITS]
         rows.append((name, *volumes, *map(str, counts)))
     return rows

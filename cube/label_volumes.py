@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from system.text import format_ml
+
 LEAST_CASES = 3  # of two, either may be the unusual one
 # A scan of the whole spine has five times the vertebrae of a lumbar one.
 UNUSUAL_FACTOR = 10
@@ -40,7 +42,9 @@ def find_unusual_volumes(
     volumes = {row: volume for row, volume in volumes_ml.items() if volume > 0}
     median = float(np.median(list(volumes.values()))) if volumes else 0.0
     for row, volume in volumes.items():
-        found = f"{volume:.3g} ml, the median of all cases is {median:.3g} ml"
+        found = (
+            f"{format_ml(volume)} ml, the median of all cases is {format_ml(median)} ml"
+        )
         if shares[row] > MOST_FOREGROUND:
             yield (
                 row,
@@ -111,6 +115,6 @@ def _sizes(deviations: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def describe_unusual_class(name: str, volume_ml: float, factor: float) -> str:
     """Describe a finding of `find_unusual_classes`, with the likely cause."""
     return (
-        f"{volume_ml:.3g} ml of class {name}, {factor:.2g} times what the other cases "
-        "suggest; a label number may be wrong"
+        f"{format_ml(volume_ml)} ml of class {name}, {factor:.2g} times what the other "
+        "cases suggest; a label number may be wrong"
     )

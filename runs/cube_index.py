@@ -80,4 +80,8 @@ def _list_facts(cube: Cube) -> list[tuple[str, str]]:
 
 
 def _join(numbers: Sequence[float]) -> str:
-    return " \N{MULTIPLICATION SIGN} ".join(f"{number:.3g}" for number in numbers)
+    """Join the sides of a shape, or spacings to three digits."""
+    return " \N{MULTIPLICATION SIGN} ".join(
+        f"{number:.3g}" if isinstance(number, float) else str(number)
+        for number in numbers
+    )

@@ -43,6 +43,11 @@ def format_bytes(count: int) -> str:
     return f"{count / 1e6:.0f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
 
 
+def format_ml(volume: float) -> str:
+    """Format a volume in ml to three digits or in whole ml; never as 1.23e+03."""
+    return f"{volume:.3g}" if volume < 999.5 else f"{volume:.0f}"
+
+
 def format_interval(
     interval: Sequence[float] | None, decimals: int, *, sign: bool = False
 ) -> str:

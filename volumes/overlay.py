@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
+from system.text import format_ml
 from volumes.classes import count_labels
 from volumes.legend import draw_legend
 from volumes.palette import (
@@ -213,7 +214,7 @@ class _Comparison:
             return None
         voxel_ml = float(np.prod(self.part.spacing)) / 1000
         entries = [
-            (f"{name} {np.count_nonzero(mask) * voxel_ml:.3g} ml", color)
+            (f"{name} {format_ml(np.count_nonzero(mask) * voxel_ml)} ml", color)
             for name, (mask, color) in self.errors.items()
         ]
         rest = width - round(font(13).getlength(ERRORS_HEAD)) - GAP

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from support.cubes import clean_rows, make_row, write_cube
 
 from cube.findings import Finding
@@ -6,7 +8,8 @@ from runs.cube_index import write_index
 
 
 def test_cards_show_scan_split_and_copies_and_the_facts_the_grid(tmp_path):
-    path = write_cube(tmp_path / "cube.h5", [*clean_rows(), make_row("a b")])
+    long = replace(row := make_row("a b"), source={**row.source, "shape": [1024, 9, 3]})
+    path = write_cube(tmp_path / "cube.h5", [*clean_rows(), long])
     finding = Finding("cid", None, "no foreground", "no voxel is labelled")
 
     with Cube(path) as cube:
@@ -20,5 +23,6 @@ def test_cards_show_scan_split_and_copies_and_the_facts_the_grid(tmp_path):
     assert [card.count("<dt>Copies</dt><dd>1</dd>") for card in cards] == [1, 0, 0, 0]
     assert "<dt>Spacing</dt><dd>0.5 \u00d7 1 \u00d7 4 mm</dd>" in cards[0]
     assert ["Fault: no foreground" in card for card in cards] == [0, 0, 1, 0]
+    assert "<dt>Size</dt><dd>1024 \u00d7 9 \u00d7 3</dd>" in cards[3]
     assert 'href="a_b.png"' in cards[3]
     assert 'src="thumbnails/a_b.jpg"' in cards[3]

@@ -76,7 +76,7 @@ def test_ignored_voxels_are_reported_and_hatched(folder, tmp_path, capsys):
     assert code == 0
     # 48 voxels of 8 mm3.
     assert (
-        "note   whole cube: ignored voxels: 1.152 ml in 3 of 3 scans are ignored, "
+        "note   whole cube: ignored voxels: 1.15 ml in 3 of 3 scans are ignored, "
         "without loss and score: ann 0.384 ml, ben 0.384 ml, cid 0.384 ml\n"
         "0 faults, 1 note"
     ) in capsys.readouterr().out

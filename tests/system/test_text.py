@@ -4,6 +4,7 @@ from system.text import (
     file_names,
     format_bytes,
     format_interval,
+    format_ml,
     format_number,
     format_p,
     format_table,
@@ -29,6 +30,14 @@ def test_text_is_put_on_one_line():
 )
 def test_bytes_are_given_in_mb_or_gb(count, expected):
     assert format_bytes(count) == expected
+
+
+@pytest.mark.parametrize(
+    ("volume", "expected"),
+    [(0, "0"), (0.0123, "0.0123"), (1.5, "1.5"), (999.4, "999"), (1234.4, "1234")],
+)
+def test_volume_has_three_digits_and_no_exponent(volume, expected):
+    assert format_ml(volume) == expected
 
 
 def test_interval_is_low_to_high():
