@@ -53,8 +53,7 @@ def compare_runs(
     network has one run, `curves.png`. For one network alone, as in a cross-validation:
     `scores.csv`, `instances.csv` if there are instances, `summary.json`, `summary.md`
     and `cases.png`. With fewer than three cases there is no `cases.png`. If the runs
-    hold overlays of their cases, `examples.png` shows
-    three of each network.
+    hold overlays of their cases, `examples.png` shows three of each network.
 
     Args:
         folders: Run folders; see `gather`.

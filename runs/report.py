@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluation.case_plot import draw_cases
+from evaluation.case_plot import MOST_CASES, draw_cases
 from evaluation.comparison import COSTS, format_counts
 from evaluation.comparison_page import (
     describe_counts,
@@ -64,8 +64,7 @@ def write_report(
     names = " and ".join(side.name for side in sides)
     notes = [" ".join(note.split()) for note in notes]  # as one line
     scores, sections = _describe_scores(sides, content)
-    curves = f"Dice, loss and learning rate of {names} over the training"
-    plot = f"Dice, HD95 and NSD of every test case: a point for each case of {names}"
+    plot = _describe_plot(names, len(entries))
     page = ReportPage(
         title=names,
         verdict=describe_verdict(sides, content),
@@ -73,7 +72,7 @@ def write_report(
         commands=list_commands(sides, against, cases, output),
         runs=list_runs(sides),
         scores=scores,
-        curves=_find_picture(output / "curves.png", curves),
+        curves=_find_picture(output / "curves.png", _describe_curves(sides)),
         plots=_find_picture(output / "cases.png", plot) if content else [],
         case_heads=heads,
         cases=entries,
@@ -167,6 +166,24 @@ def _list_costs(sides: Sequence[Side]) -> Table:
 
 def _find_picture(path: Path, alt: str) -> list[Picture]:
     return [Picture(path.name, alt)] if path.is_file() else []
+
+
+def _describe_curves(sides: Sequence[Side]) -> str:
+    """Return the text for the curves, which only a network of one run has."""
+    drawn = [
+        side.name
+        for side in sides
+        if len(side.runs) == 1 and (side.runs[0].path / "history.csv").is_file()
+    ]
+    return f"Dice, loss and learning rate of {' and '.join(drawn)} over the training"
+
+
+def _describe_plot(names: str, num_cases: int) -> str:
+    """Return the text for the plot of cases, which may leave some out."""
+    cases = "every test case"
+    if num_cases > MOST_CASES:
+        cases = f"the {MOST_CASES} worst of {num_cases} test cases"
+    return f"Dice, HD95 and NSD of {cases}: a point for each case of {names}"
 
 
 def _list_networks(sides: Sequence[Side], output: Path) -> list[Picture]:

@@ -24,13 +24,13 @@ def list_facts(sides: Sequence[Side]) -> list[tuple[str, str]]:
         ("Cube", f"{cube} ({checksum[:12]})"),
         ("Cases", _describe_cases(sides[0])),
         ("Classes", shorten(", ".join(classes))),
-        ("Without training", _for_each(sides, _describe_untrained)),
+        ("Classes without training scans", _for_each(sides, _describe_untrained)),
         ("Weights", _for_each(sides, _describe_weights)),
         ("Device", _for_each(sides, lambda run: str(run.config.get("device") or ""))),
         ("Commit", _for_each(sides, lambda run: str(run.config.get("commit") or ""))),
         ("Software", _for_each(sides, _describe_versions)),
         ("Flags", _for_each(sides, training_flags)),
-        ("By device", _for_each(sides, _describe_device_defaults)),
+        ("Defaults set by the device", _for_each(sides, _describe_device_defaults)),
         ("Cube's flags", _for_each(sides, _describe_cube)),
     ]
     return [(title, text) for title, text in facts if text]

@@ -123,6 +123,19 @@ def test_folds_are_listed_in_a_table_of_runs(tmp_path):
     assert row in page
 
 
+def test_alternative_texts_name_only_what_is_drawn(tmp_path):
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder, more in zip(folders, ({}, {"weights": ["x"]}), strict=True):
+        dice = {f"case{number}": 0.5 for number in range(61)}
+        write_run(folder, dice, history=not more, **more)
+
+    compare_runs(folders[:1], tmp_path / "page", folders[1:])
+
+    page = page_of(tmp_path / "page")
+    assert 'alt="Dice, loss and learning rate of a over the training"' in page
+    assert 'alt="Dice, HD95 and NSD of the 60 worst of 61 test cases: a point' in page
+
+
 @pytest.mark.parametrize("matched", [None, {"ann": 2}])
 def test_instances_have_a_section_where_there_are_any(matched, tmp_path):
     write_run(tmp_path / "run", {"ann": 0.5}, matched=matched)
