@@ -1,7 +1,8 @@
-"""What train.py ends with: the files to open, in a few lines."""
+"""What train.py ends with: warnings and the files to open, in a few lines."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from runs.folder import (
@@ -11,6 +12,7 @@ from runs.folder import (
     SUMMARY_NAME,
     TITLES,
 )
+from system.text import count_of
 
 # Of these, the files that exist are listed, the page to open first before all.
 FILES = {
@@ -18,6 +20,21 @@ FILES = {
     "comparison.md": "tables of both networks, with intervals",
     SUMMARY_NAME: "tables of the scores of each class",
 }
+MOST_WARNINGS = 3
+
+
+def shorten_warnings(warnings: Sequence[str], path: Path) -> str:
+    """Return a line for each of the first warnings, and one that counts the rest.
+
+    Args:
+        warnings: Sentences without their full stops.
+        path: The file that holds all of them.
+    """
+    lines = [f"Warning: {warning}." for warning in warnings[:MOST_WARNINGS]]
+    if len(warnings) > MOST_WARNINGS:
+        rest = count_of(len(warnings) - MOST_WARNINGS, "more warning")
+        lines.append(f"And {rest}: see {path}")
+    return "\n".join(lines)
 
 
 def list_outcome(run: Path) -> str:

@@ -23,7 +23,7 @@ from models.training_scans import describe_misplacement
 from runs.instances import score_vertebrae
 from runs.overlay import write_overlay
 from system.errors import DataError
-from system.text import file_names
+from system.text import file_names, on_one_line
 from volumes.classes import build_lookup
 from volumes.formats.files import read_label_map, read_volume, write_label_map
 from volumes.ignored import find_void, split_ignored
@@ -41,11 +41,14 @@ class EvaluationResult:
         seconds_per_scan: Mean time of a prediction, without reading and writing
             files; None without a test case.
         instances: Scores of the instances, in cases that have any.
+        warnings: A sentence, without its full stop, for each case that is unlike the
+            training scans.
     """
 
     scores: Sequence[Score]
     seconds_per_scan: float | None
     instances: Sequence[InstanceScore] = ()
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +133,7 @@ def predict_test_cases(
     """
     scores, seconds, cube = [], [], finder.cube
     instances: list[InstanceScore] = []
+    warnings: list[str] = []
     metadata = members[0].metadata
     names = file_names(cube.case_ids)  # a cube may name a case "../../x"
     bar = tqdm(cube.rows("test", copy=0), unit="scan", disable=None)
@@ -164,7 +168,7 @@ def predict_test_cases(
         )
         unlike = describe_misplacement(image, kept.classes, metadata)
         if unlike:
-            bar.write(f"{case_id}: warning: {unlike}")
+            warnings.append(f"{on_one_line(case_id)}: {unlike}")
         disagreement = prediction.disagreement or [None] * len(found)
         scores += [
             replace(score, disagreement=value)
@@ -188,4 +192,4 @@ def predict_test_cases(
             scores=found,
         )
     mean_seconds = float(np.mean(seconds)) if seconds else None
-    return EvaluationResult(scores, mean_seconds, instances)
+    return EvaluationResult(scores, mean_seconds, instances, warnings)

@@ -30,6 +30,7 @@ from models.unet import describe_blocks, describe_network
 from runs.architecture import draw_architecture
 from runs.device_choice import RECORD, settle_device
 from runs.folder import RUN_CONFIG_NAME, SUMMARY_NAME, TITLES, write_json
+from runs.outcome import shorten_warnings
 from runs.progress_pictures import ProgressPictures
 from runs.report import report_run
 from runs.testing import EvaluationResult, check_sources, predict_test_cases
@@ -152,7 +153,7 @@ def warn_of_mismatch(test: EvaluationResult) -> None:
 
 
 def write_results(run: Path, title: str, costs: dict, test: EvaluationResult) -> None:
-    """Write scores, summaries and `report.html`; print the verdict.
+    """Write scores, summaries and `report.html`; print warnings and the verdict.
 
     Args:
         run: The run folder.
@@ -171,6 +172,10 @@ def write_results(run: Path, title: str, costs: dict, test: EvaluationResult) ->
     write_json(run / "summary.json", {"scores": summary, "costs": costs})
     if test.scores:
         page = f"# {title}\n\n{format_summary(summary, markdown=True)}\n"
+        if test.warnings:
+            page += "\n## Scans unlike the training\n\n"
+            page += "".join(f"- {warning}.\n" for warning in test.warnings)
+            print(shorten_warnings(test.warnings, run / SUMMARY_NAME), flush=True)
         with atomic_write(run / SUMMARY_NAME) as partial:
             partial.write_text(page, encoding="utf-8")
     print(report_run(run, title, summary if test.scores else {}), flush=True)

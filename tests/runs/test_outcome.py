@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from runs.outcome import list_outcome
+from runs.outcome import list_outcome, shorten_warnings
 
 
 def touch(folder, *names):
@@ -57,3 +57,14 @@ def test_files_that_a_run_did_not_write_are_left_out(in_folder):
     touch(in_folder / "run", "config.json")
 
     assert list_outcome(in_folder / "run") == ""
+
+
+def test_warnings_are_shortened_to_three_and_counted():
+    warnings, path = [f"case{number}: odd" for number in range(5)], Path("run/x.md")
+
+    assert shorten_warnings(warnings[:1], path) == "Warning: case0: odd."
+    assert len(shorten_warnings(warnings[:3], path).splitlines()) == 3
+    assert shorten_warnings(warnings, path).splitlines()[2:] == [
+        "Warning: case2: odd.",
+        "And 2 more warnings: see run/x.md",
+    ]

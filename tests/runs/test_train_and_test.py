@@ -1,9 +1,12 @@
 import json
 
 import pytest
-from support.small_runs import CASES, names_in, read_rows
+from support.small_runs import CASES, names_in, read_rows, write_run
 
 from models.training_loop import HISTORY_COLUMNS
+from runs.gathering import read_runs
+from runs.testing import EvaluationResult
+from runs.train_and_test import write_results
 from volumes.formats.files import read_label_map
 
 TESTED = [name for name, split in CASES.items() if split == "test"]
@@ -31,6 +34,22 @@ def test_run_folder_holds_what_it_should(small_run):
     assert names_in(small_run / "overlays") == [f"{name}.png" for name in TESTED]
     assert names_in(small_run / "checkpoint") == ["state.npz"]
     assert len(names_in(small_run / "tensorboard")) == 1
+
+
+def test_all_warnings_are_in_the_summary_and_three_are_printed(tmp_path, capsys):
+    run = tmp_path / "run"
+    write_run(run, {"ann": 0.5})
+    warnings = [f"case{number}: odd" for number in range(4)]
+    test = EvaluationResult(read_runs([run])[0].scores, 1.0, (), warnings)
+
+    write_results(run, "UNet-2D", {"peak_memory_mib": 1.0}, test)
+
+    text = (run / "summary.md").read_text()
+    assert text.endswith("- case2: odd.\n- case3: odd.\n")
+    assert capsys.readouterr().out.splitlines()[2:4] == [
+        "Warning: case2: odd.",
+        f"And 1 more warning: see {run / 'summary.md'}",
+    ]
 
 
 def test_tables_have_a_row_per_epoch_and_per_case_and_class(small_run):
