@@ -3,25 +3,20 @@ from PIL import Image
 from support import small_runs
 
 import train
+from cube.reader import Cube
 from runs import progress_pictures
+from runs.progress_pictures import ProgressPictures
 
 
-@pytest.fixture
-def trained(small_cube, tmp_path, monkeypatch):
-    """Return a function that trains three tiny epochs, and the run folder."""
+@pytest.mark.slow
+def test_curves_and_a_validation_case_are_drawn_as_they_change(
+    small_cube, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(progress_pictures, "MOST_TIME", float("inf"))
+    flags = [*small_runs.TINY, "--model", "unet2d", "--epochs", "3"]
+    run = tmp_path / "run"
 
-    def run(most_time):
-        monkeypatch.setattr(progress_pictures, "MOST_TIME", most_time)
-        flags = [*small_runs.TINY, "--model", "unet2d", "--epochs", "3"]
-        output = tmp_path / "run"
-        assert train.main([str(small_cube), *flags, "--output", str(output)]) == 0
-        return output
-
-    return run
-
-
-def test_curves_and_a_validation_case_are_drawn_as_they_change(trained):
-    run = trained(float("inf"))
+    assert train.main([str(small_cube), *flags, "--output", str(run)]) == 0
 
     assert sorted(path.name for path in (run / "progress").iterdir()) == [
         "030.png",  # after one of three epochs
@@ -33,8 +28,14 @@ def test_curves_and_a_validation_case_are_drawn_as_they_change(trained):
             assert picture.width > 300
 
 
-def test_pictures_take_no_more_than_their_share_of_the_time(trained):
-    run = trained(0.0)
+def test_pictures_take_no_more_than_their_share_of_the_time(small_cube, tmp_path):
+    with Cube(small_cube) as cube:
+        pictures = ProgressPictures(tmp_path, "UNet-2D", cube, None, None)
+        # Three seconds are more than a twentieth of .9 minutes.
+        pictures.draw([{"epoch": 1, "minutes": 0.9, "dice": 0.5}], 0.05)
+        assert list(tmp_path.iterdir()) == []
 
-    assert not (run / "progress").exists()
-    assert not (run / "progress.png").exists()
+        pictures.draw([{"epoch": 1, "minutes": 1.1, "dice": 0.5}], 0.05)
+
+    # Before a tenth is done, there is no picture of the case.
+    assert [path.name for path in tmp_path.iterdir()] == ["progress.png"]

@@ -13,7 +13,9 @@ TESTED = [name for name, split in CASES.items() if split == "test"]
 
 
 def test_run_folder_holds_what_it_should(small_run):
-    assert names_in(small_run) == [
+    # Pictures of the training depend on how long it took.
+    timed = {"progress", "progress.png"}
+    assert [name for name in names_in(small_run) if name not in timed] == [
         "architecture.png",
         "checkpoint",
         "config.json",

@@ -93,7 +93,8 @@ def test_ensemble_is_tested_on_cases_that_no_member_has_seen(
     assert all(0 <= float(row["disagreement"]) <= 1 for row in rows)
     summary = read_json(tmp_path / "run" / "summary.json")
     assert summary["scores"]["doubt"]["num_values"] == 4
-    assert "disagreement with the Dice" in capsys.readouterr().out
+    page = (tmp_path / "run" / "summary.md").read_text(encoding="utf-8")
+    assert "disagreement with the Dice" in page
     assert train.main(["--resume", "--output", str(tmp_path / "run")]) == 0
     assert read_rows(tmp_path / "run" / "scores.csv") == rows
     flags = ["--ensemble", str(small_cube), "--output", str(tmp_path / "both")]
