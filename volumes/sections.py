@@ -106,8 +106,9 @@ class Sections:
         A label shows wherever it lies, if no larger one lies on the same line: each
         pixel has the colours of the labels on its line, the rarer above the others.
         """
+        shape = [self.image.shape[side] for side in (DOWN[axis], ACROSS[axis])]
         view = View(
-            np.zeros([self.image.shape[side] for side in (DOWN[axis], ACROSS[axis])]),
+            np.zeros(shape),
             (self.spacing[DOWN[axis]], self.spacing[ACROSS[axis]]),
             window=(0.0, 1.0),
             mm_per_pixel=mm_per_pixel,
@@ -116,9 +117,16 @@ class Sections:
         boxes = ndimage.find_objects(self.labels)
         for label in np.argsort(-counts, kind="stable").tolist():
             if label and counts[label]:
-                mask = np.zeros(self.labels.shape, bool)
-                mask[boxes[label - 1]] = self.labels[boxes[label - 1]] == label
-                view.tint(self.opacity(mask, axis), color_of(label))
+                box, shares = boxes[label - 1], np.zeros(shape)
+                rows, columns = (
+                    slice(side - box[across].stop, side - box[across].start)
+                    for side, across in zip(
+                        shape, (DOWN[axis], ACROSS[axis]), strict=True
+                    )
+                )
+                mask = self.labels[box] == label
+                shares[rows, columns] = self.opacity(mask, axis)
+                view.tint(shares, color_of(label))
         return view.finish(axis)
 
     def opacity(self, mask: npt.NDArray[np.bool_], axis: int) -> npt.NDArray:

@@ -77,9 +77,11 @@ class View:
 
     def tint(self, shares: npt.NDArray[np.float64], color: Color) -> None:
         """Mix a colour into each pixel, by shares of the plane's shape, 0 to 1."""
-        share = shares[np.ix_(self._rows, self._columns)][..., np.newaxis]
-        mixed = self.pixels * (1 - share) + np.array(color) * share
-        self.pixels = np.round(mixed).astype(np.uint8)
+        share = shares[np.ix_(self._rows, self._columns)]
+        inside = share > 0
+        share = share[inside, np.newaxis]
+        mixed = self.pixels[inside] * (1 - share) + np.array(color) * share
+        self.pixels[inside] = np.round(mixed).astype(np.uint8)
 
     def fill(self, labels: npt.NDArray, color_of: ColorOf, share: float) -> None:
         """Mix the colour of each label into its pixels.
