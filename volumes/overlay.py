@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -119,13 +118,15 @@ class _Comparison:
             is_error = labels != reference
             if part.ignored is not None:
                 is_error &= ~part.ignored
-            masks = (
-                ("false negative", labels == 0, FALSE_NEGATIVE_COLOR),
-                ("false positive", reference == 0, FALSE_POSITIVE_COLOR),
-                ("wrong class", (labels > 0) & (reference > 0), WRONG_CLASS_COLOR),
-            )
-            for name, mask, color in masks[: 2 if self.is_single else 3]:
-                self.errors[name] = (is_error & mask, color)
+            missed, extra = labels == 0, reference == 0
+            missed &= is_error
+            extra &= is_error
+            self.errors["false negative"] = (missed, FALSE_NEGATIVE_COLOR)
+            self.errors["false positive"] = (extra, FALSE_POSITIVE_COLOR)
+            if not self.is_single:
+                is_error ^= missed
+                is_error ^= extra
+                self.errors["wrong class"] = (is_error, WRONG_CLASS_COLOR)
 
     def predicted_color(self, label: int) -> Color:
         """Return the colour of a class of the prediction."""
@@ -173,9 +174,8 @@ class _Comparison:
         part = self.part
         if self.reference is None:
             return part.draw_projection(axis, mm_per_pixel, self.predicted_color)
-        grey = replace(part, labels=(self.reference > 0).astype(np.uint8))
         view = View(
-            REFERENCE_GREY * grey.opacity(grey.labels > 0, axis),
+            REFERENCE_GREY * part.opacity(self.reference > 0, axis),
             (part.spacing[DOWN[axis]], part.spacing[ACROSS[axis]]),
             window=(0.0, 1.0),
             mm_per_pixel=mm_per_pixel,
