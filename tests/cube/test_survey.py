@@ -48,7 +48,7 @@ def test_shifted_label_map_is_refused_with_both_grids_and_the_shift(tmp_path):
     with pytest.raises(DataError, match="different grids") as caught:
         survey_case(pair)
 
-    first, image, label = str(caught.value).splitlines()
+    first, image, label, remedy = str(caught.value).splitlines()
     # 0.3 mm of 1 mm, and 0.4 mm of 0.5 mm, nearer to one voxel than to none: 0.3 and
     # 0.1 mm at right angles are 0.316 mm.
     assert "case 'ann' are on different grids" in first
@@ -58,6 +58,7 @@ def test_shifted_label_map_is_refused_with_both_grids_and_the_shift(tmp_path):
     assert "origin (0, 0, 0) mm" in image
     assert str(pair.label) in label
     assert "origin (0, 0.3, 0.4) mm" in label
+    assert "In 3D Slicer, module Segmentations" in remedy
 
 
 def test_label_map_of_another_shape_is_placed_and_its_size_kept(tmp_path):
