@@ -4,18 +4,19 @@
 const fieldset = document.querySelector("#filter");
 if (fieldset) {
   const fields = fieldset.elements;
-  const cards = [...document.querySelectorAll(".card")];
+  const list = document.querySelector(".cards"), cards = [...list.children];
   const texts = cards.map((card) => card.textContent.toLowerCase());
   const filter = () => {
     const text = fields.text.value.trim().toLowerCase();
-    let shown = 0;
-    cards.forEach((card, number) => {
-      card.hidden = (fields.split.value && card.dataset.split !== fields.split.value)
-        || (fields.findings.checked && !card.dataset.findings)
-        || !texts[number].includes(text);
-      shown += !card.hidden;
-    });
-    fields.shown.value = `${shown} of ${cards.length} shown`;
+    const shown = cards.filter((card, number) =>
+      (!fields.split.value || card.dataset.split === fields.split.value)
+        && (!fields.findings.checked || card.dataset.findings)
+        && texts[number].includes(text));
+    const isNew = (card, number) => card !== list.children[number];
+    if (shown.length !== list.children.length || shown.some(isNew)) {
+      list.replaceChildren(...shown); // hiding a thousand cards takes a second
+    }
+    fields.shown.value = `${shown.length} of ${cards.length} shown`;
   };
   fieldset.hidden = false;
   fieldset.addEventListener("input", filter);
