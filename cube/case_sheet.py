@@ -21,6 +21,7 @@ from cube.sheet_layout import (
 )
 from spine.planes import choose_planes
 from system.text import format_ml
+from volumes.classes import count_labels
 from volumes.ignored import split_ignored
 from volumes.legend import draw_legend
 from volumes.palette import outline_color
@@ -42,7 +43,6 @@ from volumes.view import IGNORED_COLOR
 from volumes.window import find_window
 
 MARGIN_MM = 50.0  # around the labels
-MAX_NAMES = 26  # classes whose names are written on the structures
 MAX_COPIES = 24  # that are drawn
 LEAST_MARGIN_MM = 5.0  # if what lies around them is black
 LEAST_GREY = 0.05  # share of the window above which a voxel is not black
@@ -111,8 +111,7 @@ class CaseSheet:
         ignored = None
         if self._cube.ignores:
             label, ignored = split_ignored(label)
-        present = np.bincount(label[self._box].ravel(), minlength=256)
-        self._labels.update(np.flatnonzero(present).tolist())
+        self._labels.update(np.flatnonzero(count_labels(label[self._box])).tolist())
         self._labels.discard(0)
         planes = choose_planes(label, self._cube.spacing, self._vertebrae)
         spacing = self._cube.spacing
@@ -168,7 +167,7 @@ class CaseSheet:
         """Draw the scan's planes, each without and with labels, and projections."""
         sections, scale = self.scan.crop(self._box), 1 / self._layout.scan_scale
         names = dict(enumerate(self._cube.class_names))
-        if len(self._labels) > MAX_NAMES or len(names) <= 2:
+        if len(names) <= 2:
             names = {}
         plain, labelled = [], []
         for axis, plane in enumerate(self.scan.planes):

@@ -25,6 +25,7 @@ LINE_COLOR: Color = (120, 220, 230)  # where the other planes cut
 DASH = 6  # pixels
 PIXELS_PER_OUTLINE = 450  # a picture twice as high has outlines of two pixels
 BAR_LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200)  # mm
+MAX_NAMES = 26  # that are written on a picture
 MAX_BAR_SHARE = 0.4  # of the picture's width
 
 ColorOf = Callable[[int], Color]
@@ -134,7 +135,9 @@ class View:
     def write_names(
         self, labels: npt.NDArray, names: Mapping[int, str], color_of: ColorOf
     ) -> None:
-        """Write the name of each label on it, or beside it if it is too small.
+        """Write the names of the largest labels on them, or beside the small ones.
+
+        A name that has no room is left out.
 
         Args:
             labels: Of the plane's shape, 0 is background.
@@ -144,9 +147,9 @@ class View:
         enlarged = self._enlarge(labels)
         picture = Image.fromarray(self.pixels)
         pen, taken = ImageDraw.Draw(picture), []
-        for label in np.unique(enlarged[enlarged > 0]).tolist():
-            if label not in names:
-                continue
+        present, sizes = np.unique(enlarged[enlarged > 0], return_counts=True)
+        present = present[np.argsort(-sizes, kind="stable")].tolist()
+        for label in [label for label in present if label in names][:MAX_NAMES]:
             rows, columns = find_largest_part(enlarged == label)
             text, color = names[label], color_of(label)
             box = find_room(text, rows, columns, picture.size, taken)

@@ -197,3 +197,36 @@ def test_names_are_on_large_labels_and_beside_small_ones():
     assert red[0].mean(axis=0) == pytest.approx([100, 140], abs=4)
     assert red[1].max(axis=0)[1] < 160
     assert red[1].mean(axis=0)[0] == pytest.approx(90, abs=4)
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """Collect the texts that are written on pictures."""
+    texts = []
+    monkeypatch.setattr(
+        "volumes.view._write", lambda _pen, _place, text, _color: texts.append(text)
+    )
+    return texts
+
+
+def test_only_the_26_largest_labels_have_names(written):
+    labels = np.zeros((40, 60), np.uint8)
+    for number in range(1, 31):
+        side = 1 if number < 5 else 3
+        row, column = 6 * ((number - 1) // 5), 12 * ((number - 1) % 5)
+        labels[row : row + side, column : column + side] = number
+    names = {number: str(number) for number in range(1, 31)}
+
+    view_of(np.zeros((40, 60)), 0.05).write_names(labels, names, lambda _: (9, 9, 9))
+
+    assert sorted(map(int, written)) == list(range(5, 31))
+
+
+def test_a_name_without_room_is_left_out_for_that_of_a_larger_label(written):
+    labels = np.zeros((10, 3), np.uint8)
+    labels[1:9], labels[5, 1] = 2, 1
+    view = view_of(np.zeros((10, 3)), 0.2)  # 50 x 30 pixels: room for one text
+
+    view.write_names(labels, {1: "A", 2: "B"}, lambda _: (9, 9, 9))
+
+    assert written == ["B"]
