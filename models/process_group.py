@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
+import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -38,7 +39,7 @@ class ProcessGroup:
         self._strategy = None
         if place.size > 1:
             use_one_gpu(place)
-            with _give_up_after(JOIN_SECONDS, place):
+            with _end_if_waiting(place), _own_sigterm():
                 self._strategy = _join(place)
 
     def total(self, tensors: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
@@ -140,32 +141,60 @@ def _all_reduce(packed: tf.Tensor) -> tf.Tensor:
 
 
 def _join(place: GroupPlace) -> tf.distribute.Strategy:
+    """Wait for the other processes.
+
+    Raises:
+        DataError: If TensorFlow cannot listen at this process's address.
+    """
     cluster = tf.train.ClusterSpec({"worker": list(place.addresses)})
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
-        cluster, task_type="worker", task_id=place.rank, rpc_layer="grpc"
+        cluster,
+        task_type="worker",
+        task_id=place.rank,
+        # Without their number, GPUs would exchange sums through the CPUs.
+        num_accelerators={"GPU": len(tf.config.get_visible_devices("GPU"))},
+        rpc_layer="grpc",
     )
-    return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    except tf.errors.OpError as error:
+        raise DataError(
+            f"Process {place.rank} of {place.size} must be able to listen at "
+            f"{place.addresses[place.rank]}, and to reach the others. Received: "
+            f"{error.message.splitlines()[0]}. Is the port taken? Another step of "
+            "Slurm has other ports; TF_CONFIG names them."
+        ) from error
 
 
 @contextmanager
-def _give_up_after(seconds: float, place: GroupPlace) -> Iterator[None]:
-    """End this process if the block, in which nothing can be raised, takes longer."""
+def _end_if_waiting(place: GroupPlace) -> Iterator[None]:
+    """End this process with code 1 if the block takes longer than `JOIN_SECONDS`.
 
-    def give_up() -> None:
-        print(
-            f"All {place.size} processes must start within {seconds:g} seconds. "
-            f"Received: no answer from all of {', '.join(place.addresses)}",
-            file=sys.stderr,
-            flush=True,
-        )
-        os._exit(DataError.exit_code)
+    TensorFlow waits without letting Python run, so that only a thread outside of
+    Python can end it, and the reason must be printed before.
+    """
+    print(
+        f"Process {place.rank} waits for all of {', '.join(place.addresses)}, and ends "
+        f"with code {DataError.exit_code} after {JOIN_SECONDS:g} seconds.",
+        file=sys.stderr if place.rank else sys.stdout,
+        flush=True,
+    )
+    with open(os.devnull, "w") as nowhere:
+        faulthandler.dump_traceback_later(JOIN_SECONDS, exit=True, file=nowhere)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
 
-    timer = threading.Timer(seconds, give_up)
-    timer.start()
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Restore what SIGTERM does, which TensorFlow's cluster would ignore."""
+    former = signal.getsignal(signal.SIGTERM)
     try:
         yield
     finally:
-        timer.cancel()
+        signal.signal(signal.SIGTERM, former)
 
 
 def use_one_gpu(place: GroupPlace) -> None:

@@ -1,16 +1,20 @@
-import os
+import socket
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.places import ROOT
 
 from models import process_group
 from models.process_group import ProcessGroup, part_of, use_one_gpu
 from models.training_step import dropout_generators, separate_dropout
 from system.errors import DataError, UsageError
 from system.group_place import GroupPlace
+from system.launcher import free_ports
 
 PLACE = GroupPlace(1, ("a:1", "a:2", "b:1"))
 
@@ -92,18 +96,50 @@ def test_more_processes_than_gpus_on_a_host_are_refused(monkeypatch):
         use_one_gpu(crowded)
 
 
-def test_process_that_waits_in_vain_for_the_others_ends_with_a_sentence(
-    monkeypatch, capsys
-):
-    ended = []
-    monkeypatch.setattr(os, "_exit", ended.append)
+JOIN_ALONE = """
+import models
+from models import process_group
+from system.group_place import GroupPlace
+from system.shell import script
 
-    with process_group._give_up_after(0.01, PLACE):
-        while not ended:
-            pass
+process_group.JOIN_SECONDS = 3
+join = script(process_group.ProcessGroup)
+raise SystemExit(join(GroupPlace(0, ("127.0.0.1:%d", "127.0.0.1:1"))))
+"""
 
-    assert ended == [1]
-    assert "no answer from all of a:1, a:2, b:1" in capsys.readouterr().err
+
+def join_alone(port):
+    """Join as the first of two processes, of which the second never comes."""
+    words = [sys.executable, "-c", JOIN_ALONE % port]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.slow
+def test_process_that_waits_in_vain_for_the_others_ends_having_said_so():
+    (port,) = free_ports(1)
+
+    ended = join_alone(port)
+
+    assert ended.returncode == 1
+    assert ended.stdout == (
+        f"Process 0 waits for all of 127.0.0.1:{port}, 127.0.0.1:1, and ends with code "
+        "1 after 3 seconds.\n"
+    )
+    assert "Thread" not in ended.stderr
+
+
+@pytest.mark.slow
+def test_taken_port_is_named_in_a_sentence():
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        ended = join_alone(port)
+
+    assert ended.returncode == 1
+    assert f"must be able to listen at 127.0.0.1:{port}, and" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_masks_of_dropout_differ_between_processes_and_continue_those_of_the_first():
