@@ -91,12 +91,17 @@ class TrainingStep:
 
     def _take(self, images, labels, batch_size, seconds, share):
         model = self.model
-        loss, dice, gradients = self._gradients(images, labels, batch_size)
         statistics = [weight.value for weight in model.non_trainable_weights]
+        formers = [tf.identity(moving) for moving in statistics]
+        loss, dice, gradients = self._gradients(images, labels, batch_size)
         sums = self.group.total([*gradients, *statistics, loss, *dice, seconds])
         self.optimizer.apply(sums[: len(gradients)], model.trainable_variables)
-        for moving, total in zip(statistics, sums[len(gradients) : -4], strict=True):
-            moving.assign(total / self.group.size)
+        totals = sums[len(gradients) : -4]
+        for moving, former, total in zip(statistics, formers, totals, strict=True):
+            mean = total / self.group.size
+            if self.skips:  # float16 overflows now and then
+                mean = tf.where(tf.math.is_finite(mean), mean, former)
+            moving.assign(mean)
         self.average.update(share)
         return tf.stack(sums[-4:])
 
