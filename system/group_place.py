@@ -97,7 +97,7 @@ def _place_by_slurm(environment: Mapping[str, str]) -> GroupPlace:
         rank = int(environment["SLURM_PROCID"])
         hosts = expand_hosts(environment["SLURM_STEP_NODELIST"])
         counts = expand_counts(environment["SLURM_STEP_TASKS_PER_NODE"])
-        step = int(environment["SLURM_JOB_ID"]) + int(environment["SLURM_STEP_ID"])
+        job, step = (int(environment[f"SLURM_{name}_ID"]) for name in ("JOB", "STEP"))
         of_rank = [
             host
             for host, count in zip(hosts, counts, strict=True)
@@ -115,7 +115,8 @@ def _place_by_slurm(environment: Mapping[str, str]) -> GroupPlace:
             "Tasks must be numbered host by host: srun --distribution=block. Received: "
             f"task {rank} on {hosts[int(number)]} instead of {host}"
         )
-    first = FIRST_PORT + step * 64 % NUM_PORTS
+    # Neighbouring jobs and steps have other ports.
+    first = FIRST_PORT + (13 * job + step) * 64 % NUM_PORTS
     addresses = [f"{name}:{first + rank}" for rank, name in enumerate(of_rank)]
     return GroupPlace(rank, tuple(addresses))
 

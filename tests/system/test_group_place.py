@@ -68,11 +68,24 @@ def test_config_without_a_cluster_is_that_of_one_process():
 def test_place_by_slurm_numbers_tasks_host_by_host_with_a_port_each():
     place = find_place(STEP)
 
-    # 12,000 + 64 * 1,000 modulo 20,000.
-    assert place.addresses == ("gpu08:16000", "gpu08:16001", "gpu09:16002")
+    # 12,000 + 64 * 13 * 1,000 modulo 20,000.
+    assert place.addresses == ("gpu08:24000", "gpu08:24001", "gpu09:24002")
     assert (place.rank, place.local_rank, place.num_local) == (2, 0, 1)
     first = find_place({**STEP, "SLURM_PROCID": "1", "SLURM_NODEID": "0"})
     assert (first.rank, first.local_rank, first.num_local) == (1, 1, 2)
+
+
+def test_neighbouring_jobs_and_steps_of_slurm_have_other_ports():
+    steps = [(job, step) for job in range(1000, 1020) for step in range(10)]
+
+    addresses = {
+        find_place(
+            {**STEP, "SLURM_JOB_ID": str(job), "SLURM_STEP_ID": str(step)}
+        ).addresses
+        for job, step in steps
+    }
+
+    assert len(addresses) == len(steps)
 
 
 def test_slurm_job_without_a_step_of_several_tasks_is_one_process():
