@@ -36,13 +36,14 @@ from volumes.panels import (
     stack_tightly,
     stack_vertically,
 )
-from volumes.planes import CORONAL, SAGITTAL, Box, find_box
+from volumes.planes import AXIAL, CORONAL, SAGITTAL, Box, find_box
 from volumes.sections import CAPTION_HEIGHT, Sections, add_caption
 from volumes.structures import vertebra_classes
 from volumes.view import IGNORED_COLOR
 from volumes.window import find_window
 
 MARGIN_MM = 50.0  # around the labels
+PLANE_AXES = (SAGITTAL, CORONAL, AXIAL)
 MAX_COPIES = 24  # that are drawn
 LEAST_MARGIN_MM = 5.0  # if what lies around them is black
 LEAST_GREY = 0.05  # share of the window above which a voxel is not black
@@ -85,7 +86,7 @@ class CaseSheet:
         scale = 1 / self._layout.copy_scale
         pictures = [
             sections.draw_labelled(axis, scale, bar=axis == SAGITTAL)
-            for axis in (SAGITTAL, CORONAL)
+            for axis in self._copy_axes
         ]
         picture = stack_horizontally(pictures, align=0.0)
         self._cells.append(self._add_words(row, picture))
@@ -157,11 +158,18 @@ class CaseSheet:
             3 * GAP,
             2 * CAPTION_HEIGHT + GAP,
         )
-        copy = Block(width + depth, height, GAP, 0)
+        # Of a copy: sagittal and coronal, and axial where that makes nothing smaller.
+        two = Block(width + depth, height, GAP, 0)
+        three = Block(2 * width + depth, tall, 2 * GAP, 0)
         head = sum(block.height + GAP for block in self._head()) + 2 * GAP
         texts = [font(12).getlength(self._describe(row)) for row in self._copies]
         size = SHEET_WIDTH - 2 * GAP, SHEET_HEIGHT - head
-        return fit_sheet([in_a_row, in_two], copy, texts, size)
+        layouts = [
+            fit_sheet([in_a_row, in_two], copy, texts, size) for copy in (two, three)
+        ]
+        has_room = layouts[1].merit >= layouts[0].merit
+        self._copy_axes = PLANE_AXES[: 3 if has_room else 2]
+        return layouts[has_room]
 
     def _draw_scan(self) -> Image.Image:
         """Draw the scan's planes, each without and with labels, and projections."""

@@ -82,6 +82,16 @@ def test_copy_is_shown_in_the_box_of_the_scan(sheets_of, tmp_path):
     assert first == [2, 1]
 
 
+@pytest.mark.parametrize(("num_copies", "planes"), [(1, 3), (24, 2)])
+def test_few_copies_have_an_axial_plane_too(tmp_path, num_copies, planes):
+    scan, copy = clean_rows()[:2]
+    rows = [scan, *(replace(copy, copy=n) for n in range(1, num_copies + 1))]
+    with Cube(write_cube(tmp_path / "cube.h5", rows)) as cube:
+        sheet = CaseSheet(cube, list(cube.rows()), cube.image(0), cube.label(0))
+
+    assert len(sheet._copy_axes) == planes
+
+
 def test_scan_normalised_by_a_window_is_drawn_in_it(tmp_path):
     rows = clean_rows()
     rows[0].source["intensity"] = {"kind": "window", "low": -200.0, "high": 1000.0}
