@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -26,8 +27,8 @@ END_SECONDS = 5  # for the others to end, before they are killed
 def run_together(function: Callable[..., int], *args: object, processes: int) -> None:
     """Call a function as a script in several new processes, and wait for them.
 
-    Each finds its place by `find_place`. Only the first one prints. When one fails,
-    the others are ended.
+    Each finds its place by `find_place`. Only the first one prints. When one fails, or
+    this process is interrupted, all are ended.
 
     Args:
         function: Importable; returns an exit code.
@@ -81,8 +82,10 @@ def _end(members: Sequence[BaseProcess]) -> None:
     """End the processes, by force if they do not end in time."""
     for member in members:
         member.terminate()
+    deadline = time.monotonic() + END_SECONDS
     for member in members:
-        member.join(END_SECONDS)
+        member.join(max(0, deadline - time.monotonic()))
+    for member in members:
         member.kill()
         member.join()
 
@@ -106,6 +109,7 @@ def _run_member(
     args: tuple,
 ) -> None:
     exit_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this one
     task = {"type": "worker", "index": rank}
     os.environ["TF_CONFIG"] = json.dumps(
         {"cluster": {"worker": addresses}, "task": task}
@@ -114,7 +118,6 @@ def _run_member(
     share_cpus(place)
     if rank:
         silence()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first one prints that
     sys.exit(script(partial(_send_errors, messages, function))(*args))
 
 

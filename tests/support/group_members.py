@@ -20,10 +20,14 @@ def print_rank():
     return 0
 
 
-def _wait(folder):
+def _wait_for_all(folder):
     (folder / str(find_place().rank)).write_text(str(os.getpid()))
     while len(list(folder.iterdir())) < find_place().size:
         time.sleep(0.01)
+
+
+def _wait(folder):
+    _wait_for_all(folder)
     if find_place().rank != 1:
         time.sleep(3600)
 
@@ -31,6 +35,16 @@ def _wait(folder):
 def fail_in_second(folder):
     _wait(folder)
     raise UsageError("process 1 was given nothing")
+
+
+def interrupt_all(folder):
+    """Press Ctrl-C, which all processes and their parent receive."""
+    _wait_for_all(folder)
+    if find_place().rank == 1:
+        for path in folder.iterdir():
+            os.kill(int(path.read_text()), signal.SIGINT)
+        os.kill(os.getppid(), signal.SIGINT)
+    time.sleep(3600)
 
 
 def kill_second(folder):

@@ -4,6 +4,7 @@ import time
 import pytest
 from support import group_members
 
+from system import launcher
 from system.errors import DataError, UsageError
 from system.group_place import find_place
 from system.launcher import free_ports, run_together
@@ -43,6 +44,41 @@ def test_killed_process_ends_the_others_and_is_named(tmp_path):
     ):
         run_together(group_members.kill_second, tmp_path, processes=2)
 
+    for path in tmp_path.iterdir():
+        assert not is_alive(int(path.read_text()))
+
+
+class Stubborn:
+    """Stands in for a process that ignores SIGTERM."""
+
+    is_killed = False
+
+    def terminate(self):
+        pass
+
+    def join(self, timeout=0):
+        time.sleep(timeout)
+
+    def kill(self):
+        self.is_killed = True
+
+
+def test_processes_that_ignore_sigterm_are_killed_after_one_wait(monkeypatch):
+    monkeypatch.setattr(launcher, "END_SECONDS", 0.5)
+    members = [Stubborn() for _ in range(4)]
+    start = time.monotonic()
+
+    launcher._end(members)
+
+    assert 0.5 <= time.monotonic() - start < 1
+    assert all(member.is_killed for member in members)
+
+
+def test_interrupt_ends_all_processes_which_print_nothing(tmp_path, capfd):
+    with pytest.raises(KeyboardInterrupt):
+        run_together(group_members.interrupt_all, tmp_path, processes=2)
+
+    assert capfd.readouterr() == ("", "")
     for path in tmp_path.iterdir():
         assert not is_alive(int(path.read_text()))
 
