@@ -83,8 +83,7 @@ def _describe_cases(side: Side) -> str:
 
 
 def _describe_untrained(run: Run) -> str:
-    names = run.config.get("untrained_classes", [])
-    return f"no training scan held {', '.join(map(str, names))}" if names else ""
+    return ", ".join(map(str, run.config.get("untrained_classes", [])))
 
 
 def _describe_weights(run: Run) -> str:

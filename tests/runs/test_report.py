@@ -32,7 +32,7 @@ def test_comparison_shows_verdict_facts_cases_and_costs(tmp_path):
 
     page = page_of(tmp_path)
     assert '<p class="lead">Too few cases to compare: 4 cases, and a p-value' in page
-    assert "UNet-3D: no training scan held L5" in page
+    assert "UNet-2D: none\nUNet-3D: L5" in page
     assert "UNet-3D: abc" in page
     assert "UNet-3D: <span>--side</span> 9" in page
     assert "Absent in both masks: Dice and IoU are 1" in page
