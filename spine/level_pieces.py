@@ -32,7 +32,8 @@ class Level:
         largest: The component, shape of `box`.
         own: The component and what lies near it, shape of `box`.
         count: Number of voxels of the level, wherever they lie.
-        is_whole: Whether it is one piece, but for details.
+        is_whole: Whether it is one piece, but for details, and no longer than any
+            vertebra.
     """
 
     name: str
@@ -81,10 +82,11 @@ def _find_level(
     is_largest = components == largest
     core = ndimage.find_objects(is_largest.view(np.uint8))[0]
     is_own = np.arange(len(sizes)) == largest
-    if count > 1 and max(sides_of(core, grid)) <= MAX_SIDE_MM:
+    is_short = max(sides_of(core, grid)) <= MAX_SIDE_MM
+    if count > 1 and is_short:
         is_own[_find_near(components, largest, core, grid)] = True
     shares = sizes[largest] / total, sizes[is_own].sum() / total
-    is_whole = shares[0] >= CLEAN_LARGEST and shares[1] >= CLEAN_SHARE
+    is_whole = is_short and shares[0] >= CLEAN_LARGEST and shares[1] >= CLEAN_SHARE
     own = is_own[components]
     around = ndimage.find_objects(own.view(np.uint8))[0]
     first, second, third = (
