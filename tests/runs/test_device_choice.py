@@ -1,19 +1,24 @@
 import json
+from dataclasses import fields
 from types import SimpleNamespace
 
 import pytest
 from support.small_runs import TINY, call, training_options
 
 from models.device import Gpu
+from models.gpu_defaults import Defaults
 from models.model_file import read_metadata
 from runs import device_choice
 from runs.device_choice import RECORD, read_record, settle_device
 from runs.folder import write_json
+from system.errors import DataError
 
 CARD = Gpu("card", (8, 0), 10**9)
 CUBE = SimpleNamespace(
     shape=(48, 192, 192), spacing=(2.0, 2.0, 2.0), class_names=("background", "spine")
 )
+OF_WEIGHTS = {"dtype": "mixed_float16", "patch_size": [96, 96], "batch_size": 3}
+WHOLE = {"filters": 32, **OF_WEIGHTS}
 
 
 @pytest.fixture
@@ -45,8 +50,9 @@ def test_gpu_is_checked_in_the_precision_of_the_training(set_gpu, tmp_path):
 @pytest.mark.parametrize(
     ("config", "has_checkpoint", "record"),
     [
-        ({RECORD: {"filters": 32}}, True, {"filters": 32}),
-        ({RECORD: {"filters": 32}}, False, {"filters": 32}),
+        ({RECORD: WHOLE}, True, WHOLE),
+        ({RECORD: WHOLE}, False, WHOLE),
+        ({RECORD: OF_WEIGHTS}, True, OF_WEIGHTS),
         ({RECORD: {}}, True, {}),
         ({}, True, {}),  # of an earlier version
         ({}, False, None),  # interrupted before the device was found
@@ -59,6 +65,31 @@ def test_record_of_a_run(tmp_path, config, has_checkpoint, record):
         (tmp_path / "checkpoint" / "state.npz").touch()
 
     assert read_record(tmp_path) == record
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "32 filters",
+        {"filters": 32},
+        {**WHOLE, "depth": 4},
+        {**WHOLE, "filters": "32"},
+        {**WHOLE, "dtype": "float8"},
+        {**WHOLE, "patch_size": 96},
+        {**WHOLE, "patch_size": [96, 0]},
+        {**WHOLE, "batch_size": None},
+    ],
+)
+def test_damaged_record_is_refused_with_its_file(tmp_path, damaged):
+    path = tmp_path / "config.json"
+    write_json(path, {"arguments": {}, RECORD: damaged})
+
+    with pytest.raises(DataError, match=rf'"{RECORD}" of {path} must have the keys'):
+        read_record(tmp_path)
+
+
+def test_every_default_of_a_device_is_checked_in_a_record():
+    assert list(device_choice.VALID) == [field.name for field in fields(Defaults)]
 
 
 @pytest.mark.slow
