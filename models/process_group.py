@@ -91,7 +91,8 @@ class ProcessGroup:
             raise DataError(
                 f"All {self.size} processes must have the same {what}. Received: "
                 f"another in process {self.rank} than in the others. Do all hosts see "
-                "the same disk?"
+                "the same disk? On unlike graphics cards give --batch-size, "
+                "--patch-size and --no-mixed-precision."
             )
 
     def meet(self) -> None:
@@ -128,7 +129,8 @@ def part_of(batch_size: int, rank: int, size: int) -> range:
     if batch_size < size:
         raise UsageError(
             f"--batch-size must be at least the number of processes, {size}, each of "
-            f"which takes its part of the batch. Received: {batch_size}"
+            f"which takes its part of the batch. Received: {batch_size}. Start at most "
+            f"{batch_size} processes; a new run may have a larger batch."
         )
     return range(batch_size * rank // size, batch_size * (rank + 1) // size)
 

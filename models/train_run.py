@@ -162,7 +162,7 @@ def _check_alike(
     """Check that all processes train the same, from the same state."""
     described = json.dumps([identity, progress.step], sort_keys=True, default=str)
     group.check_same(
-        zlib.crc32(described.encode()), "flags, cube and checkpoint to resume"
+        zlib.crc32(described.encode()), "flags, defaults, cube and checkpoint to resume"
     )
 
 

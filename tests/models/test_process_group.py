@@ -32,7 +32,8 @@ def test_parts_make_up_the_batch_in_order(batch_size, parts):
 
 def test_fewer_patches_than_processes_are_refused():
     with pytest.raises(
-        UsageError, match=r"--batch-size must be at least.* 3, .*Received: 2$"
+        UsageError,
+        match=r"--batch-size must be at least.* 3, .*Received: 2\. Start at most 2 pr",
     ):
         part_of(2, 0, 3)
 
@@ -54,7 +55,9 @@ def test_difference_between_processes_is_refused(monkeypatch):
     monkeypatch.setattr(group, "sum", lambda values: np.array([5 + values[0]]))
 
     group.check_same(5, "cube")
-    with pytest.raises(DataError, match="2 processes must have the same cube"):
+    with pytest.raises(
+        DataError, match=r"2 processes must have the same cube.*--no-mixed"
+    ):
         group.check_same(6, "cube")
 
 
