@@ -27,7 +27,7 @@ from runs.outcome import list_outcome
 from runs.train_arguments import complete_arguments
 from runs.train_flags import NETWORKS, build_parser
 from system.errors import DataError, UsageError
-from system.group_place import GroupPlace, find_place, share_cpus
+from system.group_place import GroupPlace, find_place, hide_lost, share_cpus
 from system.launcher import run_together, silence
 from system.processes import run_in_process
 from system.shell import script
@@ -159,6 +159,7 @@ def take_place(args: argparse.Namespace) -> GroupPlace:
             f"Received: {args.gpus}, in process {place.rank} of {place.size}"
         )
     share_cpus(place)
+    hide_lost(place)
     fix_surroundings()  # by which numba takes no more threads than that
     if place.rank:
         silence()

@@ -18,6 +18,8 @@ from system.job import available_cpus
 FIRST_PORT, NUM_PORTS = 12_000, 20_000
 CPU_VARIABLE = "PYTHON_CPU_COUNT"  # which `available_cpus` reads, as Python 3.13 does
 
+LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+
 
 @dataclass(frozen=True)
 class GroupPlace:
@@ -159,3 +161,13 @@ def share_cpus(place: GroupPlace) -> None:
     """
     if place.num_local > 1 and "TF_CONFIG" in os.environ:
         os.environ[CPU_VARIABLE] = str(max(1, available_cpus() // place.num_local))
+
+
+def hide_lost(place: GroupPlace) -> None:
+    """Hide what TensorFlow prints when a process is lost, which it raises as well.
+
+    Must be called before TensorFlow is imported. A level that the user has set is
+    kept, but for "2", which is that of a process alone.
+    """
+    if place.size > 1 and os.environ.get(LOG_LEVEL, "2") == "2":
+        os.environ[LOG_LEVEL] = "3"

@@ -17,7 +17,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from system.errors import DataError, UsageError
-from system.group_place import find_place, share_cpus
+from system.group_place import find_place, hide_lost, share_cpus
 from system.processes import exit_with_parent
 from system.shell import script
 
@@ -116,6 +116,7 @@ def _run_member(
     )
     place = find_place()
     share_cpus(place)
+    hide_lost(place)
     if rank:
         silence()
     sys.exit(script(partial(_send_errors, messages, function))(*args))

@@ -5,10 +5,12 @@ import pytest
 from system.errors import UsageError
 from system.group_place import (
     ALONE,
+    LOG_LEVEL,
     GroupPlace,
     expand_counts,
     expand_hosts,
     find_place,
+    hide_lost,
     share_cpus,
 )
 
@@ -144,3 +146,23 @@ def test_slurm_has_given_each_task_its_cpus(monkeypatch):
     share_cpus(GroupPlace(0, ADDRESSES))
 
     assert "PYTHON_CPU_COUNT" not in found
+
+
+@pytest.mark.parametrize(
+    ("place", "level", "expected"),
+    [
+        (ALONE, None, None),
+        (GroupPlace(0, ADDRESSES), None, "3"),
+        (GroupPlace(0, ADDRESSES), "2", "3"),
+        (GroupPlace(0, ADDRESSES), "0", "0"),
+    ],
+)
+def test_errors_about_lost_processes_are_hidden_unless_the_user_wants_all(
+    monkeypatch, place, level, expected
+):
+    found = {} if level is None else {LOG_LEVEL: level}
+    monkeypatch.setattr("system.group_place.os.environ", found)
+
+    hide_lost(place)
+
+    assert found.get(LOG_LEVEL) == expected
