@@ -47,7 +47,7 @@ def describe_misplacement(
         metadata: Of the network.
 
     Returns:
-        A sentence; "" if they are alike, or the network does not say what it was
+        As of `TraitRanges.describe`; "" if the network does not say what it was
         trained on.
     """
     if metadata.training is None:
@@ -61,6 +61,4 @@ def describe_misplacement(
         image.grid.spacing,
         is_hounsfield=measure_profile(image.array).is_hounsfield,
     )
-    found = metadata.training.describe(traits)
-    count = metadata.training.num_scans
-    return f"the scan is unlike the {count} training scans: {found}" if found else ""
+    return metadata.training.describe(traits)

@@ -27,6 +27,7 @@ class Rule:
         factor: By which the ends of the range are multiplied or divided.
         offset: By which they are moved.
         below: Whether numbers below the range count as well.
+        of_prediction: Whether it is of what is labelled, not of the scan.
     """
 
     words: str
@@ -34,20 +35,46 @@ class Rule:
     factor: float = 1.0
     offset: float = 0.0
     below: bool = True
+    of_prediction: bool = False
+
+    def excludes(self, value: float, low: float, high: float) -> bool:
+        """Return whether a number lies too far outside a range."""
+        is_above = value > high * self.factor + self.offset
+        is_below = self.below and value < low / self.factor - self.offset
+        return is_above or is_below
+
+    def describe(self, value: float, low: float, high: float) -> str:
+        """Describe a number and the range that it lies outside of."""
+        return (
+            f"{self.words} {value:.3g}{self.unit} (in training {low:.3g} to {high:.3g})"
+        )
+
+
+@dataclass(frozen=True)
+class IntensityRule(Rule):
+    """The rule of the distance of a scan's intensities from the mean."""
+
+    def describe(self, value: float, low: float, high: float) -> str:
+        """Describe a distance, its largest in training, and the way out."""
+        return (
+            f"{self.words} (distance {value:.2g}, in training at most {high:.2g}); for "
+            "another contrast, fine-tune with train.py --weights or train with "
+            "--contrast-curves"
+        )
 
 
 # Set on held-out MR of three sources, CT and MR of discs; see docs/training.md.
 RULES = {
-    "intensity": Rule(
-        "distance of its intensities from the mean", "", 2.5, 0.2, below=False
-    ),
     "spacing": Rule("coarsest spacing", " mm", 2.0, below=False),
     **{f"field_{axis}": Rule(f"{axis} of the scan", " mm", 2.0) for axis in AXES},
-    "volume": Rule("volume labelled", " ml", 10.0),
-    "side_width": Rule("width of what is labelled", " mm", 1.5),
-    "side_depth": Rule("depth of what is labelled", " mm", 1.5),
-    "side_height": Rule("height of what is labelled", " mm", 3.0),
-    "brightness": Rule("mean intensity of what is labelled", "", offset=0.5),
+    "intensity": IntensityRule(
+        "its intensities are distributed unlike theirs", "", 2.5, 0.2, below=False
+    ),
+    "volume": Rule("volume", " ml", 10.0, of_prediction=True),
+    "side_width": Rule("width", " mm", 1.5, of_prediction=True),
+    "side_depth": Rule("depth", " mm", 1.5, of_prediction=True),
+    "side_height": Rule("height", " mm", 3.0, of_prediction=True),
+    "brightness": Rule("mean intensity", "", offset=0.5, of_prediction=True),
 }
 
 
@@ -124,27 +151,46 @@ class TraitRanges:
     ranges: Mapping[str, tuple[float, float]]
 
     def describe(self, traits: Mapping) -> str:
-        """Describe in what a scan is unlike the training scans; "" if in nothing."""
+        """Describe in what a scan and its prediction are unlike the training.
+
+        Args:
+            traits: From `measure_traits`.
+
+        Returns:
+            A sentence about the scan, one about the prediction, or both, separated by
+            a semicolon; "" if nothing is unlike.
+        """
         found = {**traits, "intensity": self._distance(traits["quantiles"])}
         if not found["volume"]:
             del found["volume"]  # an empty result is told by others
-        parts = []
-        if traits["hounsfield"] is True and self.num_hounsfield == 0:
-            parts.append("it looks like CT (in training no scan does)")
-        if traits["hounsfield"] is False and self.num_hounsfield == self.num_scans:
-            parts.append("it does not look like CT (in training all scans do)")
+        scan = [self._describe_kind(traits["hounsfield"])]
+        prediction = []
         for name, rule in RULES.items():
             if name in self.ranges and name in found:
-                low, high = self.ranges[name]
-                value = found[name]
-                is_above = value > high * rule.factor + rule.offset
-                is_below = rule.below and value < low / rule.factor - rule.offset
-                if is_above or is_below:
-                    parts.append(
-                        f"{rule.words} {value:.3g}{rule.unit} (in training {low:.3g} "
-                        f"to {high:.3g})"
-                    )
-        return ", ".join(parts)
+                numbers = (found[name], *self.ranges[name])
+                if rule.excludes(*numbers):
+                    parts = prediction if rule.of_prediction else scan
+                    parts.append(rule.describe(*numbers))
+        sentences = []
+        count = f"the {self.num_scans} training scans"
+        if any(scan):
+            sentences.append(
+                f"the scan is unlike {count}: {', '.join(filter(None, scan))}"
+            )
+        if prediction:
+            sentences.append(
+                f"the prediction is unlike the labels of {count}: "
+                f"{', '.join(prediction)}; the network may be undertrained or the "
+                "scan unlike those of the training"
+            )
+        return "; ".join(sentences)
+
+    def _describe_kind(self, is_hounsfield: bool | None) -> str:
+        if is_hounsfield is True and self.num_hounsfield == 0:
+            return "it looks like CT (in training no scan does)"
+        if is_hounsfield is False and self.num_hounsfield == self.num_scans:
+            return "it does not look like CT (in training all scans do)"
+        return ""
 
     def _distance(self, quantiles: Sequence[float]) -> float:
         return float(np.abs(np.subtract(quantiles, self.quantiles)).mean())

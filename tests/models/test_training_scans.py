@@ -36,4 +36,4 @@ def test_training_scan_is_like_itself_and_a_shifted_contrast_is_not(
     inverted = replace(image, array=-image.array)
     found = describe_misplacement(inverted, classes, metadata)
     assert found.startswith("the scan is unlike the 1 training scans: ")
-    assert "mean intensity of what is labelled -" in found
+    assert "; the prediction is unlike the labels of the 1 training scans: me" in found

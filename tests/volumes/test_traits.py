@@ -76,24 +76,38 @@ DEEPER = (slice(1, 3), slice(0, 5), slice(3, 7))
 # As deep in mm as the box of `scan` where voxels are about 4 or 1 mm deep.
 ONE_DEEP = (slice(1, 3), slice(2, 3), slice(3, 7))
 SIX_DEEP = (slice(1, 3), slice(2, 8), slice(3, 7))
+SCAN = "the scan is unlike the 2 training scans: "
+PREDICTION = "the prediction is unlike the labels of the 2 training scans: "
 
 
 @pytest.mark.parametrize(
     ("changed", "shown"),
     [
-        ({"spread": 2.2}, "distance of its intensities from the mean 0.5 (in training"),
-        ({"scan_spacing": (1, 1, 9)}, "coarsest spacing 9 mm (in training 4 to 4)"),
-        ({"is_hounsfield": True}, "it looks like CT (in training no scan does)"),
-        ({"labelled": np.array([1.1])}, "mean intensity of what is labelled 1.1 (in"),
+        (
+            {"spread": 2.2},
+            f"{SCAN}its intensities are distributed unlike theirs (distance "
+            "0.5, in training at most 0.1); for another contrast, fine-tune with "
+            "train.py --weights or train with --contrast-curves",
+        ),
+        (
+            {"scan_spacing": (1, 1, 9)},
+            f"{SCAN}coarsest spacing 9 mm (in training 4 to 4)",
+        ),
+        ({"is_hounsfield": True}, f"{SCAN}it looks like CT (in training no scan does)"),
+        ({"labelled": np.array([1.1])}, f"{PREDICTION}mean intensity 1.1 (in"),
         (
             {"spacing": (5, 4.1, 3), "label": ONE_DEEP},
-            "depth of the scan 32.8 mm (in training 16 to 16)",
+            f"{SCAN}depth of the scan 32.8 mm (in training 16 to 16)",
         ),
         (
             {"spacing": (5, 0.9, 3), "label": SIX_DEEP},
-            "depth of the scan 7.2 mm (in training 16 to 16)",
+            f"{SCAN}depth of the scan 7.2 mm (in training 16 to 16)",
         ),
-        ({"label": DEEPER}, "depth of what is labelled 10 mm (in training 6 to 6)"),
+        (
+            {"label": DEEPER},
+            f"{PREDICTION}depth 10 mm (in training 6 to 6); the network may be "
+            "undertrained or the scan unlike those of the training",
+        ),
     ],
 )
 def test_scan_unlike_the_training_scans_is_described(changed, shown):
@@ -101,6 +115,15 @@ def test_scan_unlike_the_training_scans_is_described(changed, shown):
 
     assert found.startswith(shown)
     assert found.count("in training") == 1
+
+
+def test_scan_and_prediction_are_told_apart():
+    found = find_ranges([scan()] * 2).describe(
+        scan(scan_spacing=(1, 1, 9), label=DEEPER)
+    )
+
+    assert found.startswith(f"{SCAN}coarsest spacing 9 mm (in training 4 to 4); ")
+    assert f"; {PREDICTION}depth 10 mm" in found
 
 
 @pytest.mark.parametrize(("depth", "label"), [(4, ONE_DEEP), (1, SIX_DEEP)])
@@ -115,7 +138,9 @@ def test_kind_of_intensity_is_compared_only_where_all_training_scans_tell():
     mixed = find_ranges([scan(is_hounsfield=True), scan()])
     unknown = find_ranges([scan(is_hounsfield=None), scan()])
 
-    assert ct.describe(scan()) == "it does not look like CT (in training all scans do)"
+    assert ct.describe(scan()).endswith(
+        "scans: it does not look like CT (in training all scans do)"
+    )
     assert ct.describe(scan(is_hounsfield=True)) == ""
     for ranges in (mixed, unknown):
         assert ranges.describe(scan(is_hounsfield=True)) == ""
