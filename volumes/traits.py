@@ -70,7 +70,7 @@ RULES = {
     "intensity": IntensityRule(
         "its intensities are distributed unlike theirs", "", 2.5, 0.2, below=False
     ),
-    "volume": Rule("volume", " ml", 10.0, of_prediction=True),
+    "volume": Rule("volume", " ml", 3.0, of_prediction=True),
     "side_width": Rule("width", " mm", 1.5, of_prediction=True),
     "side_depth": Rule("depth", " mm", 1.5, of_prediction=True),
     "side_height": Rule("height", " mm", 3.0, of_prediction=True),

@@ -117,6 +117,16 @@ def test_scan_unlike_the_training_scans_is_described(changed, shown):
     assert found.count("in training") == 1
 
 
+def test_volume_may_be_a_third_of_those_of_the_training():
+    ranges = find_ranges([scan()] * 2)  # 24 voxels of 30 mm3
+
+    third = scan(label=(slice(1, 3), slice(2, 3), slice(3, 7)))
+    quarter = scan(label=(slice(1, 3), slice(2, 5), slice(3, 4)))
+
+    assert "volume" not in ranges.describe(third)
+    assert f"{PREDICTION}volume 0.18 ml (in" in ranges.describe(quarter)
+
+
 def test_scan_and_prediction_are_told_apart():
     found = find_ranges([scan()] * 2).describe(
         scan(scan_spacing=(1, 1, 9), label=DEEPER)
