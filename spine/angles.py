@@ -1,11 +1,13 @@
 """Angles between vertebrae, in the patient's sagittal and coronal planes.
 
 Angles are in degrees: sagittal ones positive for a curve convex to the front, a
-lordosis, and coronal ones for a curve convex to the patient's right.
+lordosis, and coronal ones for a curve convex to the patient's right. None is above
+180, a half turn; severe curves have more than 90.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -44,9 +46,14 @@ def tilt(normal: Points, plane: int) -> float:
     return float(np.degrees(np.arctan2(normal[plane], normal[2])))
 
 
+def _turn(lower: Points, upper: Points, plane: int) -> float:
+    """Compute the turn from one normal to another, from -180 to 180 degrees."""
+    return math.remainder(tilt(lower, plane) - tilt(upper, plane), 360)
+
+
 def angle_between(lower: Body, upper: Body, plane: int) -> float:
     """Compute the angle between two bodies, which is that of their axes."""
-    return tilt(lower.frame.axes[:, 2], plane) - tilt(upper.frame.axes[:, 2], plane)
+    return _turn(lower.frame.axes[:, 2], upper.frame.axes[:, 2], plane)
 
 
 def distance_between(lower: Body, upper: Body) -> float:
@@ -61,7 +68,7 @@ def cobb_angle(lower: Body, upper: Body, plane: int) -> float:
     of the lower one, in a plane of the patient (Cobb, 1948, "Outline for the study of
     scoliosis", AAOS Instructional Course Lectures 5).
     """
-    return tilt(lower.lower.normal, plane) - tilt(upper.upper.normal, plane)
+    return _turn(lower.lower.normal, upper.upper.normal, plane)
 
 
 def largest_cobb_angle(bodies: Sequence[Body | None], plane: int) -> CobbAngle | None:

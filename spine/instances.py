@@ -95,13 +95,17 @@ def find_instances(mask: npt.NDArray[np.bool_], grid: Grid) -> Instances | None:
     growth = _grow_chain(chain)
     _cut_bridges(growth)
     pieces = _take_loose_pieces(growth)
-    order = _sort(growth)
-    label_map = np.zeros(mask.shape, np.uint8)
     spread_labels = spread(growth.labels, growth.grid)
-    label_map[box] = place_labels(spread_labels, growth.grid, mask[box], part)
-    numbers = {int(old): new for new, old in enumerate(order, start=1)}
-    notes = {numbers[label]: texts for label, texts in growth.notes.items()}
-    partial = {numbers[label] for label in pieces}
+    placed = place_labels(spread_labels, growth.grid, mask[box], part)
+    numbers = _sort(growth, is_found=np.bincount(placed.ravel()) > 0)
+    order = [label for label in np.argsort(numbers) if numbers[label]]
+    if len(order) < MIN_VERTEBRAE:
+        return None
+    label_map = np.zeros(mask.shape, np.uint8)
+    label_map[box] = numbers[placed]
+    notes = {int(numbers[label]): growth.notes.get(label, []) for label in order}
+    notes = {number: texts for number, texts in notes.items() if texts}
+    partial = {int(numbers[label]) for label in pieces if numbers[label]}
     partial |= _check_lengths(growth, notes)
     dropped = np.count_nonzero(mask[box] & (label_map[box] == 0))
     return Instances(
@@ -223,15 +227,24 @@ def _is_vertebra(growth: _Growth, center: npt.NDArray[np.float64]) -> bool:
     return bool(is_near[0] and distances.min() > LEAST_PIECE_STEPS * growth.step)
 
 
-def _sort(growth: _Growth) -> npt.NDArray[np.int64]:
-    """Number the vertebrae from below, and return the former label of each."""
-    centers = np.array(growth.centers)
-    nearest, _ = growth.curve.nearest(centers, np.inf)
-    order = np.argsort(nearest, kind="stable") + 1
-    numbers = np.zeros(len(centers) + 1, np.int32)
-    numbers[order] = np.arange(1, len(centers) + 1)
-    growth.labels = numbers[growth.labels]
-    return order
+def _sort(growth: _Growth, is_found: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    """Number the vertebrae that have voxels along the curve from below.
+
+    Args:
+        growth: Its labels become the new ones.
+        is_found: Whether a label has a voxel of the mask, from label 0; a part of a
+            cut may have none.
+
+    Returns:
+        The new number of each former label, from label 0; 0 of those without voxels.
+    """
+    nearest, _ = growth.curve.nearest(np.array(growth.centers), np.inf)
+    labels = np.argsort(nearest, kind="stable") + 1
+    labels = [label for label in labels if label < len(is_found) and is_found[label]]
+    numbers = np.zeros(len(growth.centers) + 1, np.uint8)
+    numbers[labels] = np.arange(1, len(labels) + 1)
+    growth.labels = numbers[growth.labels].astype(np.int32)
+    return numbers
 
 
 def _check_lengths(growth: _Growth, notes: dict[int, list[str]]) -> set[int]:

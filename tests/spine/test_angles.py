@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support.vertebra_bodies import leaning
@@ -11,6 +13,17 @@ from spine.angles import (
     largest_cobb_angle,
     tilt,
 )
+from spine.end_plates import Plate
+
+
+def lying(degrees):
+    """Return a body that leans forwards by degrees, by 90 and more as well."""
+    body = leaning(0)
+    normal = np.array([0, np.sin(np.radians(degrees)), np.cos(np.radians(degrees))])
+    axes = np.stack([body.frame.axes[:, 0], body.frame.axes[:, 1], normal], axis=1)
+    plate = Plate(body.frame.origin, normal)
+    frame = replace(body.frame, axes=axes)
+    return replace(body, frame=frame, upper=plate, lower=plate)
 
 
 def test_tilt_is_positive_forwards_and_to_the_right():
@@ -31,6 +44,18 @@ def test_cobb_angle_includes_the_wedge_of_both_ends():
     below, above = leaning(20, wedge=6), leaning(-10, wedge=4)
 
     assert cobb_angle(below, above, SAGITTAL) == pytest.approx(35)
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "degrees"),
+    [(110, -40, 150), (110, -110, -140), (-123.44, 123.44, 113.12), (90, -90, 180)],
+)
+def test_no_angle_is_above_a_half_turn(below, above, degrees):
+    # The other way round, 220 degrees are 140 and 246.88 are 113.12.
+    lower, upper = lying(below), lying(above)
+
+    assert angle_between(lower, upper, SAGITTAL) == pytest.approx(degrees)
+    assert cobb_angle(lower, upper, SAGITTAL) == pytest.approx(degrees)
 
 
 def test_distance_is_that_of_the_middles():

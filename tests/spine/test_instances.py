@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from support.box_spines import HEIGHT, STEP, box_spine, fill_disc
 
+from spine.growth import place_labels
 from spine.instances import find_instances
 from spine.naming import find_gaps
 from volumes.geometry import Grid, affine_from
@@ -71,6 +72,23 @@ def test_a_cut_lies_where_the_mask_is_narrow():
     for number in range(1, 7):
         assert (found.label_map[label_map == number] == number).mean() > 0.95
     assert all("narrow" in found.notes[number][0] for number in found.notes)
+
+
+def test_vertebrae_without_a_voxel_are_dropped_before_they_are_numbered(monkeypatch):
+    label_map, grid = box_spine()
+
+    def place_without_two(*args):
+        placed = place_labels(*args)
+        placed[(placed == 2) | (placed == 5)] = 0
+        return placed
+
+    monkeypatch.setattr("spine.instances.place_labels", place_without_two)
+    found = find_instances(label_map > 0, grid)
+
+    expected = np.array([0, 1, 0, 2, 3, 0], np.uint8)[label_map]
+    np.testing.assert_array_equal(found.label_map, expected)
+    heights = 12 + 12 - 1 + STEP * np.array([0, 2, 3])
+    np.testing.assert_allclose(found.centers[:, 2], heights, atol=1)
 
 
 def test_a_long_vertebra_at_the_end_is_not_cut_but_told():
