@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from augment.compose import Compose
     from cube.pairs import Pair
     from system.processes import Engine
-    from volumes.classes import Classes
+    from volumes.classes import Classes, Member
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -59,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Survey every case, plan the cube, build it and print a summary."""
     args = vars(parse_args(argv))
     # Imported late, so that --help and usage errors are immediate.
+    from cube.class_words import read_ignored
     from cube.pairs import read_pairs
     from cube.plan import check_inputs, check_output
     from cube.writer import MADE_WITH
@@ -71,11 +72,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         args["pairs"] = args["pairs"].absolute()
     check_output(args["output"], force=args["force"], resume=args["resume"])
     compose = build_augmentation(args)
+    ignored = read_ignored(args["labels"], has_model=args["labels_from"] is not None)
     classes = read_classes(args["labels_from"])
     pairs = read_pairs(args["pairs"], may_be_missing=args["on_error"] == "skip")
     check_inputs(args["output"], args["pairs"], pairs)
     with open_engine(args["scheduler"], args["workers"], MADE_WITH) as engine:
-        return build_cube(pairs, args, compose, classes, engine)
+        return build_cube(pairs, args, compose, classes, ignored, engine)
 
 
 def build_cube(
@@ -83,11 +85,11 @@ def build_cube(
     args: dict,
     compose: Compose,
     classes: Classes | None,
+    ignored: Sequence[Member],
     engine: Engine,
 ) -> int:
     """Survey every case, plan the cube, build it and print a summary."""
     from cube.build import describe_cube, write_cube
-    from cube.class_words import read_ignored
     from cube.plan import describe_plan, plan_cube
     from cube.survey import survey_cases
 
@@ -99,7 +101,7 @@ def build_cube(
         args["max_voxels"],
         skip=skip,
         allow_unlikely=args["allow_unlikely"],
-        ignored=read_ignored(args["labels"], has_model=classes is not None),
+        ignored=ignored,
         map_cases=engine.map_cases,
     )
     for fault in left_out.values():

@@ -191,8 +191,6 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Non
         args.intensity = parse_intensity(args.intensity)
     except UsageError as error:
         parser.error(str(error))
-    if args.labels and args.labels_from:
-        parser.error("--labels and --labels-from must not be given together")
     if args.labels is None and args.labels_from is None:
         args.labels = ["binary"]
     for name, flag in FLAGS.items():

@@ -10,6 +10,8 @@ from tqdm import tqdm
 from models.options import TrainingOptions
 from system.text import count_of
 
+FEW_EPOCHS = 4  # fewer are too few to choose the best of
+
 NOTABLE_WAITING = 0.05  # share of an epoch in which the network waits for patches
 
 
@@ -75,3 +77,19 @@ def describe_resuming(epoch: int, seconds: float, options: TrainingOptions) -> s
     if options.minutes is not None:
         budgets.append(f"{options.minutes:g} min in all; {seconds / 60:.1f} used")
     return f"resuming after epoch {epoch}: budget now {', '.join(budgets)}"
+
+
+def describe_few_epochs(num_epochs: int, options: TrainingOptions) -> str | None:
+    """Return a sentence if a budget of minutes was too short to learn much; else None.
+
+    Args:
+        num_epochs: Number of epochs done.
+        options: How long the training took.
+    """
+    if options.minutes is None or num_epochs >= FEW_EPOCHS:
+        return None
+    return (
+        f"only {count_of(num_epochs, 'epoch')} fitted into {options.minutes:g} min, so "
+        "the network has hardly been trained: give more --minutes, or fewer --steps to "
+        "an epoch"
+    )

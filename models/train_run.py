@@ -268,5 +268,9 @@ def _build_loop(
     if options.resume and has_checkpoint(run / CHECKPOINT_NAME):
         progress = load_checkpoint(run / CHECKPOINT_NAME, model, step.average)
         print(describe_resuming(progress.epoch, progress.seconds, options))
+        if progress.share(options) >= 1:
+            print(
+                "Nothing is left to train; more --minutes or --epochs would train on."
+            )
     separate_dropout(model, group)
     return TrainingLoop(step, whole, options, small=small, progress=progress)

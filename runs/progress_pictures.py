@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -21,8 +22,37 @@ from volumes.window import find_window
 CURVES_NAME = "progress.png"
 FOLDER_NAME = "progress"
 PARTS = 10  # of the training, each with a picture of its prediction
-MOST_TIME = 0.05  # share of the training's time that its pictures take
-FIRST_SECONDS = 3.0  # expected of the first pictures
+MOST_TIME = 0.025  # share of the training's time that curves take, and cases take
+CURVES_SECONDS, CASE_SECONDS = 1.0, 3.0  # expected of the first ones
+
+
+class Allowance:
+    """Time that pictures may take.
+
+    Args:
+        expected: Seconds that the first one is expected to take.
+    """
+
+    def __init__(self, expected: float):
+        self._spent, self._expected = 0.0, expected
+
+    @contextmanager
+    def spend(self, seconds: float) -> Iterator[bool]:
+        """Measure what is done, and say whether it may be done.
+
+        Args:
+            seconds: That the training has taken so far.
+
+        Yields:
+            Whether one more picture, as slow as the last one, takes no more than
+            `MOST_TIME` of that together with those before.
+        """
+        is_due = self._spent + self._expected <= MOST_TIME * seconds
+        start = time.perf_counter()
+        yield is_due
+        if is_due:
+            self._expected = time.perf_counter() - start
+            self._spent += self._expected
 
 
 class ProgressPictures:
@@ -30,8 +60,8 @@ class ProgressPictures:
 
     `progress.png` is replaced after an epoch. The folder `progress` gets a picture of
     the first validation case after each tenth of the training, named by the percent
-    that is done, such as `030.png`. Pictures that would take more than `MOST_TIME` of
-    the training are left out, as in trainings of seconds.
+    that is done, such as `030.png`. Either is left out while it would take more than
+    `MOST_TIME` of the training, as in trainings of seconds.
 
     Args:
         run: The run folder.
@@ -52,7 +82,8 @@ class ProgressPictures:
         self._run, self._title, self._cube = run, title, cube
         self._network, self._metadata = network, metadata
         self._rows = cube.rows("validation", copy=0)[:1]
-        self._spent, self._latest = 0.0, FIRST_SECONDS
+        self._curves = Allowance(CURVES_SECONDS)
+        self._cases = Allowance(CASE_SECONDS)
 
     def draw(self, history: Sequence[Mapping[str, float]], share: float) -> None:
         """Draw what is due after an epoch.
@@ -61,18 +92,18 @@ class ProgressPictures:
             history: A row per epoch; see `models.training_loop.HISTORY_COLUMNS`.
             share: Of the training that is done, in [0, 1].
         """
-        expected = self._spent + self._latest
-        if expected > MOST_TIME * 60 * history[-1]["minutes"]:
-            return
-        start = time.perf_counter()
-        draw_curves({self._title: history}, self._run / CURVES_NAME)
+        seconds = 60 * history[-1]["minutes"]
+        with self._curves.spend(seconds) as is_due:
+            if is_due:
+                draw_curves({self._title: history}, self._run / CURVES_NAME)
         percent = int(PARTS * share) * 100 // PARTS
         path = self._run / FOLDER_NAME / f"{percent:03}.png"
-        if self._rows and percent and not path.exists():
-            path.parent.mkdir(exist_ok=True)
-            self._draw_case(path, f"{percent} % of the training")
-        self._latest = time.perf_counter() - start
-        self._spent += self._latest
+        if not self._rows or not percent or path.exists():
+            return
+        with self._cases.spend(seconds) as is_due:
+            if is_due:
+                path.parent.mkdir(exist_ok=True)
+                self._draw_case(path, f"{percent} % of the training")
 
     def _draw_case(self, path: Path, when: str) -> None:
         """Draw the prediction of the validation case on the cube's grid."""

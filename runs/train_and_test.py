@@ -20,6 +20,7 @@ from evaluation.score_file import write_scores
 from evaluation.tables import format_summary, summarise
 from models.device import find_device, peak_memory_mib
 from models.ensemble import Member
+from models.epoch_lines import describe_few_epochs
 from models.keeping import settle_keep, store_keep
 from models.model_file import ModelMetadata
 from models.options import TrainingOptions
@@ -122,6 +123,9 @@ def test_network(
         "training_minutes": training.minutes,
         "peak_memory_mib": training.peak_mib,
     }
+    few = describe_few_epochs(len(training.history), options)
+    if few and training.history:
+        print(f"Note: {few}.", flush=True)
     write_results(run, title, costs, test)
     if options.epochs == 0:
         warn_of_mismatch(test)

@@ -5,6 +5,7 @@ import pytest
 from models.epoch_lines import (
     describe_compiling,
     describe_epoch,
+    describe_few_epochs,
     describe_resuming,
     steps_of,
 )
@@ -69,3 +70,15 @@ def test_resuming_says_the_budget_and_what_is_used(limits, budget):
     assert describe_resuming(4, 72.0, options(**limits)) == (
         f"resuming after epoch 4: budget now {budget}"
     )
+
+
+@pytest.mark.parametrize(
+    ("num_epochs", "limits", "is_told"),
+    [(1, {"minutes": 1.5}, True), (4, {"minutes": 1.5}, False), (1, {}, False)],
+)
+def test_too_few_epochs_for_the_minutes_are_told(num_epochs, limits, is_told):
+    told = describe_few_epochs(num_epochs, options(**limits))
+
+    assert bool(told) == is_told
+    if told:
+        assert told.startswith("only 1 epoch fitted into 1.5 min, so the network has")

@@ -31,11 +31,11 @@ def test_curves_and_a_validation_case_are_drawn_as_they_change(
 def test_pictures_take_no_more_than_their_share_of_the_time(small_cube, tmp_path):
     with Cube(small_cube) as cube:
         pictures = ProgressPictures(tmp_path, "UNet-2D", cube, None, None)
-        # Three seconds are more than a twentieth of .9 minutes.
-        pictures.draw([{"epoch": 1, "minutes": 0.9, "dice": 0.5}], 0.05)
+        # Curves are expected to take a second, a fortieth of 40 seconds.
+        pictures.draw([{"epoch": 1, "minutes": 0.6, "dice": 0.5}], 0.5)
         assert list(tmp_path.iterdir()) == []
 
-        pictures.draw([{"epoch": 1, "minutes": 1.1, "dice": 0.5}], 0.05)
+        pictures.draw([{"epoch": 1, "minutes": 0.7, "dice": 0.5}], 0.5)
 
-    # Before a tenth is done, there is no picture of the case.
+    # The case takes three seconds, too many of these 42.
     assert [path.name for path in tmp_path.iterdir()] == ["progress.png"]
