@@ -109,6 +109,8 @@ class NewFile(io.FileIO):
 
 def describe_open_error(error: OSError) -> str:
     """Describe why HDF5 did not open a file, as the end of a sentence."""
+    if "file signature not found" in str(error):
+        return "is not a cube of makeCube.py: it is not HDF5"
     if "unable to lock file" not in str(error):
         return f"cannot be opened as HDF5: {error}"
     reason = os.strerror(error.errno) if error.errno else "no reason given"

@@ -28,6 +28,9 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+# Of HDF5, zip as of models, gzip and PNG.
+BINARY_BEGINNINGS = (b"\x89HDF", b"PK\x03\x04", b"\x1f\x8b", b"\x89PNG")
+_CONTROL = re.compile(rb"[\x01-\x08\x0e-\x19\x1b-\x1f]")  # not the old mark of an end
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", "，": "full-width commas"}
 # Headings of the columns, without blanks, underscores, and endings such as "path".
 HEADINGS = {
@@ -51,6 +54,8 @@ def read_list(path: Path) -> list[str]:
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise DataError(f"{path}: could not be read: {error.strerror}") from error
+    if suffix_of(path) or content.startswith(BINARY_BEGINNINGS):
+        raise DataError(_describe_binary(path))
     encoding = next(
         (name for mark, name in BYTE_ORDER_MARKS.items() if content.startswith(mark)),
         "utf-8-sig",
@@ -90,10 +95,20 @@ def _check_bytes(path: Path, content: bytes) -> None:
         )
 
 
+def _describe_binary(path: Path) -> str:
+    return (
+        f"{path}: must be a pair list, a text file with a line image,label for each "
+        "scan and its label map, such as ann.nrrd,ann_label.nrrd. Received: a file of "
+        "another kind"
+    )
+
+
 def _describe_encoding(path: Path, content: bytes, error: UnicodeDecodeError) -> str:
     """Return a message on bytes that are no text, with their line as Excel wrote it."""
     if not error.encoding.startswith("utf-8"):
         return f"{path}: must be text. Received: a damaged {error.encoding}, {error}"
+    if _CONTROL.search(content):
+        return _describe_binary(path)
     number = len(re.split(rb"\r\n|\r|\n", content[: error.start]))
     line = re.split(rb"\r\n|\r|\n", content)[number - 1]
     shown = short_repr(line.decode("cp1252", errors="replace"))

@@ -25,6 +25,8 @@ from volumes.label_tables import SCHEMES, LabelTable, name_values, read_label_ta
 from volumes.structures import VERTEBRA_NAMES
 from volumes.volume import Segment, Volume
 
+MAX_STRUCTURES = 200  # of a label map; a scan has more values, even one of 8 bits
+
 
 def read_scheme(word: str | None) -> LabelTable | None:
     """Return the table of label values that --scheme names.
@@ -67,8 +69,13 @@ def label_file(
     """
     volume = read_label_map(source, max_voxels)
     names, notes = name_values(volume.segments, table)
-    image = None if scan is None else read_finite_volume(scan, max_voxels)
     present = [v for v in np.flatnonzero(count_labels(volume.array)).tolist() if v]
+    if len(present) > MAX_STRUCTURES and not words:
+        raise DataError(
+            f"{source} must be a label map, with at most {MAX_STRUCTURES} values, "
+            f"unless --labels chooses some. Received: {len(present)} values, as a scan has"
+        )
+    image = None if scan is None else read_finite_volume(scan, max_voxels)
     try:
         chosen = choose_structures(present, names, words)
     except DataError as error:  # of its own kind: wrong use is told from bad data

@@ -88,7 +88,7 @@ def test_datasets_of_all_groups_are_listed(files):
 def test_file_that_is_not_hdf5_is_refused(tmp_path):
     (tmp_path / "cube.h5").write_bytes(b"scan,label\n" * 100)
 
-    with pytest.raises(DataError, match="cannot be opened as HDF5"):
+    with pytest.raises(DataError, match=r"cube\.h5 is not a cube of makeCube\.py"):
         Cube(tmp_path / "cube.h5")
 
 

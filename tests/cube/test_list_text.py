@@ -3,6 +3,7 @@ import unicodedata
 
 import pytest
 
+from cube.list_text import read_list
 from cube.pairs import read_pairs
 from system.errors import DataError
 
@@ -50,6 +51,21 @@ def test_list_of_another_encoding_is_refused_with_its_line_and_the_way_out(folde
     assert f"reads '{UMLAUT}'" in str(e.value)
     assert '"CSV UTF-8"' in str(e.value)
     assert "iconv -f CP1252 -t UTF-8 pairs.txt" in str(e.value)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x89HDF\r\n", b"\x1f\x8b\x08 of gzip", b"image\x02,\xff\xfe,label"]
+)
+def test_file_of_another_kind_is_no_list(folder, content):
+    with pytest.raises(DataError, match=r"must be a pair list, .* image,label .*kind$"):
+        read(folder, content)
+
+
+def test_scan_is_no_list(folder):
+    (folder / "image.nrrd").write_text("NRRD0004\n")
+
+    with pytest.raises(DataError, match=r"image.nrrd: must be a pair list"):
+        read_list(folder / "image.nrrd")
 
 
 def test_utf_16_without_a_mark_or_damaged_is_refused(folder):

@@ -157,7 +157,7 @@ def test_file_that_is_not_a_cube_is_refused(tmp_path, capsys):
     code = checkCube.main([str(tmp_path / "cube.h5"), "--no-pictures"])
 
     assert code == 1
-    assert "cube.h5 cannot be opened as HDF5" in capsys.readouterr().err
+    assert "cube.h5 is not a cube of makeCube.py" in capsys.readouterr().err
 
 
 def test_script_runs_from_a_shell(cube, tmp_path):

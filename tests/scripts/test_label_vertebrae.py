@@ -99,6 +99,16 @@ def test_levels_of_a_scheme_keep_their_names_in_the_format_of_the_input(tmp_path
     ]
 
 
+def test_a_scan_is_no_label_map(tmp_path, capsys):
+    label_map, grid = box_spine()
+    shades = np.arange(label_map.size).reshape(label_map.shape) % 256
+    scan = write(tmp_path, shades.astype(np.uint8), grid, "scan.nrrd")
+
+    assert labelVertebrae.main([scan, "--output", str(tmp_path / "out")]) == 1
+
+    assert "scan.nrrd must be a label map, " in capsys.readouterr().err
+
+
 def test_the_picture_shows_a_scan_on_another_grid(boxes, tmp_path):
     label_map, grid = box_spine(spacing=(4, 4, 4))
     scan = write(tmp_path, 100 + label_map.astype(np.int16), grid, "scan.nrrd")

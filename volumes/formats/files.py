@@ -130,7 +130,8 @@ def read_label_map(path: str | Path, max_voxels: int = MAX_VOXELS) -> Volume:
         wrong = np.unique(volume.array[~is_label])
         shown = ", ".join(f"{value:.15g}" for value in wrong[:_SHOWN_VALUES].tolist())
         if wrong.size > _SHOWN_VALUES:
-            shown += f" and {wrong.size - _SHOWN_VALUES} others"
+            more = wrong.size - _SHOWN_VALUES
+            shown += f" and {more} others; it may be a scan in place of its label map"
         raise DataError(
             f"{path}: the values of a label map must be integers from 0 to "
             f"{MAX_LABEL}. Received: {shown}"
