@@ -102,9 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Find the scans and the networks, and label every scan."""
     args = parse_args(argv)
     # Late, so that --help and wrong flags are answered at once.
-    from models.device import find_device
-    from models.ensemble import load_members, settle_members
-    from runs.label_plan import TABLE_NAME, find_scans, plan_outputs
+    from runs.label_plan import TABLE_NAME, check_present, find_scans, plan_outputs
     from runs.label_table import LabelTable
     from runs.model_paths import find_models
     from runs.vertebra_files import PredictedVertebrae, choose_classes
@@ -120,8 +118,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         pictures = not args.no_pictures
         vertebrae = PredictedVertebrae(args.output, lowest, pictures=pictures)
         check_existing(vertebrae.plan(plan), args.output, force=args.force)
+    models = find_models(args.model, first="scans")
+    check_present(scans)
+    # Last, as TensorFlow takes many seconds to start.
+    from models.device import find_device
+    from models.ensemble import load_members, settle_members
+
     print(f"predicting on {find_device(require_gpu=args.require_gpu)}")
-    models = find_models(args.model)
     members = settle_members(load_members(models), args.intensity, args.keep)
     if len(members) > 1:
         print(f"averaging {len(members)} models: {', '.join(map(str, models))}")

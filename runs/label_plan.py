@@ -15,6 +15,7 @@ from volumes.formats.files import SUFFIXES, is_series_folder, suffix_of
 from volumes.scan_names import name_of
 
 TABLE_NAME = "labels.csv"
+MAX_SHOWN = 5
 SEGMENTATIONS = (".seg.nrrd", ".seg.nhdr")
 
 
@@ -90,6 +91,14 @@ def find_scans(paths: Sequence[Path], output: Path) -> list[Path]:
             )
         scans += found
     return scans
+
+
+def check_present(scans: Sequence[Path]) -> None:
+    """Raise a DataError if none of the scans exists; one that does is labelled."""
+    if not any(map(os.path.exists, scans)):
+        shown = ", ".join(map(str, scans[:MAX_SHOWN]))
+        more = f" and {len(scans) - MAX_SHOWN} more" if len(scans) > MAX_SHOWN else ""
+        raise DataError(f"{shown}{more}: no such scan.")
 
 
 def _scans_in(folder: Path) -> list[Path]:

@@ -100,7 +100,10 @@ def check_resumed(
 def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Exit with code 2 and a message that names the flag if a flag is wrong."""
     if args.cube is None:
-        parser.error("CUBE must be given, except with --resume")
+        parser.error(
+            "CUBE must be given, before flags that take several names, such as "
+            "--weights, or the run be resumed with --resume"
+        )
     if args.scans is not None and not args.scans.is_dir():
         parser.error(f"--scans must be a folder. Received: {args.scans}")
     check_numbers(parser, args)

@@ -72,8 +72,8 @@ def label_file(
     present = [v for v in np.flatnonzero(count_labels(volume.array)).tolist() if v]
     if len(present) > MAX_STRUCTURES and not words:
         raise DataError(
-            f"{source} must be a label map, with at most {MAX_STRUCTURES} values, "
-            f"unless --labels chooses some. Received: {len(present)} values, as a scan has"
+            f"{source} must be a label map of at most {MAX_STRUCTURES} values, unless "
+            f"--labels chooses some. Received: {len(present)} values, as a scan has"
         )
     image = None if scan is None else read_finite_volume(scan, max_voxels)
     try:

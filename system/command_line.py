@@ -39,6 +39,7 @@ class CommandLine(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+        self._words: list[str] = []
         self.register("type", int, _whole_number)
         self.register("type", float, _number)
 
@@ -47,6 +48,7 @@ class CommandLine(argparse.ArgumentParser):
     ) -> argparse.Namespace:
         """Parse; a flag that does not exist is found before one that is missing."""
         words = sys.argv[1:] if args is None else list(args)
+        self._words = words
         flags = list(self._option_string_actions)
         for word in words[: words.index("--")] if "--" in words else words:
             flag = word.partition("=")[0]
@@ -67,7 +69,21 @@ class CommandLine(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print what is wrong, in one line without the usage, and exit with code 2."""
         message = re.sub(r"^argument (\S+): ", r"\1 ", message)
+        message += self._hint_at_order(message)
         self.exit(2, f"{message[:1].upper()}{message[1:]}\n")
+
+    def _hint_at_order(self, message: str) -> str:
+        """Say that a missing name must not follow a flag that takes several."""
+        missing = message.partition("arguments are required: ")[2].split(", ")[0]
+        takers = [
+            flag
+            for flag in self._words
+            if flag in self._option_string_actions
+            and self._option_string_actions[flag].nargs in ("+", "*")
+        ]
+        if not missing or missing.startswith("-") or not takers:
+            return ""
+        return f". Put {missing} before {takers[0]}, which takes all names after it."
 
 
 def _whole_number(word: str) -> int:

@@ -19,6 +19,16 @@ def test_run_folder_stands_for_its_model_or_for_those_of_both_networks(tmp_path)
     assert find_models([models[2], one]) == [models[2], models[0]]
 
 
+def test_another_file_than_a_model_is_refused_with_the_order(tmp_path):
+    scan = tmp_path / "scan.nrrd"
+    scan.write_bytes(b"NRRD0004")
+
+    with pytest.raises(DataError, match=r"scan\.nrrd must be a model\.keras .*file$"):
+        find_models([scan])
+    with pytest.raises(DataError, match="another file; scans must come before the mo"):
+        find_models([scan], first="scans")
+
+
 def test_folder_without_a_model_is_refused(tmp_path):
     (tmp_path / "unet2d").mkdir()
 

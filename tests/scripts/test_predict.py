@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -6,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK
+from support.places import ROOT
 from support.small_runs import names_in, read_rows, write_scan
 
 import predict
@@ -201,6 +203,29 @@ def test_missing_model_ends_with_one(scan, tmp_path, capsys):
 
     assert predict.main([str(scan), *arguments]) == 1
     assert "absent.keras: no such model" in capsys.readouterr().err
+
+
+def test_what_is_missing_is_told_before_tensorflow_starts(tmp_path):
+    (tmp_path / "model.keras").touch()
+    code = (
+        "import sys, predict\n"
+        "for words in (['--lowest', 'L9', '--vertebrae'], []):\n"
+        "    print(predict.main(['absent.nrrd', '--model', 'model.keras', '--output', "
+        "'labels', *words]))\n"
+        "print('tensorflow' in sys.modules)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.split() == ["2", "1", "False"]
+    assert "absent.nrrd: no such scan" in done.stderr
 
 
 def test_folder_of_no_scans_ends_with_one(model, tmp_path, capsys):

@@ -20,6 +20,7 @@ def parser():
     group.add_argument("--copies", type=int)
     group.add_argument("--minutes", type=float)
     group.add_argument("--model", choices=("unet2d", "unet3d", "both"))
+    group.add_argument("--weights", nargs="+")
     return parser
 
 
@@ -42,6 +43,9 @@ def parser():
         ("a --output b --minutes ten", "--minutes must be a number. Received: ten"),
         ("a --output", "--output expected one argument"),
         ("a", "The following arguments are required: --output"),
+        ("--weights w a --output b", "The following arguments are required: scan. Put "
+         "scan before --weights, which takes all names after it."),
+        ("a --weights w c", "The following arguments are required: --output"),
         ("a c --output b", "Unrecognized arguments: c"),
     ],
 )  # fmt: skip
@@ -73,6 +77,7 @@ def test_right_command_line_is_parsed_from_the_arguments_of_the_process(
         "copies": None,
         "minutes": None,
         "model": "both",
+        "weights": None,
     }
 
 
