@@ -13,7 +13,12 @@ from PIL import Image
 from spine.instances import MIN_VERTEBRAE, Instances, find_instances
 from spine.levels import repair_levels
 from spine.measures import Vertebra, measure_vertebrae
-from spine.naming import NOT_MEASURED, find_warnings, name_from_below
+from spine.naming import (
+    NOT_MEASURED,
+    describe_warnings,
+    find_warnings,
+    name_from_below,
+)
 from spine.picture import draw_vertebrae
 from spine.tables import Naming, Row, spine_row, vertebra_rows
 from system.errors import DataError, UsageError
@@ -251,7 +256,7 @@ def _blank(vertebrae: Sequence[Vertebra], names: Sequence[str]) -> list[Vertebra
 def _add_warnings(
     instances: Instances, vertebrae: Sequence[Vertebra], namings: Mapping[int, Naming]
 ) -> tuple[dict[int, Naming], list[str]]:
-    """Return the namings with all notes, and a line for each of those."""
+    """Return the namings with all notes, and the lines to print about those."""
     values = list(namings)
     names = [naming.name for naming in namings.values()]
     found = find_warnings(instances, vertebrae, values, names)
@@ -259,12 +264,7 @@ def _add_warnings(
         value: replace(naming, notes=(*naming.notes, *found.get(value, ())))
         for value, naming in namings.items()
     }
-    lines = [
-        f"warning: {naming.name} {note}"
-        for naming in noted.values()
-        for note in naming.notes
-    ]
-    return noted, lines
+    return noted, describe_warnings(list(noted.values()))
 
 
 def _describe(namings: Sequence[Naming]) -> str:

@@ -17,6 +17,7 @@ from spine.curve import Curve, fit_curve
 from spine.growth import grow, place_labels, spread
 from spine.middles import find_middles
 from spine.sections import count_samples, measure_lengths
+from volumes.classes import count_labels
 from volumes.geometry import Grid
 
 EXTENSION_MM = 60.0  # of the curve beyond the outer vertebrae
@@ -97,12 +98,13 @@ def find_instances(mask: npt.NDArray[np.bool_], grid: Grid) -> Instances | None:
     pieces = _take_loose_pieces(growth)
     spread_labels = spread(growth.labels, growth.grid)
     placed = place_labels(spread_labels, growth.grid, mask[box], part)
-    numbers = _sort(growth, is_found=np.bincount(placed.ravel()) > 0)
+    numbers = _sort(growth, is_found=count_labels(placed) > 0)
     order = [label for label in np.argsort(numbers) if numbers[label]]
     if len(order) < MIN_VERTEBRAE:
         return None
     label_map = np.zeros(mask.shape, np.uint8)
-    label_map[box] = numbers[placed]
+    for plane, numbered in zip(placed, label_map[box], strict=True):
+        numbered[:] = numbers[plane]  # one by one, as indices need 8 bytes a voxel
     notes = {int(numbers[label]): growth.notes.get(label, []) for label in order}
     notes = {number: texts for number, texts in notes.items() if texts}
     partial = {int(numbers[label]) for label in pieces if numbers[label]}

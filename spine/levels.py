@@ -19,6 +19,7 @@ from spine.level_pieces import Level, drop_stray_ends, find_levels
 from spine.naming import name_from_below
 from spine.shape import shape_of
 from spine.tables import Naming
+from volumes.classes import count_labels
 from volumes.geometry import Grid
 from volumes.structures import VARIANTS, VERTEBRA_NAMES
 
@@ -62,7 +63,7 @@ def repair_levels(
         return instances, name_from_below(len(instances.centers), None)
     namings = [_describe(name, row) for name, row in zip(names, votes, strict=True)]
     _tell_missing(found, names, instances, namings)
-    return _keep_borders(instances, found, names, grid), namings
+    return _drop_empty(_keep_borders(instances, found, names, grid), namings)
 
 
 def _keep_clean(
@@ -217,3 +218,23 @@ def _keep_borders(
             label_map[level.box][level.largest | is_free] = number
     dropped = instances.dropped_ml - added * grid.voxel_volume / 1000
     return replace(instances, label_map=label_map, dropped_ml=max(0.0, dropped))
+
+
+def _drop_empty(
+    instances: Instances, namings: Sequence[Naming]
+) -> tuple[Instances, list[Naming]]:
+    """Drop the vertebrae that lost all voxels to the level of a neighbour."""
+    counts = count_labels(instances.label_map, len(namings) + 1)[1:]
+    kept = np.flatnonzero(counts)
+    if len(kept) == len(namings):
+        return instances, list(namings)
+    numbers = np.zeros(len(namings) + 1, np.uint8)
+    numbers[kept + 1] = np.arange(1, len(kept) + 1)
+    dropped = replace(
+        instances,
+        label_map=numbers[instances.label_map],
+        centers=instances.centers[kept],
+        partial=frozenset(int(numbers[n]) for n in instances.partial) - {0},
+        notes={int(numbers[n]): t for n, t in instances.notes.items() if numbers[n]},
+    )
+    return dropped, [namings[place] for place in kept]

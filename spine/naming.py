@@ -7,6 +7,7 @@ People with six lumbar or thirteen thoracic vertebrae are not recognised.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,8 @@ GAP = 1.6  # median steps between neighbours: one may be missing
 # label maps of people it is 0.81 to 1.21.
 ODD_DEPTH = 1.35
 MAY_BE_S1 = ("V1", "L4", "L5", "L6")
+AT_BORDER = "touches the border of the scan"
+MAX_LINES = 5  # of warnings that are printed for a scan
 S1_WEDGE_DEGREES = -10.0  # of L5 it is +6 to +32 degrees, of S1 -54 to -18
 
 
@@ -91,7 +94,7 @@ def find_warnings(
         if vertebra.partial:
             found[vertebra.value].append("is seen in part")
         if vertebra.touches_border:
-            found[vertebra.value].append("touches the border of the scan")
+            found[vertebra.value].append(AT_BORDER)
     lowest = vertebrae[0].body if vertebrae else None
     may_be_s1 = names[0] in MAY_BE_S1
     if may_be_s1 and lowest and lowest.wedge_sagittal < S1_WEDGE_DEGREES:
@@ -110,7 +113,57 @@ def find_warnings(
             f"lies {gap:.0f} mm below {names[place + 1]}, where {usual:.0f} mm are "
             "usual: one may be missing between them"
         )
+    by_value = dict(zip(values, names, strict=True))
+    for value, lower, distance in find_disorder(vertebrae):
+        found[value].append(
+            f"lies {distance:.0f} mm lower than {by_value[lower]}, which is numbered "
+            "below it: their order is unreliable"
+        )
     return found
+
+
+def find_disorder(vertebrae: Sequence[Vertebra]) -> list[tuple[int, int, float]]:
+    """Find neighbours of which the upper one lies lower in the patient.
+
+    Args:
+        vertebrae: From below along the curve of the spine. Partial ones do not count.
+
+    Returns:
+        For each pair, the value of the upper, that of the lower, and by how many mm
+        the centroid of the upper one lies lower.
+    """
+    whole = [vertebra for vertebra in vertebrae if not vertebra.partial]
+    steps = [(a, b, float(a.centroid[2] - b.centroid[2])) for a, b in pairwise(whole)]
+    return [(b.value, a.value, step) for a, b, step in steps if step > 0]
+
+
+def describe_warnings(namings: Sequence[Naming]) -> list[str]:
+    """Return the lines to print about the notes of vertebrae.
+
+    The border comes last: where a scan is narrow, all vertebrae touch it, and nothing
+    is wrong with their numbers.
+
+    Args:
+        namings: Of the vertebrae.
+
+    Returns:
+        A line if more than half have a note about more than the border; then one for
+        each of up to `MAX_LINES` notes, and one for the number of the others.
+    """
+    notes = [(each.name, note) for each in namings for note in each.notes]
+    notes.sort(key=lambda pair: pair[1] == AT_BORDER)
+    odd = {name for name, note in notes if note != AT_BORDER}
+    lines = [f"warning: {name} {note}" for name, note in notes[:MAX_LINES]]
+    if len(odd) > len(namings) / 2:
+        lines.insert(
+            0,
+            f"warning: the numbering is unreliable, as {len(odd)} of {len(namings)} "
+            "vertebrae have warnings",
+        )
+    if len(notes) > MAX_LINES:
+        number = len(notes) - MAX_LINES
+        lines.append(f"and {number} more: see the notes in vertebrae.csv")
+    return lines
 
 
 def find_gaps(

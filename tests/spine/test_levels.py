@@ -135,3 +135,18 @@ def test_names_follow_votes_gaps_and_order():
     assert len(align_names(votes, heights, set())) == 3
     many = np.zeros((40, len(VERTEBRA_NAMES)), int)
     assert align_names(many, np.arange(120.0).reshape(40, 3), set()) is None
+
+
+def test_a_vertebra_of_which_a_neighbours_level_takes_all_voxels_is_dropped():
+    label_map, grid = box_spine((24, 24, 24, 16, 24))
+    top = np.argwhere(label_map == 3)[:, 2].max()
+    label_map[12:16, 10:14, top + 1 : top + 5] = 4  # a rod across the disc above L3
+    label_map[label_map == 4] = 3  # and the lower box above it is called L3 as well
+    expected = np.array([0, 1, 2, 3, 3, 4], np.uint8)[label_map]
+    label_map[:16][label_map[:16] == 2] = 1  # the left half of L4 is called L5
+
+    found, namings = repair_levels(label_map, grid, LEVELS)
+
+    np.testing.assert_array_equal(found.label_map, expected)
+    assert names_of(namings) == ["L5", "L4", "L3", "L1"]
+    assert len(found.centers) == 4

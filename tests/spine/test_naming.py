@@ -6,12 +6,16 @@ import pytest
 
 from spine.measures import Vertebra
 from spine.naming import (
+    AT_BORDER,
+    describe_warnings,
+    find_disorder,
     find_gaps,
     find_odd_depths,
     find_warnings,
     name_from_below,
     parse_lowest,
 )
+from spine.tables import Naming
 from system.errors import UsageError
 
 
@@ -94,3 +98,39 @@ def test_warnings_name_wedge_border_and_partial_ones():
         ],
         9: ["is long", "is seen in part"],
     }
+
+
+def test_a_vertebra_lower_than_the_one_numbered_below_it_is_found():
+    def at(value, height, partial=False):
+        centroid = np.array([0, 0, height])
+        return Vertebra(value, centroid, None, False, partial, None)
+
+    assert find_disorder([at(24, 0), at(23, 30), at(22, 60)]) == []
+    # A part at the end, as of a spinous process, does not count.
+    disordered = [at(24, 0), at(23, 30), at(22, 18), at(21, 60), at(20, 50, True)]
+    assert find_disorder(disordered) == [(22, 23, 12)]
+    vertebrae = disordered[:2]
+    vertebrae[1] = at(23, -7)
+    instances = SimpleNamespace(notes={}, centers=np.zeros((2, 3)))
+    assert find_warnings(instances, vertebrae, [24, 23], ["L5", "L4"])[23] == [
+        "lies 7 mm lower than L5, which is numbered below it: their order is unreliable"
+    ]
+
+
+def test_at_most_five_warnings_are_printed_and_the_border_last():
+    names = ["L5", "L4", "L3", "L2", "L1", "T12"]
+    at_border = [Naming(name, "lowest", (AT_BORDER,)) for name in names]
+
+    lines = describe_warnings(at_border)
+    assert lines[0] == "warning: L5 touches the border of the scan"
+    assert lines[5:] == ["and 1 more: see the notes in vertebrae.csv"]
+    half = [Naming(each.name, "lowest", (AT_BORDER, "x")) for each in at_border[3:]]
+    lines = describe_warnings([*at_border[:3], *half])
+    assert [line[-2:] for line in lines[:3]] == [" x"] * 3
+    assert lines[3] == "warning: L5 touches the border of the scan"
+    lines = describe_warnings([*at_border[:2], Naming("L3", "lowest", ("y",)), *half])
+    assert lines[0] == (
+        "warning: the numbering is unreliable, as 4 of 6 vertebrae have warnings"
+    )
+    assert len(lines) == 7
+    assert describe_warnings([Naming("L5", "lowest")]) == []
