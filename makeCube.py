@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = vars(parse_args(argv))
     # Imported late, so that --help and usage errors are immediate.
     from cube.class_words import read_ignored
-    from cube.pairs import read_pairs
+    from cube.pairs import list_notes, read_pairs
     from cube.plan import check_inputs, check_output
     from cube.writer import MADE_WITH
     from system.cluster import open_engine
@@ -75,6 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     ignored = read_ignored(args["labels"], has_model=args["labels_from"] is not None)
     classes = read_classes(args["labels_from"])
     pairs = read_pairs(args["pairs"], may_be_missing=args["on_error"] == "skip")
+    for note in list_notes(pairs):
+        print(f"note: {args['pairs']}: {note}", file=sys.stderr)
     check_inputs(args["output"], args["pairs"], pairs)
     with open_engine(args["scheduler"], args["workers"], MADE_WITH) as engine:
         return build_cube(pairs, args, compose, classes, ignored, engine)

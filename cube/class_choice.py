@@ -257,8 +257,8 @@ def _check_names(cases: Sequence[CaseInfo]) -> None:
                 "Classes given by name need label maps whose values have names. "
                 f"Received: {case.pair.label} with values {values} and no names. "
                 "A line `labels: verse`, `labels: totalsegmentator` or `labels: "
-                "FILE.csv` above it in the pair list names them; --labels L1=20 gives "
-                "a class by value."
+                "FILE.csv` above it in the pair list names them; --labels "
+                f"L1={case.label_values[0]} gives a class by value."
             )
 
 

@@ -16,6 +16,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from cube.list_text import (
@@ -29,6 +30,7 @@ from cube.list_text import (
     unquote,
 )
 from cube.splits import SPLITS
+from system.command_line import nearest
 from system.errors import DataError
 from system.text import short_repr
 from volumes.formats.files import SUFFIXES, is_series_folder, suffix_of
@@ -100,6 +102,26 @@ def read_pairs(path: str | Path, *, may_be_missing: bool = False) -> list[Pair]:
     return pairs
 
 
+def list_notes(pairs: Sequence[Pair]) -> list[str]:
+    """List a sentence for each subject that may be a misspelt split.
+
+    Only of lines without a split; "val" is one, "test1" is a subject.
+    """
+    notes = []
+    for pair in pairs:
+        word = pair.subject.lower()
+        is_word = pair.names_subject and pair.split is None and word.isalpha()
+        found = get_close_matches(word, SPLITS, 1, 0.8) if is_word else []
+        if is_word and len(word) > 2:
+            found += [split for split in SPLITS if split.startswith(word)]
+        if found:
+            notes.append(
+                f"line {pair.line}: {pair.subject!r} was taken for a subject. Did you "
+                f"mean the split {found[0]}?"
+            )
+    return notes
+
+
 def _describe_faults(path: Path, faults: Sequence[tuple[int, str]]) -> str:
     """Return the number of faults, and a line for each of the first."""
     count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
@@ -142,7 +164,7 @@ def _parse(
         image, label, subject, split = columns
         if split and split.lower() not in SPLITS:
             fault = f"the split must be one of {', '.join(SPLITS)}. Received: {split!r}"
-            faults.append((number, fault))
+            faults.append((number, f"{fault}.{nearest(split, SPLITS)}"))
             split = ""
         pairs.append(
             Pair(
@@ -170,7 +192,7 @@ def _find_label_table(word: str, folder: Path) -> tuple[LabelTable | None, str]:
     if not Path(word).suffix:
         return None, (
             f"labels: must be followed by {', '.join(SCHEMES)}, none or a CSV file. "
-            f"Received: {short_repr(word)}"
+            f"Received: {short_repr(word)}.{nearest(word, SCHEMES)}"
         )
     try:
         return read_label_table(resolve(word, folder)), ""

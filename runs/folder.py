@@ -14,6 +14,7 @@ from system.atomic import (
     atomic_write,
     is_temporary,
     lock_folder,
+    made_if_used,
     remove_temporary,
     require_folder,
 )
@@ -82,11 +83,10 @@ def open_run_folder(run: Path, *, force: bool, resume: bool) -> Iterator[None]:
             it, or if it cannot be created.
         OutputError: If something in it cannot be removed.
     """
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{run} cannot be created: {error}") from error
-    with lock_folder(run, f"{run} is in use by another train.py."):
+    with (
+        made_if_used(run),
+        lock_folder(run, f"{run} is in use by another train.py."),
+    ):
         previous = _list_run_files(run) if force else []
         if not (resume or previous or _is_empty(run)):
             raise UsageError(

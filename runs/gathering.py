@@ -149,14 +149,15 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     """Read each network's run; a folder of both networks stands for two runs.
 
     Raises:
-        DataError: If a folder holds no run, or one that has not finished.
+        UsageError: If a folder holds no run.
+        DataError: If it holds one that has not finished.
     """
     runs = []
     for folder in folders:
         candidates = [folder, *(folder / model for model in TITLES)]
         found = [path for path in candidates if (path / RUN_CONFIG_NAME).is_file()]
         if not found:
-            raise DataError(
+            raise UsageError(
                 f"{folder} must be a run folder of train.py. Received: no "
                 f"{RUN_CONFIG_NAME}"
             )

@@ -13,6 +13,7 @@ from runs.vertebra_plan import TABLES, VertebraFiles
 from runs.vertebrae import LabelledSpine, choose_structures, label_vertebrae
 from spine.tables import Row, write_spines, write_vertebrae
 from system.atomic import atomic_write
+from system.command_line import nearest
 from system.errors import DataError, UsageError
 from system.limits import MAX_VOXELS
 from volumes.classes import count_labels
@@ -22,6 +23,7 @@ from volumes.formats.files import (
     write_label_map,
 )
 from volumes.label_tables import SCHEMES, LabelTable, name_values, read_label_table
+from volumes.lattice import place_on_grid
 from volumes.structures import VERTEBRA_NAMES
 from volumes.volume import Segment, Volume
 
@@ -35,10 +37,16 @@ def read_scheme(word: str | None) -> LabelTable | None:
         word: A known scheme or a CSV file; None for no table.
 
     Raises:
+        UsageError: If it is neither a scheme nor a file.
         DataError: If the file cannot be read; see `read_label_table`.
     """
     if word is None:
         return None
+    if word not in SCHEMES and not Path(word).exists():
+        raise UsageError(
+            f"--scheme must be {', '.join(SCHEMES)} or a CSV file that exists. "
+            f"Received: {word}.{nearest(word, SCHEMES)}"
+        )
     return SCHEMES.get(word) or read_label_table(Path(word))
 
 
@@ -64,7 +72,8 @@ def label_file(
         max_voxels: Of the label map and the scan.
 
     Raises:
-        DataError: If a file cannot be read or written, or no vertebrae are found.
+        DataError: If a file cannot be read or written, the scan is on another grid,
+            or no vertebrae are found.
         UsageError: If a word is not in the label map.
     """
     volume = read_label_map(source, max_voxels)
@@ -75,7 +84,10 @@ def label_file(
             f"{source} must be a label map of at most {MAX_STRUCTURES} values, unless "
             f"--labels chooses some. Received: {len(present)} values, as a scan has"
         )
-    image = None if scan is None else read_finite_volume(scan, max_voxels)
+    image = None
+    if scan is not None:
+        image = read_finite_volume(scan, max_voxels)
+        _check_grids(volume, image)
     try:
         chosen = choose_structures(present, names, words)
     except DataError as error:  # of its own kind: wrong use is told from bad data
@@ -84,6 +96,22 @@ def label_file(
     found = _label(files, volume.array, named, lowest=lowest, like=volume, image=image)
     found.lines[1:1] = [*volume.notes, *notes]
     return found
+
+
+def _check_grids(label_map: Volume, image: Volume) -> None:
+    """Check that the voxels of a label map are those of its scan, or of a box of it.
+
+    Raises:
+        DataError: If not; it may be the scan of another person.
+    """
+    try:
+        place_on_grid(label_map, image, "")
+    except DataError as error:
+        raise DataError(
+            f"{label_map.path} must lie on the grid of its scan, or on a part of it, "
+            "to be drawn over it; --scans names the scan of each label map. Received: "
+            f"{label_map.grid}, and {image.path}: {image.grid}"
+        ) from error
 
 
 def choose_classes(segments: Sequence[Segment]) -> dict[int, str]:

@@ -83,6 +83,30 @@ def require_folder(folder: Path) -> None:
 
 
 @contextmanager
+def made_if_used(folder: Path) -> Iterator[None]:
+    """Make a folder; remove it after an error if it was made here and is empty.
+
+    Args:
+        folder: May exist; its parents are made as well, and stay.
+
+    Raises:
+        UsageError: If it cannot be created.
+    """
+    is_new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be created: {error}") from error
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            with suppress(OSError):  # not empty
+                folder.rmdir()
+        raise
+
+
+@contextmanager
 def lock_folder(folder: Path, busy: str) -> Iterator[None]:
     """Lock a folder against other processes; a killed process releases it too.
 

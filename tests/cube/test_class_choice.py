@@ -158,7 +158,7 @@ def test_class_by_value_must_not_contradict_a_label_map(mixed):
 def test_names_need_label_maps_with_names(mixed):
     with pytest.raises(
         UsageError,
-        match=r"dan_label\.nrrd with values 4, 5 and no names.*`labels: verse`",
+        match=r"dan_label\.nrrd with values 4, 5 and no names.*--labels L1=4 gives",
     ):
         choose_classes(["L1"], [*mixed, unnamed("dan", 4, 5)])
     # An empty label map needs none.

@@ -4,7 +4,7 @@ import unicodedata
 import pytest
 
 from cube.list_text import read_list
-from cube.pairs import read_pairs
+from cube.pairs import list_notes, read_pairs
 from system.errors import DataError
 
 PAIR = "c1.nrrd,c1_label.nrrd"
@@ -152,8 +152,25 @@ def test_empty_columns_and_rows_of_a_spreadsheet_are_ignored(folder, end):
     assert read(folder, "\n".join(rows)) == ["c1", "Müller"]
 
 
+def test_subject_that_may_be_a_misspelt_split_is_noted(folder):
+    words = ("validaton", "VAL", "trian", "test1", "Anna", "va", "train")
+    for number in range(len(words)):
+        for kind in ("image", "label"):
+            (folder / f"{kind}{number}.nrrd").touch()
+    lines = [f"image{n}.nrrd,label{n}.nrrd,{word}" for n, word in enumerate(words)]
+    (folder / "pairs.txt").write_text("\n".join(lines))
+
+    assert list_notes(read_pairs(folder / "pairs.txt")) == [
+        "line 1: 'validaton' was taken for a subject. Did you mean the split "
+        "validation?",
+        "line 2: 'VAL' was taken for a subject. Did you mean the split validation?",
+        "line 3: 'trian' was taken for a subject. Did you mean the split train?",
+    ]
+
+
 def test_third_column_is_a_split_where_the_heading_says_so(folder):
     with pytest.raises(
-        DataError, match=r"line 2: the split must be one of train.*'val'"
+        DataError,
+        match=r"line 2: the split must be .*'val'. Did you mean validation\?",
     ):
         read(folder, f"image,label,split\n{PAIR},val\n{UMLAUT},train\n")

@@ -312,6 +312,7 @@ def test_labels_line_states_what_the_values_of_the_next_lines_mean(folder):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
+        ("labels: vers", "Received: 'vers'. Did you mean verse?"),
         ("labels: slicer", "verse, totalsegmentator, none or a CSV file. .*'slicer'"),
         ("labels:", "none or a CSV file. Received: ''"),
         ("labels: none.csv", "none.csv: could not be read: No such file"),

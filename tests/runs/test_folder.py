@@ -167,6 +167,22 @@ def test_files_that_killed_processes_left_are_removed(tmp_path):
         assert list(tmp_path.iterdir()) == []
 
 
+def refuse_in(run, name=""):
+    with open_run_folder(run, force=False, resume=False):
+        if name:
+            (run / name).touch()
+        raise DataError("refused")
+
+
+def test_run_that_is_refused_leaves_no_empty_folder_of_its_own(tmp_path):
+    (tmp_path / "mine").mkdir()
+    for arguments in (["mine"], ["run"], ["used", "file"]):
+        with pytest.raises(DataError, match="refused"):
+            refuse_in(tmp_path / arguments[0], *arguments[1:])
+
+    assert {path.name for path in tmp_path.iterdir()} == {"mine", "used"}
+
+
 def test_run_folder_that_cannot_be_created_is_refused(tmp_path):
     (tmp_path / "file").touch()
 

@@ -5,7 +5,7 @@ import pytest
 from support.small_runs import write_run
 
 from runs.gathering import gather, read_runs
-from system.errors import DataError
+from system.errors import DataError, UsageError
 
 DICE = {"ann": 0.5, "ben": 0.75}
 
@@ -178,7 +178,7 @@ def test_sides_of_different_folds_are_refused(tmp_path):
 
 
 def test_folder_that_holds_no_run_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"must be a run folder.*no config\.json"):
+    with pytest.raises(UsageError, match=r"must be a run folder.*no config\.json"):
         read_runs([tmp_path])
 
 

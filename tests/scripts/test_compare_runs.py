@@ -129,13 +129,13 @@ def test_refused_call_leaves_the_earlier_page_whole(folds, tmp_path, capsys):
     before = {path: path.read_bytes() for path in page.iterdir()}
     (Path(folds[0]) / "unet2d" / "history.csv").write_text("damaged")
 
-    for runs in (
-        [folds[0], folds[0]],  # a case is tested twice
-        [folds[0], f"{folds[1]}/unet2d"],  # of other folds
-        [f"{folds[0]}/unet2d"],  # whose curve cannot be read
-        [str(tmp_path / "absent")],
+    for code, runs in (
+        (1, [folds[0], folds[0]]),  # a case is tested twice
+        (1, [folds[0], f"{folds[1]}/unet2d"]),  # of other folds
+        (1, [f"{folds[0]}/unet2d"]),  # whose curve cannot be read
+        (2, [str(tmp_path / "absent")]),  # no run
     ):
-        assert compareRuns.main([*runs, "--output", str(page), "--force"]) == 1
+        assert compareRuns.main([*runs, "--output", str(page), "--force"]) == code
         assert {path: path.read_bytes() for path in page.iterdir()} == before
     assert capsys.readouterr().err.count("\n") == 4
 

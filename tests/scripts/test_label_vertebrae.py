@@ -12,6 +12,7 @@ from support.box_spines import box_spine
 import labelVertebrae
 from spine.picture import PLATE_COLOR
 from volumes.formats.files import read_label_map, write_image, write_label_map
+from volumes.geometry import Grid
 from volumes.palette import outline_color
 from volumes.volume import Segment, Volume
 
@@ -99,6 +100,14 @@ def test_levels_of_a_scheme_keep_their_names_in_the_format_of_the_input(tmp_path
     ]
 
 
+def test_a_misspelt_scheme_is_wrong_use(boxes, tmp_path, capsys):
+    flags = ["--output", str(tmp_path / "out"), "--scheme", "vers"]
+
+    assert labelVertebrae.main([boxes, *flags]) == 2
+
+    assert "vers. Did you mean verse?" in capsys.readouterr().err
+
+
 def test_a_scan_is_no_label_map(tmp_path, capsys):
     label_map, grid = box_spine()
     shades = np.arange(label_map.size).reshape(label_map.shape) % 256
@@ -109,9 +118,14 @@ def test_a_scan_is_no_label_map(tmp_path, capsys):
     assert "scan.nrrd must be a label map, " in capsys.readouterr().err
 
 
-def test_the_picture_shows_a_scan_on_another_grid(boxes, tmp_path):
-    label_map, grid = box_spine(spacing=(4, 4, 4))
-    scan = write(tmp_path, 100 + label_map.astype(np.int16), grid, "scan.nrrd")
+def test_the_picture_shows_the_scan_of_which_the_label_map_is_a_box(boxes, tmp_path):
+    label_map, grid = box_spine()
+    # Two voxels of 2 mm more on all sides.
+    affine = grid.affine.copy()
+    affine[:3, 3] -= 4
+    larger = Grid([side + 4 for side in grid.shape], affine)
+    image = 100 + np.pad(label_map, 2).astype(np.int16)
+    scan = write(tmp_path, image, larger, "scan.nrrd")
     flags = ["--scans", scan, "--output", str(tmp_path / "out")]
 
     assert labelVertebrae.main([boxes, *flags]) == 0
@@ -120,6 +134,24 @@ def test_the_picture_shows_a_scan_on_another_grid(boxes, tmp_path):
         pixels = np.asarray(picture.convert("RGB")).astype(int)
     # Only the labels are coloured: grey and colour together make light pixels.
     assert (pixels.min(axis=2) > 120).sum() > 1000
+
+
+@pytest.mark.parametrize("shift", [0.5, 999])
+def test_a_scan_on_another_grid_is_refused(boxes, tmp_path, shift, capsys):
+    label_map, grid = box_spine()
+    affine = grid.affine.copy()
+    affine[0, 3] += shift
+    scan = write(tmp_path, label_map, Grid(grid.shape, affine), "scan.nrrd")
+    flags = ["--scans", scan, "--output", str(tmp_path / "out")]
+
+    assert labelVertebrae.main([boxes, *flags]) == 1
+
+    error = capsys.readouterr().err
+    assert error.startswith(f"{boxes} must lie on the grid of its scan")
+    assert f"origin (0, 0, 0) mm, orientation {grid.orientation}" in error
+    assert f"and {scan}: shape" in error
+    assert f"origin ({shift}, 0, 0) mm" in error
+    assert not list(tmp_path.glob("out/*"))
 
 
 def test_a_label_map_without_a_chain_fails_and_the_others_go_on(
