@@ -112,7 +112,8 @@ def add_label_map_flags(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="SCAN",
-        help="the scan of each label map, in the same order, for the pictures",
+        help="the scan of each label map, on its grid and in the same order, for the "
+        "pictures",
     )
     add(
         "--format",

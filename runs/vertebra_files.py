@@ -101,17 +101,25 @@ def label_file(
 def _check_grids(label_map: Volume, image: Volume) -> None:
     """Check that the voxels of a label map are those of its scan, or of a box of it.
 
+    A box that begins at the first voxel is taken for the label map of another scan,
+    whose origin is 0 as well, as files without a position have it.
+
     Raises:
-        DataError: If not; it may be the scan of another person.
+        DataError: If not.
     """
+    grid = label_map.grid
+    begin = image.grid.to_index(grid.origin)
+    fits = grid.shape == image.grid.shape or abs(begin).max() > 0.5
     try:
         place_on_grid(label_map, image, "")
-    except DataError as error:
+    except DataError:
+        fits = False
+    if not fits:
         raise DataError(
-            f"{label_map.path} must lie on the grid of its scan, or on a part of it, "
-            "to be drawn over it; --scans names the scan of each label map. Received: "
-            f"{label_map.grid}, and {image.path}: {image.grid}"
-        ) from error
+            f"{label_map.path} must lie on the grid of its scan, or on a part of it "
+            "with an origin of its own, to be drawn over it; --scans names the scan of "
+            f"each label map. Received: {grid}, and {image.path}: {image.grid}"
+        )
 
 
 def choose_classes(segments: Sequence[Segment]) -> dict[int, str]:

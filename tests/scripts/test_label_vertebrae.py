@@ -136,12 +136,14 @@ def test_the_picture_shows_the_scan_of_which_the_label_map_is_a_box(boxes, tmp_p
     assert (pixels.min(axis=2) > 120).sum() > 1000
 
 
-@pytest.mark.parametrize("shift", [0.5, 999])
-def test_a_scan_on_another_grid_is_refused(boxes, tmp_path, shift, capsys):
+@pytest.mark.parametrize(("shift", "more"), [(0.5, 0), (999, 0), (0, 9)])
+def test_a_scan_on_another_grid_is_refused(boxes, tmp_path, shift, more, capsys):
     label_map, grid = box_spine()
+    # Files without a position begin at 0: one of another person is larger, or smaller.
+    image = np.pad(label_map, ((0, more), (0, more), (0, 0)))
     affine = grid.affine.copy()
     affine[0, 3] += shift
-    scan = write(tmp_path, label_map, Grid(grid.shape, affine), "scan.nrrd")
+    scan = write(tmp_path, image, Grid(image.shape, affine), "scan.nrrd")
     flags = ["--scans", scan, "--output", str(tmp_path / "out")]
 
     assert labelVertebrae.main([boxes, *flags]) == 1
