@@ -80,6 +80,16 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return args
 
 
+def check_ensemble(runs: Sequence[Path], cube: Path) -> None:
+    """Check that networks and the cube exist, before TensorFlow takes its time."""
+    from cube.reader import Cube
+    from runs.model_paths import find_models
+
+    find_models(runs)
+    with Cube(cube):
+        pass
+
+
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     """Read the runs, compare them, and write the page."""
@@ -90,6 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     check_page_folder(args.output, force=args.force)
     if args.ensemble is not None:
+        check_ensemble(args.runs, args.ensemble)
         from runs.ensemble_test import score_runs
 
         run = args.output / "ensemble"

@@ -49,9 +49,12 @@ def read_classes(model: Path | None) -> Classes | None:
     """Return the classes of a model; None without one."""
     if model is None:
         return None
-    from models.model_file import read_metadata  # imports Keras
+    from runs.model_paths import find_models
 
-    return read_metadata(model).classes
+    found = find_models([model])[0]  # before Keras, which takes seconds to start
+    from models.model_file import read_metadata
+
+    return read_metadata(found).classes
 
 
 @script
