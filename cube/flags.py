@@ -96,7 +96,7 @@ def add_class_flags(group: argparse._ArgumentGroup) -> None:
         "--labels-from",
         type=Path,
         metavar="MODEL",
-        help="the classes of this model.keras, to test it on the cube",
+        help="the classes of this model.keras or run folder, to test it on the cube",
     )
 
 
