@@ -1,3 +1,4 @@
+import signal
 import socket
 import subprocess
 import sys
@@ -97,6 +98,31 @@ def test_more_processes_than_gpus_on_a_host_are_refused(monkeypatch):
 
     with pytest.raises(UsageError, match=r"Received: 3 processes.*, and 2 GPUs"):
         use_one_gpu(crowded)
+
+
+def test_cluster_knows_the_gpus_so_that_they_exchange_sums(monkeypatch):
+    monkeypatch.setattr(
+        process_group.tf.config, "get_visible_devices", lambda kind: ["its own"]
+    )
+    monkeypatch.setattr(
+        process_group.tf.distribute,
+        "MultiWorkerMirroredStrategy",
+        lambda cluster_resolver: cluster_resolver,
+    )
+
+    resolver = process_group._join(PLACE)
+
+    assert resolver.num_accelerators() == {"GPU": 1}
+    assert (resolver.task_type, resolver.task_id) == ("worker", 1)
+
+
+def test_joining_leaves_sigterm_as_it_was():
+    former = signal.getsignal(signal.SIGTERM)
+
+    with process_group._own_sigterm():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    assert signal.getsignal(signal.SIGTERM) == former
 
 
 JOIN_ALONE = """
