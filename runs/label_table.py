@@ -22,6 +22,29 @@ COLUMNS: tuple[str, ...] = (
 Row = dict[str, str | float]
 
 
+def read_rows(path: Path, columns: Sequence[str]) -> list[Row]:
+    """Read the rows of a table that an earlier call wrote; none without a file.
+
+    Raises:
+        UsageError: If the file has other columns, or cannot be read.
+    """
+    if not path.exists():
+        return []
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file, strict=True)
+            found = tuple(reader.fieldnames or ())
+            rows = [dict(row) for row in reader]
+    except (OSError, ValueError, csv.Error) as error:
+        raise UsageError(f"{path} cannot be read as a table: {error}") from error
+    if found != tuple(columns) or any(None in row for row in rows):
+        raise UsageError(
+            f"{path} must be a table that was written here before, with the columns "
+            f"{','.join(columns)}. Received another; use another --output, or move it."
+        )
+    return rows
+
+
 class LabelTable:
     """The rows of a labels.csv, written after each scan so that none is lost.
 
@@ -35,22 +58,7 @@ class LabelTable:
 
     def __init__(self, path: Path):
         self.path = path
-        self.rows: list[Row] = []
-        if not path.exists():
-            return
-        try:
-            with open(path, newline="", encoding="utf-8") as file:
-                reader = csv.DictReader(file, strict=True)
-                columns = tuple(reader.fieldnames or ())
-                self.rows = [dict(row) for row in reader]
-        except (OSError, ValueError, csv.Error) as error:
-            raise UsageError(f"{path} cannot be read as a table: {error}") from error
-        if columns != COLUMNS or any(None in row for row in self.rows):
-            raise UsageError(
-                f"{path} must be a table of predict.py, with the columns "
-                f"{','.join(COLUMNS)}. Received another; use another --output, or "
-                "move it."
-            )
+        self.rows = read_rows(path, COLUMNS)
 
     def replace(self, rows: Sequence[Row]) -> None:
         """Replace the rows of the label maps that `rows` name; write the file."""

@@ -9,9 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from runs.label_plan import Outputs
+from runs.label_table import read_rows
 from runs.vertebra_plan import TABLES, VertebraFiles
 from runs.vertebrae import LabelledSpine, choose_structures, label_vertebrae
-from spine.tables import Row, write_spines, write_vertebrae
+from spine.tables import (
+    SPINE_COLUMNS,
+    VERTEBRA_COLUMNS,
+    write_spines,
+    write_vertebrae,
+)
 from system.atomic import atomic_write
 from system.command_line import nearest
 from system.errors import DataError, UsageError
@@ -210,24 +216,29 @@ class VertebraTables:
     """vertebrae.csv and spines.csv, written after each scan so that none is lost.
 
     Args:
-        folder: In which they lie; earlier tables are replaced.
+        folder: In which they lie; rows of other scans in them are kept.
+
+    Raises:
+        UsageError: If one has other columns, or cannot be read.
     """
 
     def __init__(self, folder: Path):
-        self.folder = folder
-        self.rows: list[Row] = []
-        self.spines: list[Row] = []
+        self.paths = [folder / name for name in TABLES]
+        self.rows = read_rows(self.paths[0], VERTEBRA_COLUMNS)
+        self.spines = read_rows(self.paths[1], SPINE_COLUMNS)
 
     def add(self, found: LabelledSpine) -> None:
-        """Add the rows of a scan, and write both files.
+        """Replace the rows of a scan, and write both files.
 
         Raises:
             DataError: If one cannot be written.
         """
-        self.rows += found.rows
+        scan = found.spine["scan"]
+        self.rows = [row for row in self.rows if row["scan"] != scan] + found.rows
+        self.spines = [row for row in self.spines if row["scan"] != scan]
         self.spines.append(found.spine)
-        write_vertebrae(self.folder / TABLES[0], self.rows)
-        write_spines(self.folder / TABLES[1], self.spines)
+        write_vertebrae(self.paths[0], self.rows)
+        write_spines(self.paths[1], self.spines)
 
 
 class PredictedVertebrae:

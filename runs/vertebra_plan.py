@@ -76,7 +76,9 @@ def plan_files(
 def check_existing(
     plan: Mapping[Path, VertebraFiles], folder: Path, *, force: bool
 ) -> None:
-    """Raise if a file would be replaced, other than by --force.
+    """Raise if a file of a scan would be replaced, other than by --force.
+
+    The tables may exist: they keep the rows of other scans.
 
     Args:
         plan: The files for each one that is read.
@@ -86,12 +88,10 @@ def check_existing(
     Raises:
         UsageError: If one exists, or would replace what is read.
     """
-    written = [folder / name for name in TABLES]
-    written += [
-        path for f in plan.values() for path in (f.label_map, f.picture) if path
-    ]
+    tables = [folder / name for name in TABLES]
+    written = [path for f in plan.values() for path in (f.label_map, f.picture) if path]
     inputs = {source.resolve() for source in plan}
-    replaced = [str(path) for path in written if path.resolve() in inputs]
+    replaced = [str(path) for path in [*tables, *written] if path.resolve() in inputs]
     if replaced:
         raise UsageError(
             "A file that is read must not be replaced; --output states another folder. "

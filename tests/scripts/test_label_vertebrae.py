@@ -211,16 +211,48 @@ def test_wrong_use_is_refused_before_anything_is_written(boxes, tmp_path, capsys
     assert not (tmp_path / "out").exists()
 
 
-def test_existing_files_are_kept_without_force(boxes, tmp_path, capsys):
-    (tmp_path / "out").mkdir()
-    table = tmp_path / "out" / "vertebrae.csv"
-    table.write_text("mine")
-    flags = [boxes, "--output", str(tmp_path / "out")]
+def test_files_of_a_scan_are_kept_without_force(boxes, tmp_path, capsys):
+    out = tmp_path / "out"
+    flags = [boxes, "--output", str(out)]
+    assert labelVertebrae.main(flags) == 0
+    (out / "ann_eve_vertebrae.seg.nrrd").unlink()
 
     assert labelVertebrae.main(flags) == 2
-    assert table.read_text() == "mine"
-    assert "--force replaces them" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "--force replaces them" in error
+    assert error.endswith("Received: " + str(out / "ann_eve_vertebrae.png") + "\n")
     assert labelVertebrae.main([*flags, "--force"]) == 0
+
+
+def test_tables_keep_the_rows_of_other_scans(boxes, tmp_path):
+    label_map, grid = box_spine()
+    mask = (label_map > 0).astype(np.uint8)
+    other = write(tmp_path / "ann", mask * (label_map < 4), grid, "fay.nrrd")
+    out = ["--output", str(tmp_path / "out")]
+
+    assert labelVertebrae.main([boxes, *out]) == 0
+    assert labelVertebrae.main([other, *out, "--lowest", "L5"]) == 0
+    assert labelVertebrae.main([boxes, *out, "--lowest", "L4", "--force"]) == 0
+
+    rows = rows_of(tmp_path / "out" / "vertebrae.csv")
+    assert [(row["scan"], row["name"]) for row in rows] == [
+        *(("ann_fay", name) for name in ("L5", "L4", "L3")),
+        *(("ann_eve", name) for name in ("L4", "L3", "L2", "L1", "T12")),
+    ]
+    spines = rows_of(tmp_path / "out" / "spines.csv")
+    assert [row["scan"] for row in spines] == ["ann_fay", "ann_eve"]
+
+
+@pytest.mark.parametrize("name", ["vertebrae.csv", "spines.csv"])
+def test_a_table_of_another_program_is_left_alone(boxes, tmp_path, name, capsys):
+    (tmp_path / "out").mkdir()
+    (table := tmp_path / "out" / name).write_text("mine")
+
+    assert labelVertebrae.main([boxes, "--output", str(tmp_path / "out"), "--force"])
+
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [name]
+    assert table.read_text() == "mine"
+    assert f"{table} must be a table that was written" in capsys.readouterr().err
 
 
 def test_a_header_with_nan_spacing_is_refused(boxes, tmp_path, capsys):

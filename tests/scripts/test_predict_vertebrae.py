@@ -212,7 +212,19 @@ def test_wrong_use_is_refused_before_any_scan_is_read(
     )
     assert not out.exists()
     out.mkdir()
-    (out / "spines.csv").write_text("mine")
+    (out / "in_ben_vertebrae.png").write_text("mine")
     assert call([scans], out, model) == 2
     assert "--force replaces them" in capsys.readouterr().err
-    assert names_in(out) == ["spines.csv"]
+    assert names_in(out) == ["in_ben_vertebrae.png"]
+
+
+def test_tables_keep_the_rows_of_an_earlier_scan(scans, model, tmp_path):
+    out = tmp_path / "out"
+    (scans / "ben.nrrd").write_bytes((scans / "ann.nrrd").read_bytes())
+
+    assert call([scans / "ann.nrrd"], out, model, flags=["--no-pictures"]) == 0
+    assert call([scans / "ben.nrrd"], out, model, flags=["--no-pictures"]) == 0
+
+    for table in ("vertebrae.csv", "spines.csv"):
+        found = dict.fromkeys(row["scan"] for row in read_rows(out / table))
+        assert list(found) == ["in_ann", "in_ben"]
