@@ -1,4 +1,5 @@
 import os
+import signal
 import time
 
 import pytest
@@ -75,8 +76,13 @@ def test_processes_that_ignore_sigterm_are_killed_after_one_wait(monkeypatch):
 
 
 def test_interrupt_ends_all_processes_which_print_nothing(tmp_path, capfd):
-    with pytest.raises(KeyboardInterrupt):
-        run_together(group_members.interrupt_all, tmp_path, processes=2)
+    # Ignored in what a shell starts in the background.
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_together(group_members.interrupt_all, tmp_path, processes=2)
+    finally:
+        signal.signal(signal.SIGINT, former)
 
     assert capfd.readouterr() == ("", "")
     for path in tmp_path.iterdir():
