@@ -272,6 +272,17 @@ def test_label_maps_without_any_structure_are_refused(scans, capsys):
     assert "at least one value above 0" in capsys.readouterr().err
 
 
+def test_subject_that_may_be_a_split_is_noted_before_the_scans_are_read(scans, capsys):
+    (scans / "cid.nrrd").write_text("damaged")
+    (scans / "pairs.txt").write_text("cid.nrrd,cid_label.seg.nrrd,validaton\n")
+    (scans / "cid_label.seg.nrrd").touch()
+
+    assert build(scans) == 1
+
+    error = capsys.readouterr().err
+    assert "pairs.txt: line 1: 'validaton' was taken for a subject. Did you" in error
+
+
 def test_missing_list_and_missing_scan_are_refused(scans, capsys):
     (scans / "cid.nrrd").unlink()
     assert build(scans) == 1
