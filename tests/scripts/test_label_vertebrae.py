@@ -115,7 +115,9 @@ def test_a_scan_is_no_label_map(tmp_path, capsys):
 
     assert labelVertebrae.main([scan, "--output", str(tmp_path / "out")]) == 1
 
-    assert "scan.nrrd must be a label map, " in capsys.readouterr().err
+    assert (
+        "scan.nrrd must be a label map of at most 200 values" in capsys.readouterr().err
+    )
 
 
 def test_the_picture_shows_the_scan_of_which_the_label_map_is_a_box(boxes, tmp_path):
