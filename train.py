@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import fields
 from pathlib import Path
 
@@ -175,6 +175,17 @@ def open_if_first(
     return open_run_folder(run, force=force, resume=resume)
 
 
+@contextmanager
+def tell_how_to_resume(run: Path) -> Iterator[None]:
+    """Say on Ctrl-C how an interrupted run goes on; the other processes say nothing."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if find_place().rank == 0:
+            print(f"Resume with: train.py --resume --output {run}", file=sys.stderr)
+        raise
+
+
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, predict the test cases, score, and compare."""
@@ -185,7 +196,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.weights is not None:
         args.weights_checksum = inputs["weights"][1]  # recorded with the flags
     train_both_networks = args.model == "both"
-    with open_if_first(args.output, force=args.force, resume=args.resume):
+    with (
+        tell_how_to_resume(args.output),
+        open_if_first(args.output, force=args.force, resume=args.resume),
+    ):
         if args.resume and args.epochs == 0:
             check_same_inputs(args.output, inputs)
         # Before anything else, so that it can be resumed.

@@ -224,3 +224,18 @@ def test_both_killed_at_once_can_be_resumed_and_restarted(
     # Before that was recorded, there are at most empty folders.
     (tmp_path / "unet2d" / "config.json").unlink()
     assert call(small_cube, tmp_path, "--epochs", "7", model="both") == 0
+
+
+def test_ctrl_c_says_how_to_resume(small_cube, tmp_path, monkeypatch, capsys):
+    def press_ctrl_c(args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "train_network", press_ctrl_c)
+    run = tmp_path / "run"
+
+    assert call(small_cube, run, "--epochs", "7") == 130
+
+    assert capsys.readouterr().err.splitlines() == [
+        f"Resume with: train.py --resume --output {run}",
+        "Interrupted.",
+    ]
