@@ -106,6 +106,7 @@ def test_flag_decides_before_the_model_and_the_model_before_the_cases(capsys):
     )
 
 
+@pytest.mark.slow
 def test_choice_is_stored_with_the_same_weights(small_run, small_cube, tmp_path):
     network, metadata = load_model(small_run / "model.keras")
     assert metadata.keep == "all"  # a scan of two small boxes has no chain

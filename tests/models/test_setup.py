@@ -137,6 +137,7 @@ def test_other_classes_get_a_new_head_on_the_trained_weights(binary_cube, small_
     assert metadata.class_names == ("background", "spine")
 
 
+@pytest.mark.slow
 def test_trained_network_learns_another_cube(binary_cube, small_run, tmp_path, capsys):
     weights = ["--weights", str(small_run / "model.keras")]
 

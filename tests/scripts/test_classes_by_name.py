@@ -130,6 +130,7 @@ def hospital_a(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_model_is_tested_on_scans_that_lack_a_class(hospital_a, tmp_path, capsys):
     without_t11 = numbers(21, 20, 19, 0)
     lines = [write_scan(tmp_path, name, without_t11) for name in ("xan", "yan")]

@@ -80,6 +80,7 @@ def test_networks_of_other_classes_end_with_two(small_run, others, tmp_path, cap
     assert not (tmp_path / "a").exists()
 
 
+@pytest.mark.slow
 def test_ensemble_is_tested_on_cases_that_no_member_has_seen(
     small_cube, small_run, others, tmp_path, capsys
 ):

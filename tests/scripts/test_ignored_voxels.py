@@ -93,6 +93,7 @@ def run(folder):
     return folder / "run"
 
 
+@pytest.mark.slow
 def test_network_is_trained_and_scored_without_ignored_voxels(run):
     (score,) = read_rows(run / "scores.csv")
     assert score["reference_ml"] == "0.256"  # 32 voxels of 8 mm3

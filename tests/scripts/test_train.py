@@ -122,6 +122,7 @@ def folded_cube(tmp_path_factory):
     return small_runs.write_cube(folder, dict.fromkeys(CASES, "train"))
 
 
+@pytest.mark.slow
 def test_fold_is_tested_and_no_copy_of_a_held_out_case_is_read(
     folded_cube, tmp_path, monkeypatch, capsys
 ):

@@ -106,6 +106,7 @@ def read_settings(environment):
     return done.stdout.strip().split("|")
 
 
+@pytest.mark.slow
 def test_environment_and_files_of_other_projects_change_nothing(tmp_path):
     (tmp_path / ".keras").mkdir()
     (tmp_path / ".keras/keras.json").write_text(
