@@ -237,4 +237,4 @@ def _drop_empty(
         partial=frozenset(int(numbers[n]) for n in instances.partial) - {0},
         notes={int(numbers[n]): t for n, t in instances.notes.items() if numbers[n]},
     )
-    return dropped, [namings[place] for place in kept]
+    return dropped, [namings[place] for place in kept.tolist()]
