@@ -195,7 +195,9 @@ def calls_of_predict(small_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile for predict")
     good = write(folder, nrrd_bytes())
     last = ["--output", str(folder / "labels")]
-    calls = {"": ["predict", "none.nrrd", "--model", str(model), *last]}
+    # Labels a scan, which loads TensorFlow.
+    first = ["--output", str(folder / "first"), "--no-pictures"]
+    calls = {"": ["predict", str(good), "--model", str(model), *first]}
     for name, (maker, _) in PREDICTED.items():
         own = tmp_path_factory.mktemp("scan")
         calls[name] = ["predict", str(maker(own)), "--model", str(model), *last]
