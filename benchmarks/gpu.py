@@ -6,8 +6,8 @@ Example:
 Times a training step of both networks in each precision, with and without XLA, and
 that of MONAI's U-Net on PyTorch where it is installed (`requirements-bench.txt`), each
 in a process of its own; then the patches a second that are prepared for it. Without a
-GPU it says so and ends. `--device cpu` checks that all of this runs, in a minute or
-two; its patches and networks are too small for its times to mean anything.
+GPU it says so and ends. `--device cpu` checks that all of this runs, in a few
+minutes; its patches and networks are too small for its times to mean anything.
 """
 
 from __future__ import annotations

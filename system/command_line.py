@@ -6,7 +6,7 @@ import argparse
 import difflib
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 LEAST_LIKENESS = 0.6  # as of difflib: 0 for nothing in common, 1 for equal words
@@ -40,8 +40,8 @@ class CommandLine(argparse.ArgumentParser):
             allow_abbrev=False,
         )
         self._words: list[str] = []
-        self.register("type", int, _whole_number)
-        self.register("type", float, _number)
+        self.register("type", int, _converter(int, "a whole number"))
+        self.register("type", float, _converter(float, "a number"))
 
     def parse_args(
         self, args: Sequence[str] | None = None, namespace: None = None
@@ -86,20 +86,17 @@ class CommandLine(argparse.ArgumentParser):
         return f". Put {missing} before {takers[0]}, which takes all names after it."
 
 
-def _whole_number(word: str) -> int:
-    try:
-        return int(word)
-    except ValueError:
-        message = f"must be a whole number. Received: {word}"
-        raise argparse.ArgumentTypeError(message) from None
+def _converter(convert: Callable[[str], float], what: str) -> Callable[[str], float]:
+    """Return a conversion that says what a word must be."""
 
+    def convert_or_refuse(word: str) -> float:
+        try:
+            return convert(word)
+        except ValueError:
+            message = f"must be {what}. Received: {word}"
+            raise argparse.ArgumentTypeError(message) from None
 
-def _number(word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:
-        message = f"must be a number. Received: {word}"
-        raise argparse.ArgumentTypeError(message) from None
+    return convert_or_refuse
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -66,7 +66,10 @@ def test_end_of_another_process_is_one_sentence():
     group = ProcessGroup()
     lost = tf.errors.UnavailableError(None, None, "Connection reset by peer")
 
-    with pytest.raises(tf.errors.UnavailableError), group.report_lost():
+    with (
+        pytest.raises(tf.errors.UnavailableError, match="reset by peer"),
+        group.report_lost(),
+    ):
         raise lost  # alone it means something else
     group.size = 2
     with (

@@ -30,7 +30,7 @@ def test_card_without_code_is_one_sentence_with_the_way_out(error):
     def fail(expected):
         raise error
 
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(UsageError, match=r"^NVIDIA GeForce RTX 5090") as caught:
         check_gpu(GPU, "mixed_bfloat16", compute=computing(fail))
 
     message = str(caught.value)
