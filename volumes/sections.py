@@ -56,14 +56,6 @@ class Sections:
             ignored=None if self.ignored is None else self.ignored[box],
         )
 
-    def size_mm(self, axis: int) -> tuple[float, float]:
-        """Return the height and the width of a picture in mm."""
-        height, width = (
-            self.image.shape[side] * self.spacing[side]
-            for side in (DOWN[axis], ACROSS[axis])
-        )
-        return height, width
-
     def view(self, axis: int, mm_per_pixel: float) -> View:
         """Return the picture of a plane, without labels."""
         plane = self.planes[axis]
