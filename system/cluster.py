@@ -79,7 +79,7 @@ def open_cluster(scheduler: str, packages: Sequence[str]) -> Iterator[Engine]:
     except Exception as error:
         raise UsageError(
             "--scheduler must be the address of a running Dask scheduler, or its "
-            f"--scheduler-file. Received: {scheduler}: {error or repr(error)}"
+            f"--scheduler-file. Received: {scheduler}: {_describe_failure(error)}"
         ) from error
     if kind != "Scheduler":
         raise UsageError(
@@ -101,6 +101,13 @@ async def _identify(address: str) -> str:
     async with rpc(address, timeout=CONNECT_SECONDS, connection_args=options) as peer:
         answer: Any = await asyncio.wait_for(peer.identity(), CONNECT_SECONDS)
     return answer["type"]
+
+
+def _describe_failure(error: Exception) -> str:
+    """Return why nothing answered; two time limits race, and one has no text."""
+    if isinstance(error, TimeoutError | asyncio.TimeoutError):
+        return f"timed out: no answer within {CONNECT_SECONDS} s"
+    return str(error) or repr(error)
 
 
 def _read_address(scheduler: str) -> str:
