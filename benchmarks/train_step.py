@@ -79,7 +79,7 @@ def pose(model: str) -> Problem:
 
 def count_tiles(problem: Problem) -> int:
     """Count the tiles of a whole scan."""
-    from models.prediction import tile_starts
+    from models.tiles import tile_starts
 
     sides = zip(problem.scan, problem.patch_size, strict=True)
     return int(np.prod([len(tile_starts(0, n, t, problem.overlap)) for n, t in sides]))

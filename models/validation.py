@@ -9,8 +9,9 @@ import numpy as np
 
 from cube.reader import Cube
 from models.model_file import ModelMetadata
-from models.prediction import classify, fit_tile, predict_image
+from models.prediction import classify, predict_image
 from models.process_group import ProcessGroup
+from models.tiles import fit_tile
 from volumes.ignored import IGNORED, find_void
 
 
