@@ -61,7 +61,8 @@ def write_scan(path: Path, shape: Sequence[int]) -> None:
 def write_network(path: Path, num_classes: int, spacing: Sequence[float]) -> None:
     """Write an untrained network with the defaults of train.py."""
     from models.defaults import DEFAULT_ARCHITECTURE, choose_patch_size
-    from models.model_file import ModelMetadata, build_network, save_model
+    from models.metadata import ModelMetadata
+    from models.model_file import build_network, save_model
 
     numbers = range(1, num_classes)
     metadata = ModelMetadata(

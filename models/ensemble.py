@@ -17,7 +17,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from models.model_file import ModelMetadata, load_model
+from models.metadata import ModelMetadata
+from models.model_file import load_model
 from models.prediction import (
     Part,
     classify,

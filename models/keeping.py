@@ -11,7 +11,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from cube.reader import Cube
-from models.model_file import ModelMetadata, build_network, save_model
+from models.metadata import ModelMetadata
+from models.model_file import build_network, save_model
 from models.options import TrainingOptions
 from models.validation import mean_dice, predict_cases
 from spine.keeping import Kept, keep_spine

@@ -11,7 +11,7 @@ from models.defaults import (
     LEARNING_RATE,
     choose_batch_size,
 )
-from models.model_file import ModelMetadata
+from models.metadata import ModelMetadata
 
 
 @dataclass(frozen=True, kw_only=True)

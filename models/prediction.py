@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from models.model_file import ModelMetadata
+from models.metadata import ModelMetadata
 from models.tiles import cut_tiles, fit_tile, importance_map, place_tiles
 from volumes.geometry import Grid, canonical_grid
 from volumes.intensity import measure_intensity

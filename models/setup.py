@@ -8,11 +8,8 @@ import keras
 
 from cube.reader import Cube
 from models.defaults import check_patch_size, choose_patch_size
-from models.model_file import (
-    ModelMetadata,
-    build_network,
-    load_model,
-)
+from models.metadata import ModelMetadata
+from models.model_file import build_network, load_model
 from models.options import TrainingOptions
 from models.training_scans import measure_training_scans
 from models.transfer import (

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from models.batches import patch_box
 from models.defaults import patch_multiples
-from models.model_file import ModelMetadata
+from models.metadata import ModelMetadata
 
 # Voxels beyond each side of a scan that is smaller than the patch. In MR cropped to
 # three vertebrae UNet-2D had .07 to .16 more Dice with them, UNet-3D none.

@@ -30,7 +30,8 @@ from models.earlier import EARLIER
 from models.epoch_lines import describe_resuming
 from models.logs import TensorBoardLog
 from models.losses import LOSSES
-from models.model_file import ModelMetadata, load_model, save_model
+from models.metadata import ModelMetadata
+from models.model_file import load_model, save_model
 from models.options import TrainingOptions
 from models.process_group import ProcessGroup
 from models.training_loop import TrainingLoop, TrainingProgress, write_history

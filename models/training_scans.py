@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cube.reader import Cube
-from models.model_file import ModelMetadata
+from models.metadata import ModelMetadata
 from volumes.geometry import canonical_spacing, canonical_view
 from volumes.ignored import split_ignored
 from volumes.intensity import measure_intensity, sample_voxels

@@ -9,7 +9,7 @@ import keras
 
 from cube.reader import Cube
 from models.defaults import DEFAULT_ARCHITECTURE
-from models.model_file import ModelMetadata
+from models.metadata import ModelMetadata
 from models.options import TrainingOptions
 from system.errors import DataError, UsageError
 from system.text import shorten

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from cube.reader import Cube
-from models.model_file import ModelMetadata
+from models.metadata import ModelMetadata
 from models.prediction import classify, predict_image
 from models.process_group import ProcessGroup
 from models.tiles import fit_tile

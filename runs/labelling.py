@@ -13,7 +13,7 @@ import numpy as np
 from models.device import report_out_of_memory
 from models.ensemble import Member, Prediction, predict_members, scale_probability
 from models.keeping import keep_part
-from models.model_file import ModelMetadata
+from models.metadata import ModelMetadata
 from models.prediction import label_values
 from models.training_scans import describe_misplacement
 from runs.label_plan import Outputs

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.scores import Score
-from models.model_file import ModelMetadata
+from models.metadata import ModelMetadata
 from runs.folder import TITLES
 from spine.planes import choose_planes
 from system.atomic import atomic_write

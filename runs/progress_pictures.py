@@ -12,7 +12,7 @@ import numpy as np
 
 from cube.reader import Cube
 from evaluation.curves import draw_curves
-from models.model_file import ModelMetadata
+from models.metadata import ModelMetadata
 from models.validation import mean_dice, predict_cases
 from runs.overlay import write_overlay
 from volumes.ignored import split_ignored

@@ -22,7 +22,7 @@ from models.device import find_device, peak_memory_mib
 from models.ensemble import Member
 from models.epoch_lines import describe_few_epochs
 from models.keeping import settle_keep, store_keep
-from models.model_file import ModelMetadata
+from models.metadata import ModelMetadata
 from models.options import TrainingOptions
 from models.process_group import ProcessGroup
 from models.setup import prepare_network

@@ -13,7 +13,8 @@ from models.ensemble import (
     scale_probability,
     settle_members,
 )
-from models.model_file import ModelMetadata, build_network, save_model
+from models.metadata import ModelMetadata
+from models.model_file import build_network, save_model
 from system.errors import UsageError
 
 METADATA = ModelMetadata(

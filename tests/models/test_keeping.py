@@ -8,7 +8,8 @@ from support.small_runs import training_options
 from cube.reader import Cube
 from models import keeping
 from models.keeping import keep_largest, keep_part, settle_keep
-from models.model_file import ModelMetadata, load_model, read_metadata, save_model
+from models.metadata import ModelMetadata
+from models.model_file import load_model, read_metadata, save_model
 from spine.keeping import Kept
 
 METADATA = ModelMetadata(

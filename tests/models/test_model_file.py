@@ -9,13 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from models.model_file import (
-    METADATA_NAME,
-    ModelMetadata,
-    load_model,
-    read_metadata,
-    save_model,
-)
+from models.metadata import METADATA_NAME, ModelMetadata
+from models.model_file import load_model, read_metadata, save_model
 from models.unet import unet_3d
 from system.errors import DataError
 from volumes.classes import Classes
@@ -267,31 +262,6 @@ def test_archive_that_unpacks_to_much_more_is_refused(network, tmp_path, name, s
         load_model(path)
 
 
-def test_classes_of_one_value_keep_it():
-    segments = METADATA.segments()
-
-    assert [(each.value, each.name) for each in segments] == [
-        (20, "L1"),
-        (21, "L2"),
-        (26, "sacrum"),
-    ]
-    assert len({each.color for each in segments}) == 3
-
-
-def test_classes_are_numbered_where_one_was_merged():
-    merged = replace(METADATA, label_values=((), (20,), (21, 22), (26,)))
-
-    assert [each.value for each in merged.segments()] == [1, 2, 3]
-
-
-def test_classes_are_numbered_where_two_have_one_value_or_none():
-    equal = replace(METADATA, label_values=((), (20,), (21,), (21,)))
-    without = replace(METADATA, label_values=((), (20,), (), (26,)))
-
-    assert [each.value for each in equal.segments()] == [1, 2, 3]
-    assert [each.value for each in without.segments()] == [1, 2, 3]
-
-
 def test_structures_of_the_classes_are_read_without_the_network(network, tmp_path):
     members = ((), ("L1",), (21, "L2"), None)
     save_model(
@@ -303,12 +273,3 @@ def test_structures_of_the_classes_are_read_without_the_network(network, tmp_pat
     assert metadata.classes == Classes(METADATA.class_names, members)
     with pytest.raises(DataError, match=r"none\.keras: no such model"):
         read_metadata(tmp_path / "none.keras")
-
-
-def test_older_network_knows_its_classes_by_their_values():
-    binary = replace(
-        METADATA, class_names=("background", "spine"), label_values=((), (20, 21))
-    )
-
-    assert METADATA.classes.members == ((), (20,), (21,), (26,))
-    assert binary.classes.members == ((), None)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from models import prediction
-from models.model_file import ModelMetadata
+from models.metadata import ModelMetadata
 from models.prediction import (
     Part,
     classify,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models import tiles
-from models.model_file import ModelMetadata
+from models.metadata import ModelMetadata
 from models.tiles import fit_tile, importance_map, tile_starts
 
 METADATA = ModelMetadata(

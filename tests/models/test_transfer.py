@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.small_runs import training_options
 
-from models.model_file import ModelMetadata
+from models.metadata import ModelMetadata
 from models.transfer import check_transfer, copy_weights
 from models.unet import unet_3d
 from system.errors import DataError, UsageError

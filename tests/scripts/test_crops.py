@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import crops
 from cube.pairs import read_pairs
-from models.model_file import ModelMetadata
+from models.metadata import ModelMetadata
 from system.errors import DataError
 from volumes.formats.files import (
     read_label_map,

@@ -10,7 +10,7 @@ from support.small_runs import names_in, read_rows
 import labelVertebrae
 import predict
 from models.ensemble import Member, Prediction
-from models.model_file import ModelMetadata
+from models.metadata import ModelMetadata
 from volumes.formats.files import read_label_map, write_image
 
 METADATA = ModelMetadata(
