@@ -132,6 +132,11 @@ def read_layout(
     check_storage(voxels, boxes, path)
     if not is_part:
         check_grid(datasets["image"], path)
+    return _read_attributes(file, path), datasets
+
+
+def _read_attributes(file: h5py.File, path: Path) -> dict[str, object]:
+    """Read the attributes, which must describe the same number of classes."""
     attributes = dict(OPTIONAL_ATTRIBUTES)
     for name in (*ATTRIBUTES, *OPTIONAL_ATTRIBUTES):
         if name in file.attrs:
@@ -152,7 +157,7 @@ def read_layout(
             f"{path} must have label values for each class. Received: "
             f"{len(attributes['label_values'])} for {len(attributes['class_names'])}"
         )
-    return attributes, datasets
+    return attributes
 
 
 def columns_of(file: h5py.File) -> tuple:

@@ -87,18 +87,18 @@ def format_table(
             [cell.replace("|", "\\|") for cell in row] for row in [heads, *rows]
         ]
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    lines = [
-        [row[0].ljust(widths[0])]
-        + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        for row in [heads, *rows]
-    ]
-    if markdown:
-        rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-        return "\n".join(
-            f"| {' | '.join(line)} |" for line in [lines[0], rule, *lines[1:]]
-        )
+    lines = []
+    for row in [heads, *rows]:
+        cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
+        cells[0] = row[0].ljust(widths[0])
+        lines.append(cells)
     rule = ["-" * width for width in widths]
-    return "\n".join("  ".join(line).rstrip() for line in [lines[0], rule, *lines[1:]])
+    if markdown:  # a colon aligns its column to the right
+        rule[1:] = [dashes[:-1] + ":" for dashes in rule[1:]]
+    lines.insert(1, rule)
+    if markdown:
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n".join("  ".join(line).rstrip() for line in lines)
 
 
 def format_p(p_value: float | None) -> str:

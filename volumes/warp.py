@@ -112,27 +112,13 @@ def warp(
     Raises:
         ValueError: If a class is above 255.
     """
-    classes = np.empty((0, 0, 0), np.uint8) if label is None else label
-    if classes.dtype != np.uint8:
-        if classes.size and classes.max() > 255:
-            raise ValueError(f"Classes must be below 256. Received: {classes.max()}")
-        classes = classes.astype(np.uint8)
+    classes = _to_bytes(np.empty((0, 0, 0), np.uint8) if label is None else label)
     values = np.empty((3, 0, 0, 0)) if control is None else control.values
     if image.flags.f_contiguous and not image.flags.c_contiguous:
         # The transpose is in C order.
         image, classes = image.T, classes.T
         matrix, values = matrix[::-1], values[::-1]
-    bases = np.zeros((3, max(shape)), np.int64)
-    weights = np.zeros((3, max(shape), 4))
-    index = np.arange(shape[2], dtype=np.float64)
-    rows = (index, np.zeros(shape[2]), np.zeros(0, np.int64))
-    if control is not None:
-        for axis, side in enumerate(shape):
-            base, weight, _ = spline_taps(np.arange(side) * control.step[axis])
-            bases[axis, :side], weights[axis, :side] = base, weight
-        along = bases[2, : shape[2]]
-        knots = np.flatnonzero(np.diff(along, prepend=-1, append=-1))
-        rows = (index, index * control.step[2] - along, knots)
+    bases, weights, rows = _place_controls(shape, control)
     image_out = np.empty(shape, np.float32)
     label_out = np.empty(shape if classes.size else (0, 0, 0), np.uint8)
     classes = np.ascontiguousarray(classes)
@@ -151,3 +137,29 @@ def warp(
         label_out,
     )
     return image_out, label_out
+
+
+def _to_bytes(classes: np.ndarray) -> npt.NDArray[np.uint8]:
+    """Return classes as uint8; raise ValueError if one is above 255."""
+    if classes.dtype == np.uint8:
+        return classes
+    if classes.size and classes.max() > 255:
+        raise ValueError(f"Classes must be below 256. Received: {classes.max()}")
+    return classes.astype(np.uint8)
+
+
+def _place_controls(
+    shape: tuple[int, int, int], control: ControlGrid | None
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Return what `sample` takes of control points: their `spline` and its `rows`."""
+    bases = np.zeros((3, max(shape)), np.int64)
+    weights = np.zeros((3, max(shape), 4))
+    index = np.arange(shape[2], dtype=np.float64)
+    if control is None:
+        return bases, weights, (index, np.zeros(shape[2]), np.zeros(0, np.int64))
+    for axis, side in enumerate(shape):
+        base, weight, _ = spline_taps(np.arange(side) * control.step[axis])
+        bases[axis, :side], weights[axis, :side] = base, weight
+    along = bases[2, : shape[2]]
+    knots = np.flatnonzero(np.diff(along, prepend=-1, append=-1))
+    return bases, weights, (index, index * control.step[2] - along, knots)
