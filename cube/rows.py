@@ -148,11 +148,7 @@ def make_row(
     spec, target = case.spec, case.target
     drawn, output_to_input = draw_copy(spec, case_id, copy)
     extent = filled_extent(case.grid, target, output_to_input)
-    if np.any(extent[:, 0] >= extent[:, 1]):
-        raise DataError(
-            f"Case '{case_id}' must be thicker than a voxel of the cube. Received: "
-            f"{case.grid}, for a cube of {spec.spacing} mm"
-        )
+    _check_extent(extent, case, case_id)
     image, label = replay(
         drawn,
         case.smoothed,
@@ -173,3 +169,14 @@ def make_row(
         drawn=drawn,
         source=source,
     )
+
+
+def _check_extent(
+    extent: npt.NDArray[np.int64], case: PreparedCase, case_id: str
+) -> None:
+    """Check that a scan fills voxels of the cube, rather than lie between two."""
+    if np.any(extent[:, 0] >= extent[:, 1]):
+        raise DataError(
+            f"Case '{case_id}' must be thicker than a voxel of the cube. Received: "
+            f"{case.grid}, for a cube of {case.spec.spacing} mm"
+        )

@@ -173,11 +173,11 @@ def survey_case(
     voxel_ml = float(np.prod(image.grid.spacing)) / 1000
     label_ml = {int(v): float(counts[v] * voxel_ml) for v in values if v}
     names, name_notes = name_values(label_map.segments, pair.label_table)
-    if ignored:  # count as background
-        places = list(find_members(ignored, values[values > 0].tolist(), names))
-        counts[0] += counts[places].sum()
-        counts[places] = 0
+    places = list(find_members(ignored, values[values > 0].tolist(), names))
+    counts[0] += counts[places].sum()  # what is ignored counts as background
+    counts[places] = 0
     unlikely = () if allow_unlikely else check_label_map(pair, image, label_map, counts)
+    notes = (*image.notes, *label_map.notes, *name_notes, *unlikely)
     return CaseInfo(
         pair=pair,
         grid=image.grid,
@@ -187,9 +187,7 @@ def survey_case(
         label_checksum=label_map.checksum,
         content_checksum=content_checksum(image),
         profile=measure_profile(image.array),
-        notes=tuple(
-            dict.fromkeys((*image.notes, *label_map.notes, *name_notes, *unlikely))
-        ),
+        notes=tuple(dict.fromkeys(notes)),
         label_voxels=label_voxels,
         label_content_checksum=content_checksum(label_map),
         label_ml=label_ml,
