@@ -18,12 +18,12 @@ from runs.folder import (
     ENSEMBLE,
     RUN_CONFIG_NAME,
     TITLES,
-    check_same_inputs,
     open_run_folder,
     write_json,
 )
 from runs.model_paths import settle_weights
 from runs.outcome import list_outcome
+from runs.resuming import check_same_inputs
 from runs.train_arguments import complete_arguments
 from runs.train_flags import NETWORKS, build_parser
 from system.errors import DataError, UsageError

@@ -110,14 +110,14 @@ def _read_run_config(folder: Path) -> dict:
         return {}
 
 
-def _network_folders(run: Path) -> list[Path]:
+def network_folders(run: Path) -> list[Path]:
     """List the folders in which both networks' runs lie."""
     return [run / model for model in TITLES]
 
 
 def _list_run_files(run: Path) -> list[Path]:
     """List the paths that the runs in a folder may have; empty if it holds none."""
-    candidates = [run, *_network_folders(run)]
+    candidates = [run, *network_folders(run)]
     runs = [folder for folder in candidates if _read_run_config(folder)]
     paths = [folder / name for folder in runs for name in RUN_FOLDERS + RUN_FILES]
     if runs and run not in runs:
@@ -128,7 +128,7 @@ def _list_run_files(run: Path) -> list[Path]:
 
 def _is_empty(run: Path) -> bool:
     """Return whether a folder holds nothing but what killed writers left."""
-    inner = [folder for folder in _network_folders(run) if folder.is_dir()]
+    inner = [folder for folder in network_folders(run) if folder.is_dir()]
     paths = [path for folder in (run, *inner) for path in folder.iterdir()]
     return all(path in inner or is_temporary(path) for path in paths)
 
@@ -144,6 +144,7 @@ def _remove_leftovers(run: Path) -> None:
 
 
 def _remove_folder(folder: Path) -> None:
+    """Remove a folder, if there is one."""
     with _report_failed_removal(folder):
         if folder.is_dir():
             shutil.rmtree(folder)
@@ -172,7 +173,7 @@ def _replace_run(run: Path, previous: Sequence[Path]) -> Iterator[None]:
 
 def _restore_unless_started(run: Path, names: Sequence[Path], backup: Path) -> None:
     """Restore the previous run if the new one has recorded no cube yet."""
-    candidates = [run, *_network_folders(run)]
+    candidates = [run, *network_folders(run)]
     configs = {folder: _read_run_config(folder) for folder in candidates}
     if any("cube_checksum" in config for config in configs.values()):
         return
@@ -189,7 +190,7 @@ def _move(names: Sequence[Path], source: Path, target: Path) -> None:
             with _report_failed_removal(source / name):
                 (target / name).parent.mkdir(parents=True, exist_ok=True)
                 (source / name).rename(target / name)
-    for folder in _network_folders(source) + _network_folders(target):
+    for folder in network_folders(source) + network_folders(target):
         if folder.is_dir() and not any(folder.iterdir()):
             with _report_failed_removal(folder):
                 folder.rmdir()
@@ -233,65 +234,6 @@ def _report_failed_removal(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(f"{path}: could not be removed: {reason}") from error
-
-
-def read_arguments(run: Path) -> dict:
-    """Read the arguments with which a run was started, to resume it.
-
-    Args:
-        run: The folder of one network's run, or of both networks' runs.
-
-    Returns:
-        The arguments by name, without those that belong to one call of train.py.
-
-    Raises:
-        DataError: If the folder holds no run.
-    """
-    folder = run
-    if not (run / RUN_CONFIG_NAME).is_file():
-        folder = _network_folders(run)[0]  # the one that is trained first
-    if not (folder / RUN_CONFIG_NAME).is_file():
-        raise DataError(
-            f"{run} must hold a run to resume. Received: no {RUN_CONFIG_NAME}"
-        )
-    arguments = read_json(folder / RUN_CONFIG_NAME).get("arguments", {})
-    if folder != run:
-        arguments["model"] = "both"
-    for name in ("cube", "scans"):
-        if arguments.get(name) is not None:
-            arguments[name] = Path(arguments[name])
-    weights = arguments.get("weights")
-    if weights is not None:  # of earlier versions, one path
-        weights = [weights] if isinstance(weights, str) else weights
-        arguments["weights"] = [Path(each) for each in weights]
-    for name in ("output", "force", "resume", "gpus", "weights_checksum"):
-        arguments.pop(name, None)
-    return arguments
-
-
-def check_same_inputs(run: Path, inputs: dict[str, tuple[Path | str, str]]) -> None:
-    """Check that a test is resumed with the files it was started with.
-
-    Args:
-        run: The folder of one network's run.
-        inputs: Path and checksum of its "cube" and "weights".
-
-    Raises:
-        DataError: If one is another file; names both.
-    """
-    config = read_json(run / RUN_CONFIG_NAME)
-    recorded = {**config.get("arguments", {}), **config}
-    for name, (path, checksum) in inputs.items():
-        expected = recorded.get(f"{name}_checksum")
-        if expected not in (None, checksum):
-            started = recorded.get(name)
-            if isinstance(started, list):
-                started = ", ".join(map(str, started))
-            raise DataError(
-                f"{run} must be resumed with the same {name}. Received: {path} "
-                f"({checksum[:12]}), but it was started with {started} "
-                f"({str(expected)[:12]})"
-            )
 
 
 def write_json(path: Path, content: dict) -> None:

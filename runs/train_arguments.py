@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 
-from runs.folder import read_arguments
+from runs.resuming import read_arguments
 from system.errors import DataError
 
 # The values of flags that are given neither on the command line nor by a resumed run.

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from support.small_runs import write_run
 
-from runs.folder import open_run_folder, read_arguments, read_json, write_json
+from runs.folder import open_run_folder, read_json, write_json
 from system.errors import DataError, OutputError, UsageError
 
 MODELS = ("unet2d", "unet3d")
@@ -201,20 +201,6 @@ def test_run_folder_is_used_by_one_process_at_a_time(tmp_path):
 
     with open_run_folder(tmp_path, force=False, resume=True):
         pass
-
-
-@pytest.mark.parametrize(("folder", "model"), [(".", "unet2d"), ("unet2d", "both")])
-def test_arguments_are_read_from_a_run_or_the_first_of_both(tmp_path, folder, model):
-    arguments = {"cube": "c.h5", "weights": None, "model": "unet2d", "steps": 3}
-    arguments |= {"output": "old", "force": True, "resume": False}
-    write_json(tmp_path / folder / "config.json", {"arguments": arguments})
-
-    assert read_arguments(tmp_path) == {
-        "cube": Path("c.h5"),
-        "weights": None,
-        "model": model,
-        "steps": 3,
-    }
 
 
 def test_json_is_read_as_it_was_written(tmp_path):
