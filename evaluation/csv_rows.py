@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -64,3 +65,15 @@ def read_rows(
             f"{path}, line {reader.line_num}: every row must be a complete row of "
             f"a scores file. Received: {error}"
         ) from error
+
+
+def parse_number(name: str, text: str) -> float:
+    """Return the number in a cell of the column `name`.
+
+    Raises:
+        ValueError: If it is no finite number.
+    """
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{name}={text}")
+    return number

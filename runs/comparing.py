@@ -11,7 +11,6 @@ from evaluation.case_plot import draw_cases
 from evaluation.comparison import compare
 from evaluation.comparison_page import format_comparison
 from evaluation.curves import draw_curves, read_history
-from evaluation.instance_file import write_instances
 from evaluation.score_file import write_scores
 from evaluation.tables import format_summary, summarise
 from runs.case_choice import choose_cases
@@ -51,9 +50,9 @@ def compare_runs(
 
     Writes `report.html`, `comparison.json`, `comparison.md`, `cases.png` and, if each
     network has one run, `curves.png`. For one network alone, as in a cross-validation:
-    `scores.csv`, `instances.csv` if there are instances, `summary.json`, `summary.md`
-    and `cases.png`. With fewer than three cases there is no `cases.png`. If the runs
-    hold overlays of their cases, `examples.png` shows three of each network.
+    `scores.csv`, `summary.json`, `summary.md` and `cases.png`. With fewer than three
+    cases there is no `cases.png`. If the runs hold overlays of their cases,
+    `examples.png` shows three of each network.
 
     Args:
         folders: Run folders; see `gather`.
@@ -91,9 +90,7 @@ def _write_scores(
     """Write tables, pictures and the page of Markdown; return it as text."""
     if len(sides) == 1:
         name, format_content = "summary", format_summary
-        write_scores(output / "scores.csv", sides[0].scores)
-        if sides[0].instances:
-            write_instances(output / "instances.csv", sides[0].instances)
+        write_scores(output / "scores.csv", sides[0].scores, sides[0].instances)
     else:
         name, format_content = "comparison", format_comparison
     write_json(output / f"{name}.json", content)

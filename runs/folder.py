@@ -28,6 +28,7 @@ RUN_CONFIG_NAME = "config.json"
 MODEL_NAME = "model.keras"
 REPORT_NAME = "report.html"
 SUMMARY_NAME = "summary.md"
+EARLIER_INSTANCES_NAME = "instances.csv"  # now columns of scores.csv
 # Of the report, beside it: copies of pictures that lie outside its folder.
 REPORT_PICTURES = "report_pictures"
 
@@ -46,7 +47,7 @@ PAGE_FILES = (
     "summary.json",
     SUMMARY_NAME,
     "scores.csv",
-    "instances.csv",
+    EARLIER_INSTANCES_NAME,
 )
 # Everything that a run writes into its folder; --force removes these, nothing else.
 RUN_FILES = (
@@ -55,7 +56,7 @@ RUN_FILES = (
     "history.csv",
     MODEL_NAME,
     "scores.csv",
-    "instances.csv",
+    EARLIER_INSTANCES_NAME,
     "summary.json",
     SUMMARY_NAME,
     "architecture.png",

@@ -11,11 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.instance_file import read_instances
+from evaluation.instance_columns import EARLIER_COLUMNS
 from evaluation.instances import InstanceScore
-from evaluation.score_file import read_scores
+from evaluation.score_file import read_instances, read_scores
 from evaluation.scores import Score
-from runs.folder import RUN_CONFIG_NAME, RUN_TITLES, TITLES, read_json
+from runs.folder import (
+    EARLIER_INSTANCES_NAME,
+    RUN_CONFIG_NAME,
+    RUN_TITLES,
+    TITLES,
+    read_json,
+)
 from system.errors import DataError, UsageError
 
 # Arguments that may differ between the runs of one side.
@@ -173,9 +179,10 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
 def _read_run(path: Path) -> Run:
     config = read_json(path / RUN_CONFIG_NAME)
     scores = tuple(read_scores(path / "scores.csv"))
-    instances_path = path / "instances.csv"
-    has_instances = instances_path.is_file()  # runs of earlier versions have none
-    instances = tuple(read_instances(instances_path)) if has_instances else ()
+    instances = read_instances(path / "scores.csv")
+    earlier = path / EARLIER_INSTANCES_NAME
+    if not instances and earlier.is_file():
+        instances = read_instances(earlier, EARLIER_COLUMNS)
     summary = read_json(path / SUMMARY_FILE)
     missing = [name for name in ("arguments", "cube_checksum") if name not in config]
     if "costs" not in summary:
@@ -187,7 +194,7 @@ def _read_run(path: Path) -> Run:
             f"{path} must be a run of train.py. Received: no {', '.join(missing)} in "
             "config.json and summary.json"
         )
-    return Run(path, config, scores, summary["costs"], instances)
+    return Run(path, config, scores, summary["costs"], tuple(instances))
 
 
 def _name_sides(groups: Sequence[Sequence[Run]]) -> list[tuple[str, Sequence[Run]]]:

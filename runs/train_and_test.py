@@ -13,7 +13,6 @@ from cube.folds import describe_splits, open_cube, record_splits
 from cube.places import ScanFinder
 from cube.reader import Cube
 from evaluation.curves import draw_curves
-from evaluation.instance_file import write_instances
 from evaluation.mismatch import describe_mismatch
 from evaluation.provenance import current_commit, package_versions
 from evaluation.score_file import write_scores
@@ -30,7 +29,13 @@ from models.train_run import MODEL_NAME, TrainingResult, check_resumable, fit
 from models.unet import describe_blocks, describe_network
 from runs.architecture import draw_architecture
 from runs.device_choice import RECORD, settle_device
-from runs.folder import RUN_CONFIG_NAME, SUMMARY_NAME, TITLES, write_json
+from runs.folder import (
+    EARLIER_INSTANCES_NAME,
+    RUN_CONFIG_NAME,
+    SUMMARY_NAME,
+    TITLES,
+    write_json,
+)
 from runs.outcome import shorten_warnings
 from runs.progress_pictures import ProgressPictures
 from runs.report import report_run
@@ -165,9 +170,8 @@ def write_results(run: Path, title: str, costs: dict, test: EvaluationResult) ->
         costs: Parameters, minutes and peak memory of the training.
         test: The scores and costs of the test.
     """
-    write_scores(run / "scores.csv", test.scores)
-    if test.instances:
-        write_instances(run / "instances.csv", test.instances)
+    write_scores(run / "scores.csv", test.scores, test.instances)
+    (run / EARLIER_INSTANCES_NAME).unlink(missing_ok=True)  # of a resumed run
     summary = summarise(test.scores, instances=test.instances)
     costs = costs | {
         "seconds_per_scan": test.seconds_per_scan,

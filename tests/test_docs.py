@@ -9,7 +9,8 @@ from PIL import Image
 
 from augment.compose import TRANSFORMS
 from augment.flags import FLAGS
-from evaluation.instance_file import COLUMNS as INSTANCE_COLUMNS
+from evaluation.instance_columns import COLUMNS as INSTANCE_COLUMNS
+from evaluation.score_file import COLUMNS, LEFT_OUT
 from spine.tables import SPINE_COLUMNS, VERTEBRA_COLUMNS
 from volumes.palette import outline_color
 
@@ -120,13 +121,14 @@ def test_comparison_is_a_table_with_a_line_per_size_and_angle(capsys):
     assert len({line.count("|") for line in lines}) == 1
 
 
-def test_vertebrae_page_defines_every_column_and_no_other():
-    page = (DOCS / "vertebrae.md").read_text(encoding="utf-8")
-    tables = page.split("\n## ")
+def test_pages_define_every_column_and_no_other():
+    pages = [(DOCS / name).read_text("utf-8") for name in ("vertebrae.md", "scores.md")]
+    tables = [part for page in pages for part in page.split("\n## ")]
     for name, columns in (
         ("vertebrae.csv", VERTEBRA_COLUMNS),
         ("spines.csv", SPINE_COLUMNS),
-        ("instances.csv", INSTANCE_COLUMNS),
+        ("Classes", COLUMNS + LEFT_OUT),
+        ("Instances", INSTANCE_COLUMNS.values()),
     ):
         (section,) = [part for part in tables if part.startswith(name)]
         cells = re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE)

@@ -1,7 +1,7 @@
 import pytest
 from support.small_runs import write_run
 
-from evaluation.instance_file import read_instances
+from evaluation.score_file import read_instances
 from runs.comparing import compare_runs
 from runs.folder import read_json, write_json
 from system.errors import DataError
@@ -54,11 +54,11 @@ def test_instances_of_folds_are_gathered(tmp_path):
     for fold, name in enumerate(["ann", "ben"]):
         run = tmp_path / f"fold{fold}"
         write_run(run, {name: 0.5}, fold=fold, matched={name: fold + 2})
-    write_run(tmp_path / "earlier", {"cid": 0.5}, fold=2)  # without instances.csv
+    write_run(tmp_path / "earlier", {"cid": 0.5}, fold=2)  # without instances
 
     compare_runs([tmp_path / n for n in ("fold0", "fold1", "earlier")], tmp_path / "a")
 
-    scores = read_instances(tmp_path / "a" / "instances.csv")
+    scores = read_instances(tmp_path / "a" / "scores.csv")
     assert [(s.case_id, s.num_matched) for s in scores] == [("ann", 2), ("ben", 3)]
     assert read_json(tmp_path / "a" / "summary.json")["instances"]["num_matched"] == 5
 

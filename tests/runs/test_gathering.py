@@ -1,9 +1,11 @@
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from support.small_runs import write_run
 
+from evaluation.instances import InstanceScore
 from runs.gathering import gather, read_runs
 from system.errors import DataError, UsageError
 
@@ -202,6 +204,18 @@ def test_run_without_scores_is_refused(tmp_path):
 
     with pytest.raises(DataError, match=r"a/scores\.csv could not be read: No such"):
         read_runs([tmp_path / "a"])
+
+
+def test_instances_of_a_run_of_earlier_versions_are_read(tmp_path):
+    write_run(tmp_path / "a", DICE)
+    names = [field.name for field in fields(InstanceScore)]
+    cells = ["ann", "subject ann", *["1"] * 11]
+    text = f"{','.join(names)}\n{','.join(cells)}\n"
+    (tmp_path / "a" / "instances.csv").write_text(text)
+
+    (run,) = read_runs([tmp_path / "a"])
+
+    assert run.instances == (InstanceScore("ann", "subject ann", *[1] * 11),)
 
 
 def test_config_of_something_else_is_refused(tmp_path):

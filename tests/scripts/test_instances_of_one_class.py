@@ -38,7 +38,7 @@ def test_vertebrae_are_scored_one_by_one_in_every_file(tmp_path):
     assert compareRuns.main([*map(str, networks), "--output", str(page)]) == 0
 
     for network in networks:
-        rows = read_rows(network / "instances.csv")
+        rows = read_rows(network / "scores.csv")
         assert [row["case_id"] for row in rows] == ["cid", "dan"]
         assert [row["num_reference"] for row in rows] == ["5", "5"]
         instances = read_json(network / "summary.json")["scores"]["instances"]

@@ -11,7 +11,6 @@ from support.instance_rows import instance_score
 
 import makeCube
 import train
-from evaluation.instance_file import write_instances
 from evaluation.score_file import write_scores
 from evaluation.scores import Score
 from models.earlier import EARLIER
@@ -86,10 +85,8 @@ def write_run(
         for name, value in dice.items()
     ]
     folder.mkdir(parents=True)
-    write_scores(folder / "scores.csv", scores)
-    if matched is not None:
-        instances = [instance_score(*each) for each in matched.items()]
-        write_instances(folder / "instances.csv", instances)
+    instances = [instance_score(*each) for each in (matched or {}).items()]
+    write_scores(folder / "scores.csv", scores, instances)
     device = f"CPU {model}"
     config = {
         "arguments": arguments,
