@@ -45,8 +45,7 @@ def write_cube(
         plan: What goes into it.
         arguments: The flags that decide the content, JSON-safe.
         force: Whether to replace an existing file that has other inputs.
-        resume: Whether to keep a complete cube, or cases that an interrupted run
-            finished.
+        resume: Whether to keep a complete cube, or the finished cases of a build.
         skip: Whether to write the cube without the cases that cannot be built.
         map_cases: Where the cases are built; see `system.processes.Engine`.
 
@@ -63,25 +62,30 @@ def write_cube(
     partial_build = PartialBuild(output)
     folder = output.parent.resolve()
     inputs = list_inputs(plan, arguments, folder)
-    attributes = _cube_attributes(plan, arguments, inputs)
-    attributes["built_in"] = str(folder)
+    attributes = _cube_attributes(plan, arguments, inputs) | {"built_in": str(folder)}
     if resume and not partial_build.count and output.exists():
-        results = _read_results(output, plan, attributes["request"])
+        results = _keep_complete(output, plan, attributes["request"], force=force)
         if results:
             partial_build.clear()
             return results
-        if not force:
-            raise UsageError(
-                f"{output} can only be resumed with the inputs it was built from. "
-                "Received: another cube; --force replaces it."
-            )
     with partial_build.locked(inputs, resume=resume):
         building = build_cases(plan, partial_build, attributes, map_cases)
-        progress = tqdm(building, total=len(plan.cases), unit="case", disable=None)
-        results = list(progress)
-        errors = _check_errors(plan, results, skip=skip)
-        attributes["left_out"] = {**plan.left_out, **errors}
+        results = list(tqdm(building, total=len(plan.cases), unit="case", disable=None))
+        attributes["left_out"] = plan.left_out | _check_errors(plan, results, skip=skip)
         gather(output, plan, results, partial_build, attributes)
+    return results
+
+
+def _keep_complete(
+    output: Path, plan: Plan, inputs_digest: str, *, force: bool
+) -> list[BuiltCase | DataError]:
+    """Return the results of a complete cube; none if it is to be replaced."""
+    results = _read_results(output, plan, inputs_digest)
+    if not results and not force:
+        raise UsageError(
+            f"{output} can only be resumed with the inputs it was built from. "
+            "Received: another cube; --force replaces it."
+        )
     return results
 
 

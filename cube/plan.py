@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-import numpy as np
 
 from augment.compose import Compose
 from cube.class_choice import check_classes, choose_classes
@@ -31,6 +28,7 @@ from cube.persons import check_persons
 from cube.places import stored_paths
 from cube.resources import (
     ResourceEstimate,
+    check_filled,
     check_resources,
     estimate_resources,
     free_disk,
@@ -38,7 +36,6 @@ from cube.resources import (
 from cube.rows import CubeSpec
 from cube.schema import version_for
 from cube.splits import assign_splits
-from cube.storage import largest_row
 from cube.survey import CaseInfo, check_duplicates
 from cube.writer import MADE_WITH
 from system.atomic import require_folder
@@ -147,12 +144,41 @@ def plan_cube(
         DataError: If a scan is listed twice, or a person has two subjects.
         UsageError: If the flags do not fit the cases, the disk or the memory.
     """
-    if not args["allow_duplicates"]:
-        check_duplicates(cases)
-    person_notes = check_persons(cases, allow=args["allow_same_person"])
+    person_notes = _check_distinct(cases, args)
     spacing, shape = _choose_grid(cases, args)
     classes = _choose_classes(cases, args, classes)
     intensity, reason = settle_rule(cases, args["intensity"])
+    splits = _choose_splits(cases, args)
+    copies = tuple(args["copies"] if split == "train" else 0 for split in splits)
+    spec = CubeSpec(spacing, shape, intensity, compose, args["seed"])
+    estimate = estimate_resources(cases, plan_extents(cases, copies, spec), shape)
+    check_filled(shape, estimate.cube)
+    wanted, finished = min(args["workers"], len(cases)), PartialBuild(output).size
+    workers = check_resources(estimate, output, wanted, finished, worker_memory)
+    return Plan(
+        cases=tuple(cases),
+        splits=splits,
+        copies=copies,
+        spec=spec,
+        classes=classes,
+        estimate=estimate,
+        workers=workers,
+        intensity_reason=reason,
+        person_notes=person_notes,
+        grid_notes=() if args["shape"] else tuple(describe_grid(cases, copies, spec)),
+        left_out=left_out or {},
+    )
+
+
+def _check_distinct(cases: Sequence[CaseInfo], args: dict) -> tuple[str, ...]:
+    """Check that no scan and no person is listed as two; return notes on persons."""
+    if not args["allow_duplicates"]:
+        check_duplicates(cases)
+    return tuple(check_persons(cases, allow=args["allow_same_person"]))
+
+
+def _choose_splits(cases: Sequence[CaseInfo], args: dict) -> tuple[str, ...]:
+    """Return the split of each case, from the pair list or drawn."""
     splits = assign_splits(
         [case.pair.subject for case in cases],
         [case.pair.split for case in cases],
@@ -160,30 +186,7 @@ def plan_cube(
         test=args["test"],
         seed=args["seed"],
     )
-    copies = tuple(args["copies"] if split == "train" else 0 for split in splits)
-    spec = CubeSpec(spacing, shape, intensity, compose, args["seed"])
-    estimate = estimate_resources(cases, plan_extents(cases, copies, spec), shape)
-    check_filled(shape, estimate.cube)
-    workers = check_resources(
-        estimate,
-        output,
-        workers=min(args["workers"], len(cases)),
-        finished=PartialBuild(output).size,
-        worker_memory=worker_memory,
-    )
-    return Plan(
-        cases=tuple(cases),
-        splits=tuple(splits),
-        copies=copies,
-        spec=spec,
-        classes=classes,
-        estimate=estimate,
-        workers=workers,
-        intensity_reason=reason,
-        person_notes=tuple(person_notes),
-        grid_notes=() if args["shape"] else tuple(describe_grid(cases, copies, spec)),
-        left_out=left_out or {},
-    )
+    return tuple(splits)
 
 
 def _choose_classes(
@@ -206,25 +209,6 @@ def _choose_grid(cases: Sequence[CaseInfo], args: dict) -> tuple[tuple, tuple]:
         spacing = spacing_for_side(grids, args["side"])
     check_spacing(spacing, args["shape"] or (1, 1, 1), cases)
     return spacing, tuple(args["shape"] or choose_shape(grids, spacing))
-
-
-def check_filled(shape: Sequence[int], size: int) -> None:
-    """Check that the scans fill a grid, as whoever opens the cube requires.
-
-    Args:
-        shape: Of the grid.
-        size: Bytes of the cube.
-
-    Raises:
-        UsageError: If the grid is out of proportion.
-    """
-    row = math.prod(shape) * np.dtype(np.float16).itemsize
-    if row > largest_row(size):
-        raise UsageError(
-            "--shape must be a grid that the scans fill. Received: "
-            f"{' x '.join(map(str, shape))} voxels, {format_bytes(row)} a row, for "
-            f"scans of {format_bytes(size)} in all"
-        )
 
 
 def describe_plan(plan: Plan, output: Path) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cube.storage import count_bytes
+from cube.storage import count_bytes, largest_row
 from cube.survey import CaseInfo
 from cube.writer import BYTES_PER_VOXEL
 from system.errors import UsageError
@@ -60,6 +60,25 @@ def estimate_resources(
         for case in cases
     )
     return ResourceEstimate(cube, memory)
+
+
+def check_filled(shape: Sequence[int], size: int) -> None:
+    """Check that the scans fill a grid, as whoever opens the cube requires.
+
+    Args:
+        shape: Of the grid.
+        size: Bytes of the cube.
+
+    Raises:
+        UsageError: If the grid is out of proportion.
+    """
+    row = math.prod(shape) * np.dtype(np.float16).itemsize
+    if row > largest_row(size):
+        raise UsageError(
+            "--shape must be a grid that the scans fill. Received: "
+            f"{' x '.join(map(str, shape))} voxels, {format_bytes(row)} a row, for "
+            f"scans of {format_bytes(size)} in all"
+        )
 
 
 def check_resources(

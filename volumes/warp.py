@@ -115,8 +115,7 @@ def warp(
     classes = _to_bytes(np.empty((0, 0, 0), np.uint8) if label is None else label)
     values = np.empty((3, 0, 0, 0)) if control is None else control.values
     if image.flags.f_contiguous and not image.flags.c_contiguous:
-        # The transpose is in C order.
-        image, classes = image.T, classes.T
+        image, classes = image.T, classes.T  # in C order
         matrix, values = matrix[::-1], values[::-1]
     bases, weights, rows = _place_controls(shape, control)
     image_out = np.empty(shape, np.float32)
