@@ -227,6 +227,16 @@ def _sum_layers(values, base, weights, out):
                     out[axis, b, c] += weights[tap] * values[axis, base + tap, b, c]
 
 
+@numba.njit
+def _steps_of(sides):
+    """Compute the steps to the next voxel along each axis; 0 along one of one voxel."""
+    return (
+        np.uint64(sides[1] * sides[2] if sides[0] > 1 else 0),
+        np.uint64(sides[2] if sides[1] > 1 else 0),
+        np.uint64(1 if sides[2] > 1 else 0),
+    )
+
+
 @compiled
 def sample(
     image, label, marked, matrix, spline, rows, background, image_out, label_out
@@ -253,12 +263,7 @@ def sample(
     is_elastic = values.size > 0
     sides = image.shape
     voxels, labels, marks = image.reshape(-1), label.reshape(-1), marked.reshape(-1)
-    # Steps to the next voxel along each axis; 0 along an axis of one voxel.
-    steps = (
-        np.uint64(sides[1] * sides[2] if sides[0] > 1 else 0),
-        np.uint64(sides[2] if sides[1] > 1 else 0),
-        np.uint64(1 if sides[2] > 1 else 0),
-    )
+    steps = _steps_of(sides)
     num_i, num_j, length = image_out.shape
     across = (num_j + TILE - 1) // TILE
     for tile in numba.prange((num_i + TILE - 1) // TILE * across):
