@@ -7,11 +7,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from cube.places import ScanFinder, checksum_if_readable
+from cube.reader import Cube
 from evaluation.instances import InstanceScore
 from evaluation.kept import score_kept
 from evaluation.scores import Score
@@ -26,6 +28,7 @@ from system.errors import DataError
 from system.text import file_names, on_one_line
 from volumes.classes import build_lookup
 from volumes.formats.files import read_label_map, read_volume, write_label_map
+from volumes.geometry import Grid
 from volumes.ignored import find_void, split_ignored
 from volumes.lattice import place_on_grid
 from volumes.structures import vertebra_classes
@@ -130,66 +133,103 @@ def predict_test_cases(
             metadata of the first say what is kept of the predictions.
         finder: Knows the cube, which names the test cases, and finds their files.
         run: The run folder, for `predictions/` and `overlays/`.
+
+    Returns:
+        The scores of all test cases; empty, with no time, if there are none.
+
+    Raises:
+        DataError: If a file of a case is gone or changed, memory runs out, or a file
+            cannot be written.
     """
-    scores, seconds, cube = [], [], finder.cube
-    instances: list[InstanceScore] = []
-    warnings: list[str] = []
-    metadata = members[0].metadata
+    cube = finder.cube
     names = file_names(cube.case_ids)  # a cube may name a case "../../x"
+    results = []
     bar = tqdm(cube.rows("test", copy=0), unit="scan", disable=None)
     for row in bar:
         case_id = cube.case_ids[row]
         bar.set_description(case_id)
-        image = read_source(finder, row, "image")
-        start = time.perf_counter()
-        with report_out_of_memory(f"predicting case '{case_id}'"):
-            prediction = predict_members(members, image.array, image.grid)
-            kept = keep_part(prediction.classes, image.grid, metadata)
-        seconds.append(time.perf_counter() - start)
-        reference = read_reference(finder, row, image)
-        found = score_kept(
-            kept.classes,
-            None if metadata.keep == "all" else prediction.classes,
-            reference.classes,
-            grid=image.grid,
-            class_names=cube.class_names,
-            vertebrae=vertebra_classes(cube.class_names),
-            void=reference.void,
-            case_id=case_id,
-            subject=cube.subjects[row],
-        )
-        instances += score_vertebrae(
-            cube,
-            row,
-            reference.label_map,
-            reference.classes,
-            kept.classes,
-            void=reference.void,
-        )
-        unlike = describe_misplacement(image, kept.classes, metadata)
-        if unlike:
-            warnings.append(f"{on_one_line(case_id)}: {unlike}")
-        disagreement = prediction.disagreement or [None] * len(found)
-        scores += [
-            replace(score, disagreement=value)
-            for score, value in zip(found, disagreement, strict=True)
-        ]
-        write_label_map(
-            run / "predictions" / f"{names[case_id]}.seg.nrrd",
-            label_values(kept.classes, metadata.segments()),
-            like=image,
-            segments=metadata.segments(),
-        )
-        overlay = run / "overlays" / f"{names[case_id]}.png"
-        write_overlay(
-            overlay,
-            case_id,
-            image,
-            kept.classes,
-            [member.metadata for member in members],
-            reference=reference.classes,
-            ignored=reference.ignored,
-            scores=found,
-        )
-    mean_seconds = float(np.mean(seconds)) if seconds else None
-    return EvaluationResult(scores, mean_seconds, instances, warnings)
+        results.append(_test_case(members, finder, row, run, names[case_id]))
+    seconds = [result.seconds for result in results]
+    return EvaluationResult(
+        [score for result in results for score in result.scores],
+        float(np.mean(seconds)) if seconds else None,
+        [score for result in results for score in result.instances],
+        [result.warning for result in results if result.warning],
+    )
+
+
+class _CaseResult(NamedTuple):
+    """The result of one test case; the warning is "" if there is none."""
+
+    scores: list[Score]
+    instances: list[InstanceScore]
+    seconds: float
+    warning: str
+
+
+def _test_case(
+    members: Sequence[Member], finder: ScanFinder, row: int, run: Path, name: str
+) -> _CaseResult:
+    """Predict and score a test case; write its label map and overlay as `name`."""
+    cube, metadata = finder.cube, members[0].metadata
+    case_id = cube.case_ids[row]
+    image = read_source(finder, row, "image")
+    start = time.perf_counter()
+    with report_out_of_memory(f"predicting case '{case_id}'"):
+        prediction = predict_members(members, image.array, image.grid)
+        classes = keep_part(prediction.classes, image.grid, metadata).classes
+    seconds = time.perf_counter() - start
+    reference = read_reference(finder, row, image)
+    before = None if metadata.keep == "all" else prediction.classes
+    scores = _score_classes(cube, row, image.grid, reference, classes, before)
+    label_map, void = reference.label_map, reference.void
+    instances = score_vertebrae(
+        cube, row, label_map, reference.classes, classes, void=void
+    )
+    unlike = describe_misplacement(image, classes, metadata)
+    warning = f"{on_one_line(case_id)}: {unlike}" if unlike else ""
+    segments = metadata.segments()
+    write_label_map(
+        run / "predictions" / f"{name}.seg.nrrd",
+        label_values(classes, segments),
+        like=image,
+        segments=segments,
+    )
+    write_overlay(
+        run / "overlays" / f"{name}.png",
+        case_id,
+        image,
+        classes,
+        [member.metadata for member in members],
+        reference=reference.classes,
+        ignored=reference.ignored,
+        scores=scores,
+    )
+    disagreement = prediction.disagreement or [None] * len(scores)
+    scores = [
+        replace(score, disagreement=value)
+        for score, value in zip(scores, disagreement, strict=True)
+    ]
+    return _CaseResult(scores, instances, seconds, warning)
+
+
+def _score_classes(
+    cube: Cube,
+    row: int,
+    grid: Grid,
+    reference: Reference,
+    classes: np.ndarray,
+    before: np.ndarray | None,
+) -> list[Score]:
+    """Score each class of a test case; `before` keeping a part, if that was done."""
+    return score_kept(
+        classes,
+        before,
+        reference.classes,
+        grid=grid,
+        class_names=cube.class_names,
+        vertebrae=vertebra_classes(cube.class_names),
+        void=reference.void,
+        case_id=cube.case_ids[row],
+        subject=cube.subjects[row],
+    )
