@@ -40,11 +40,11 @@ from volumes.planes import AXIAL, CORONAL, SAGITTAL, Box, find_box
 from volumes.sections import CAPTION_HEIGHT, Sections, add_caption
 from volumes.structures import vertebra_classes
 from volumes.view import IGNORED_COLOR
-from volumes.window import find_window
+from volumes.window import find_window_around
 
 MARGIN_MM = 50.0  # around the labels
 PLANE_AXES = (SAGITTAL, CORONAL, AXIAL)
-MAX_COPIES = 24  # that are drawn
+MAX_COPIES = 12  # that are drawn
 LEAST_MARGIN_MM = 5.0  # if what lies around them is black
 LEAST_GREY = 0.05  # share of the window above which a voxel is not black
 LEAST_LIT = 0.02  # share of such voxels in a slice that is no rim
@@ -69,7 +69,7 @@ class CaseSheet:
     ):
         self._cube, self._rows = cube, rows
         self._vertebrae = vertebra_classes(cube.class_names)
-        self._window = choose_window(cube, rows[0], image)
+        self._window = choose_window(cube, rows[0], image, label)
         self._labels: set[int] = set()
         self._box = self._choose_box(image, label)
         self._copies = rows[1 : MAX_COPIES + 1]
@@ -227,7 +227,7 @@ class CaseSheet:
 
     def _describe(self, row: int) -> str:
         """Describe a copy by its number and drawn parameters."""
-        drawn = describe_drawn(self._cube.drawn[row]) or "unchanged"
+        drawn = describe_drawn(self._cube.drawn[row], is_short=True) or "unchanged"
         return f"copy {self._cube.copies[row]}: {drawn}"
 
     def _add_words(self, row: int, picture: Image.Image) -> Image.Image:
@@ -238,21 +238,25 @@ class CaseSheet:
         return picture if words is None else stack_tightly([words, picture])
 
 
-def choose_window(cube: Cube, row: int, image: npt.NDArray) -> tuple[float, float]:
+def choose_window(
+    cube: Cube, row: int, image: npt.NDArray, label: npt.NDArray
+) -> tuple[float, float]:
     """Choose the normalised intensities that are drawn black and white.
 
     They are the window that normalised the scan, if a window did, so that bone is not
-    white throughout in CT; else percentiles of the scan.
+    white throughout in CT; else percentiles around the labels.
 
     Args:
         cube: An open cube.
         row: Of the scan.
         image: Its intensities, shape (I, J, K).
+        label: Its label map, of the same shape.
     """
     kind = cube.sources[row].get("intensity", {}).get("kind", cube.intensity[0])
     if kind == "window":
         return -1.0, 1.0
-    return find_window(image[cube.filled_box(row)])
+    filled = cube.filled_box(row)
+    return find_window_around(image[filled], label[filled], cube.spacing)
 
 
 def find_lit_box(image: npt.NDArray, window: tuple[float, float]) -> Box:

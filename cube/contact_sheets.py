@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
@@ -23,7 +22,7 @@ from volumes.planes import SAGITTAL
 from volumes.sections import Sections
 
 OVERVIEW_NAME = "overview"
-OVERVIEW_HEIGHT = 240  # pixels of the tallest slice
+OVERVIEW_SIDE = 240  # pixels of a slice, at most
 PNG_LEVEL = 3  # of 9: half the time of the usual 6, and no more bytes
 
 
@@ -40,8 +39,6 @@ class ContactSheets:
         self._names = name_sheets(cube)
         self._rows_by_case = rows_by_case(cube)
         self._of_overview = set(choose_for_overview([*self._rows_by_case]))
-        tallest = np.max(np.diff(cube.extents)[..., 0], axis=0)
-        self._overview_scale = max(tallest[1:] * cube.spacing[1:]) / OVERVIEW_HEIGHT
         self._cells: list[tuple[str, str, Image.Image]] = []
         self._sheet: CaseSheet | None = None
 
@@ -71,10 +68,12 @@ class ContactSheets:
         self._save(draw_overview(self._cells, note=note), OVERVIEW_NAME)
 
     def _add_to_overview(self, row: int, scan: Sections) -> None:
-        """Draw the sagittal plane of a scan, at a scale that all cases share."""
+        """Draw the sagittal plane of a scan; its scale bar shows its size."""
         cube = self._cube
         scan = scan.crop(cube.filled_box(row))
-        thumbnail = scan.draw_labelled(SAGITTAL, self._overview_scale, bar=False)
+        _, depth, height = scan.image.shape
+        longest = max(depth * cube.spacing[1], height * cube.spacing[2])
+        thumbnail = scan.draw_labelled(SAGITTAL, longest / OVERVIEW_SIDE)
         case_id = cube.case_ids[row]
         name = f"{self._names[case_id]}.jpg"
         write_thumbnail(thumbnail, self._folder / THUMBNAIL_FOLDER / name)

@@ -15,11 +15,15 @@ UNITS = {
 }
 
 
-def describe_drawn(drawn: Mapping[str, object]) -> str:
+def describe_drawn(drawn: Mapping[str, object], *, is_short: bool = False) -> str:
     """Describe the drawn parameters of a copy in one line.
 
     Up to four numbers are listed, more are summarised by the largest magnitude.
     Empty values, transforms that are off, and seeds are left out.
+
+    Args:
+        drawn: By transform.
+        is_short: Whether only the displacement of an elastic deformation is listed.
 
     >>> describe_drawn({"rotation": [4.13, -2.0, 7.9], "rescaling": [1.06] * 3})
     'rotation 4.13 -2 7.9 deg, rescaling 1.06'
@@ -28,11 +32,13 @@ def describe_drawn(drawn: Mapping[str, object]) -> str:
     """
     parts = []
     for name, value in drawn.items():
+        unit = UNITS.get(name, "")
+        if is_short and isinstance(value, Mapping) and "displacement" in value:
+            value, unit = value["displacement"], UNITS["displacement"]
         text = "" if name == "seed" else _format_drawn(value)
         if value is True:
             parts.append(name.replace("_", " "))
         elif text:
-            unit = UNITS.get(name, "")
             parts.append(f"{name.replace('_', ' ')} {text} {unit}".strip())
     return ", ".join(parts)
 

@@ -105,14 +105,18 @@ def draw_curves(
 def _lowest_dice(histories: Mapping[str, Sequence[Mapping]]) -> float:
     """Return where the axis of the Dice coefficient begins, a multiple of 0.1.
 
-    It shows every validation; the first epochs of training may lie below.
+    It shows every validation and the best of each training, whose first epochs may
+    lie below.
     """
-    rows = [row for history in histories.values() for row in history]
-    validation, training = (
-        [row[key] for row in rows if _is_number(row.get(key))]
-        for key in ("val_dice", "dice")
-    )
-    lowest = min(validation or training or [0.0])
+    shown = []
+    for rows in histories.values():
+        validation, training = (
+            [row[key] for row in rows if _is_number(row.get(key))]
+            for key in ("val_dice", "dice")
+        )
+        best = [max(training)] if training and validation else training
+        shown += validation + best
+    lowest = min(shown, default=0.0)
     return max(0.0, math.floor(10 * lowest - 0.5) / 10)
 
 

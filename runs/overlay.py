@@ -17,7 +17,7 @@ from volumes.overlay import draw_prediction
 from volumes.sections import Sections
 from volumes.structures import vertebra_classes
 from volumes.volume import Volume
-from volumes.window import find_window
+from volumes.window import find_window_around
 
 
 def write_overlay(
@@ -54,16 +54,11 @@ def write_overlay(
     mode = metadata.intensity
     if window is None and mode[0] == "window":
         window = float(mode[1]), float(mode[2])
-    window = window or find_window(array)
+    window = window or find_window_around(array, shown, spacing)
+    planes = choose_planes(shown, spacing, vertebra_classes(metadata.class_names))
+    hatched = None if ignored is None else canonical_view(ignored, grid)
     picture = draw_prediction(
-        Sections(
-            array,
-            labels,
-            choose_planes(shown, spacing, vertebra_classes(metadata.class_names)),
-            spacing,
-            window,
-            None if ignored is None else canonical_view(ignored, grid),
-        ),
+        Sections(array, labels, planes, spacing, window, hatched),
         annotated,
         metadata.class_names,
         title=[name, describe_networks(networks), *describe_mean(scores)],

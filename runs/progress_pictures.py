@@ -17,7 +17,7 @@ from models.validation import mean_dice, predict_cases
 from runs.overlay import write_overlay
 from volumes.ignored import split_ignored
 from volumes.volume import Volume
-from volumes.window import find_window
+from volumes.window import find_window_around
 
 CURVES_NAME = "progress.png"
 FOLDER_NAME = "progress"
@@ -124,5 +124,5 @@ class ProgressPictures:
             [self._metadata],
             reference=reference,
             ignored=ignored,
-            window=find_window(image),
+            window=find_window_around(image, reference, self._cube.spacing),
         )

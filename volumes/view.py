@@ -27,6 +27,7 @@ PIXELS_PER_OUTLINE = 450  # a picture twice as high has outlines of two pixels
 BAR_LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200)  # mm
 MAX_NAMES = 26  # that are written on a picture
 MAX_BAR_SHARE = 0.4  # of the picture's width
+LETTER_ROOM = 18  # pixels, of the letter beside the scale bar
 
 ColorOf = Callable[[int], Color]
 
@@ -167,28 +168,37 @@ class View:
         """
         picture = Image.fromarray(self.pixels)
         pen, (width, height) = ImageDraw.Draw(picture), picture.size
+        end = self._draw_bar(pen, picture.size) if bar else 0
         places = (
             ((3, height / 2), "lm"),
             ((width - 3, height / 2), "rm"),
             ((width / 2, 3), "mt"),
-            ((width / 2, height - 3), "mb"),
+            ((max(width / 2, end + LETTER_ROOM / 2), height - 3), "mb"),
         )
         for letter, (place, anchor) in zip(EDGES[axis], places, strict=True):
             _write(pen, place, letter, TEXT_COLOR, anchor=anchor)
-        if bar:
-            self._draw_bar(pen, height)
         return picture
 
-    def _draw_bar(self, pen: ImageDraw.ImageDraw, height: int) -> None:
-        """Draw a scale bar at the lower left: a white line and its length."""
-        longest = MAX_BAR_SHARE * self.shape[1] * self._mm_per_pixel
+    def _draw_bar(self, pen: ImageDraw.ImageDraw, size: tuple[int, int]) -> float:
+        """Draw a scale bar at the lower left: a white line and its length.
+
+        Returns:
+            The pixels from the left that it takes; 0 if there is no room for it and a
+            letter beside it.
+        """
+        width, height = size
+        longest = MAX_BAR_SHARE * width * self._mm_per_pixel
         fitting = [length for length in BAR_LENGTHS if length <= longest]
         if not fitting:
-            return
-        pixels = round(fitting[-1] / self._mm_per_pixel)
+            return 0
+        text, pixels = f"{fitting[-1]} mm", round(fitting[-1] / self._mm_per_pixel)
+        end = 8 + max(pixels, font(TEXT_SIZE).getlength(text))
+        if end + LETTER_ROOM > width:
+            return 0
         pen.rectangle((5, height - 8, 6 + pixels, height - 4), CASING)
         pen.rectangle((6, height - 7, 5 + pixels, height - 5), (255, 255, 255))
-        _write(pen, (6, height - 10), f"{fitting[-1]} mm", TEXT_COLOR, anchor="lb")
+        _write(pen, (6, height - 10), text, TEXT_COLOR, anchor="lb")
+        return end
 
     def _enlarge_mask(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         return mask[np.ix_(self._rows, self._columns)]

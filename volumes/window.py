@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
+
+from volumes.planes import find_box
+
+AROUND_MM = 15.0
 
 
 def find_window(image: npt.NDArray) -> tuple[float, float]:
@@ -23,3 +29,18 @@ def find_window(image: npt.NDArray) -> tuple[float, float]:
         return 0.0, 0.0
     low, high = np.percentile(values, (1, 98.5))
     return float(low), float(high)
+
+
+def find_window_around(
+    image: npt.NDArray, labels: npt.NDArray, spacing: Sequence[float]
+) -> tuple[float, float]:
+    """Choose the window of the voxels around the labels; see `find_window`.
+
+    The fat under the skin, next to the coil, may be ten times as bright as vertebrae.
+
+    Args:
+        image: Intensities, shape (I, J, K), any unit.
+        labels: Of the same shape, 0 is background; without labels, all voxels count.
+        spacing: Voxel spacing in mm along I, J, K.
+    """
+    return find_window(image[find_box(labels.shape, spacing, [labels], AROUND_MM)])

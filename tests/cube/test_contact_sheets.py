@@ -96,8 +96,8 @@ def test_scan_normalised_by_a_window_is_drawn_in_it(tmp_path):
     rows = clean_rows()
     rows[0].source["intensity"] = {"kind": "window", "low": -200.0, "high": 1000.0}
     with Cube(write_cube(tmp_path / "cube.h5", rows)) as cube:
-        assert choose_window(cube, 0, cube.image(0)) == (-1, 1)
-        low, high = choose_window(cube, 2, cube.image(2))
+        assert choose_window(cube, 0, cube.image(0), cube.label(0)) == (-1, 1)
+        low, high = choose_window(cube, 2, cube.image(2), cube.label(2))
 
     # Of intensities from 0 to 1, by their percentiles.
     assert 0 < low < 0.1
