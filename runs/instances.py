@@ -7,7 +7,7 @@ label map names none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -60,8 +60,8 @@ def score_vertebrae(
         cube: The cube of the case.
         row: Its row.
         label_map: Its own label map, on the scan's grid.
-        reference: The class of each voxel of it.
-        classes: The predicted class of each voxel.
+        reference: The class of each voxel of it, shape (I, J, K).
+        classes: The predicted class of each voxel, shape (I, J, K).
         void: Mask of the voxels that are not scored; None if all are.
 
     Returns:
@@ -77,37 +77,28 @@ def score_vertebrae(
     levels = vertebra_classes(cube.class_names)
     if levels:
         names = {number: canonical_name(cube.class_names[number]) for number in levels}
-        predicted, annotated = (
-            _keep_values(each, levels) for each in (classes, reference)
-        )
-        return [
-            score(
-                predicted,
-                annotated,
-                predicted_names=names,
-                reference_names=names,
-                void=void,
-            )
-        ]
+        named = {"predicted_names": names, "reference_names": names}
+        kept = [_keep_values(each, levels) for each in (classes, reference)]
+        return [score(*kept, void=void, **named)]
     merged = find_merged_class(cube)
     if merged is None:
         return []
+    values = cube.label_values_of(row)[merged]
     # Cubes of earlier versions hold no names.
     names = cube.label_names_of(row) or name_values(label_map.segments, None)[0]
-    values = cube.label_values_of(row)[merged]
     vertebrae = choose_vertebrae(values, names)
     if values and not vertebrae:
         return []
+    named = {"reference_names": {v: names[v] for v in vertebrae} if names else None}
+    kept = _divide(classes == merged, label_map.grid), _keep_values(label_map.array, vertebrae)
     others = np.isin(label_map.array, [v for v in values if v not in vertebrae])
-    found = find_instances(classes == merged, label_map.grid)
-    return [
-        score(
-            np.zeros_like(classes) if found is None else found.label_map,
-            _keep_values(label_map.array, vertebrae),
-            reference_names={v: names[v] for v in vertebrae} if names else None,
-            void=others if void is None else others | void,
-        )
-    ]
+    return [score(*kept, void=others if void is None else others | void, **named)]
+
+
+def _divide(mask, grid):
+    """Return the vertebrae that are found in a mask; all 0 if none are."""
+    found = find_instances(mask, grid)
+    return np.zeros(mask.shape, np.uint8) if found is None else found.label_map
 
 
 def choose_vertebrae(values: Iterable[int], names: Mapping[int, str]) -> list[int]:

@@ -46,13 +46,7 @@ def add_prediction_flags(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="folder for the label maps, their pictures and labels.csv",
     )
-    add(
-        "--format",
-        choices=("seg.nrrd", "input"),
-        default="seg.nrrd",
-        help="segmentation for 3D Slicer, or the format of the scan, if it is not "
-        "DICOM (default seg.nrrd)",
-    )
+    add_format_flag(parser, "the scan, if it is not DICOM")
     add(
         "--keep",
         choices=("all", "spine", "largest"),
@@ -115,15 +109,19 @@ def add_label_map_flags(parser: argparse.ArgumentParser) -> None:
         help="the scan of each label map, on its grid and in the same order, for the "
         "pictures",
     )
-    add(
+    add_format_flag(parser, "the label map")
+    add_limit_flag(parser, "a file")
+    add("--force", action="store_true", help="replace existing files")
+
+
+def add_format_flag(parser: argparse.ArgumentParser, read: str) -> None:
+    """Add --format, of the label maps that are written; `read` is what is read."""
+    parser.add_argument(
         "--format",
         choices=("seg.nrrd", "input"),
         default="seg.nrrd",
-        help="segmentation for 3D Slicer, or the format of the label map (default "
-        "seg.nrrd)",
+        help=f"segmentation for 3D Slicer, or the format of {read} (default seg.nrrd)",
     )
-    add_limit_flag(parser, "a file")
-    add("--force", action="store_true", help="replace existing files")
 
 
 def add_lowest_flag(parser: argparse.ArgumentParser) -> None:

@@ -123,6 +123,19 @@ def add_training_flags(group: argparse._ArgumentGroup) -> None:
         metavar="EPOCHS",
         help="stop after this many without a better validation Dice (default: never)",
     )
+    _add_patch_flags(group)
+    add(
+        "--keep",
+        choices=("all", "spine", "largest"),
+        help="what is kept of predictions (default: spine where that raises the mean "
+        "Dice of the validation cases, else all)",
+    )
+    add("--seed", type=int, metavar="N", help="seed of all random numbers (default 0)")
+
+
+def _add_patch_flags(group: argparse._ArgumentGroup) -> None:
+    """Add the flags that decide which patches are drawn, and how they are changed."""
+    add = group.add_argument
     add(
         "--augment",
         choices=("stored", "online"),
@@ -151,10 +164,3 @@ def add_training_flags(group: argparse._ArgumentGroup) -> None:
         help="share of the training, at its beginning, on patches whose second and "
         "third side are half as long, which learns faster (default 0.5)",
     )
-    add(
-        "--keep",
-        choices=("all", "spine", "largest"),
-        help="what is kept of predictions (default: spine where that raises the mean "
-        "Dice of the validation cases, else all)",
-    )
-    add("--seed", type=int, metavar="N", help="seed of all random numbers (default 0)")
