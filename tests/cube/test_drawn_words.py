@@ -25,3 +25,11 @@ from cube.drawn_words import describe_drawn
 )
 def test_drawn_parameters_are_described_in_one_line(drawn, sentence):
     assert describe_drawn(drawn) == sentence
+
+
+def test_short_words_have_the_displacement_of_an_elastic_deformation_alone():
+    elastic = {"control_spacing": 32.0, "displacement": 2.5, "smallest_jacobian": 0.8}
+
+    words = describe_drawn({"flip": True, "elastic": elastic}, is_short=True)
+
+    assert words == "flip, elastic 2.5 mm"

@@ -91,6 +91,16 @@ def test_dice_axis_begins_below_the_lowest_validation(tmp_path, figures):
     assert figures[0].axes[0].get_ylim() == (0.7, 1)
 
 
+def test_dice_axis_shows_the_best_of_each_training(tmp_path, figures):
+    late = [row | {"val_dice": 0.9} for row in history(4)]
+    low = [{**row, "dice": 0.1 * row["epoch"], "val_dice": 0.9} for row in history(4)]
+
+    draw_curves({"UNet-2D": late, "UNet-3D": low}, tmp_path / "c.png")
+
+    # That of UNet-3D is .4, and its epochs before it lie below.
+    assert figures[0].axes[0].get_ylim() == (0.3, 1)
+
+
 def test_each_network_has_one_color_and_each_part_one_style(tmp_path, figures):
     draw_curves({"UNet-2D": history(3), "UNet-3D": history(5)}, tmp_path / "c.png")
 

@@ -49,7 +49,7 @@ def test_findings_come_first_faults_before_notes_each_linked_to_its_case(write):
     text = write([make_card("ann"), make_card("ben")], findings)
 
     listed = text[text.index('id="findings"') : text.index('id="cases-title"')]
-    assert "1 fault,\n3 notes in 2 cases." in text
+    assert "1 fault,\n3 notes in 2 cases. Fix the faults. Notes are" in text
     assert listed.index("Fault") < listed.index("Note")
     assert '<a href="#case-1">ben</a>, copy 2: none' in listed
     assert "<li>whole cube: L5</li>" in listed

@@ -70,6 +70,23 @@ def test_scale_bar_is_as_long_as_it_says(mm_per_pixel, length):
     assert np.count_nonzero(row[:100] == 255) == length / mm_per_pixel
 
 
+def test_letter_is_beside_the_scale_bar_and_a_bar_without_room_left_out():
+    def lowest(columns):  # of 2 mm, 4 pixels each
+        picture = view_of(np.zeros((100, columns)), 0.5).finish(0)
+        return np.asarray(picture)[-15:].max(axis=(0, 2)) > 128
+
+    # 60 pixels are too few for the text "10 mm" and the letter I beside it.
+    narrow, wide = lowest(15), lowest(20)
+
+    assert np.flatnonzero(narrow).min() > 25
+    # 80 pixels: 10 mm below a text of about 40 pixels, then the letter.
+    bar, letter = np.split(
+        np.flatnonzero(wide), [np.argmax(np.diff(np.flatnonzero(wide))) + 1]
+    )
+    assert bar.min() == 6
+    assert letter.min() > 8 + font(TEXT_SIZE).getlength("10 mm")
+
+
 def test_outline_is_the_rim_of_every_label_and_not_its_inside():
     labels = np.array(
         [
