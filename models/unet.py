@@ -1,8 +1,18 @@
-"""UNet-2D and UNet-3D, from one builder for both ranks."""
+"""UNet-2D and UNet-3D, from one builder for both ranks.
+
+Departures from the papers: padded convolutions, so that output and input share a grid;
+leaky ReLU and a choice of norm as in nnU-Net (Isensee et al., 2021); an axis is neither
+pooled nor convolved while its spacing is more than twice the finest spacing of the
+other axes.
+
+Reference:
+    [Ronneberger et al., 2015](https://doi.org/10.1007/978-3-319-24574-4_28),
+    [Çiçek et al., 2016](https://doi.org/10.1007/978-3-319-46723-8_49).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -60,6 +70,57 @@ def _block(
     return x
 
 
+class _Level(NamedTuple):
+    """A resolution of a U-Net: its filters, kernel, and the pool that ends it."""
+
+    filters: int
+    kernel: tuple[int, ...]
+    pool: tuple[int, ...]
+
+
+def _plan_levels(spacing: Sequence[float], filters: int, depth: int) -> list[_Level]:
+    """Return the levels from the finest on, without the bottom."""
+    return [
+        # An axis that is not halved at a level is not convolved there either.
+        _Level(
+            filters=_filters_at(number, filters),
+            kernel=tuple(3 if size == 2 else 1 for size in pool),
+            pool=pool,
+        )
+        for number, pool in enumerate(pooling_sizes(spacing, depth))
+    ]
+
+
+def _filters_at(number: int, first: int) -> int:
+    """Return the filters of a level, doubled from those of the first at each."""
+    return min(first * 2**number, MAX_FILTERS)
+
+
+def _encode(x, levels: Sequence[_Level], block: Callable, dtype: str):
+    """Append the encoder; return its output, and that of each level before pooling."""
+    skips = []
+    for number, level in enumerate(levels, start=1):
+        name = f"encoder_{number}"
+        x = block(x, level.filters, level.kernel, name)
+        skips.append(x)
+        pool = POOLINGS[len(level.pool)]
+        x = pool(level.pool, name=f"{name}_pool", dtype=dtype)(x)
+    return x, skips
+
+
+def _decode(x, skips: list, levels: Sequence[_Level], block: Callable, dtype: str):
+    """Append the decoder, which joins the output of each level of the encoder."""
+    for number in range(len(levels), 0, -1):
+        name, level = f"decoder_{number}", levels[number - 1]
+        up = TRANSPOSES[len(level.pool)](
+            level.filters, level.pool, level.pool, name=f"{name}_up", dtype=dtype
+        )
+        join = layers.Concatenate(name=f"{name}_skip", dtype=dtype)
+        x = join([skips[number - 1], up(x)])
+        x = block(x, level.filters, level.kernel, name)
+    return x
+
+
 def build_unet(
     *,
     spacing: Sequence[float],
@@ -71,11 +132,6 @@ def build_unet(
     dtype: str = "float32",
 ) -> keras.Model:
     """Build a U-Net whose rank is the length of `spacing`.
-
-    Departures from the papers: padded convolutions, so that output and input
-    share a grid; leaky ReLU and a choice of norm as in nnU-Net (Isensee et al.,
-    2021); an axis is neither pooled nor convolved while its spacing is more than
-    twice the finest spacing of the other axes.
 
     Args:
         spacing: Of the input in mm, two or three values.
@@ -92,10 +148,6 @@ def build_unet(
 
     Raises:
         ValueError: If the rank, the number of classes or the norm is invalid.
-
-    Reference:
-        [Ronneberger et al., 2015](https://doi.org/10.1007/978-3-319-24574-4_28),
-        [Çiçek et al., 2016](https://doi.org/10.1007/978-3-319-46723-8_49).
     """
     rank = len(spacing)
     if rank not in (2, 3) or num_classes < 2 or norm not in NORMS:
@@ -103,27 +155,12 @@ def build_unet(
             f"A U-Net needs 2 or 3 axes, at least 2 classes and a norm of {NORMS}. "
             f"Received: spacing={spacing}, num_classes={num_classes}, norm={norm}"
         )
-    pools = pooling_sizes(spacing, depth)
-    # An axis that is not halved at a level is not convolved there either.
-    kernels = [tuple(3 if size == 2 else 1 for size in sizes) for sizes in pools]
-    widths = [min(filters * 2**level, MAX_FILTERS) for level in range(depth + 1)]
+    levels = _plan_levels(spacing, filters, depth)
     block = partial(_block, norm=norm, dropout=dropout, dtype=dtype)
-
     inputs = keras.Input((*(None,) * rank, 1), name="image")
-    x, skips = inputs, []
-    for level in range(depth):
-        name = f"encoder_{level + 1}"
-        x = block(x, widths[level], kernels[level], name)
-        skips.append(x)
-        x = POOLINGS[rank](pools[level], name=f"{name}_pool", dtype=dtype)(x)
-    x = block(x, widths[depth], (3,) * rank, "bottom")
-    for level in reversed(range(depth)):
-        name, size = f"decoder_{level + 1}", pools[level]
-        x = TRANSPOSES[rank](
-            widths[level], size, strides=size, name=f"{name}_up", dtype=dtype
-        )(x)
-        x = layers.Concatenate(name=f"{name}_skip", dtype=dtype)([skips[level], x])
-        x = block(x, widths[level], kernels[level], name)
+    x, skips = _encode(inputs, levels, block, dtype)
+    x = block(x, _filters_at(depth, filters), (3,) * rank, "bottom")
+    x = _decode(x, skips, levels, block, dtype)
     x = CONVOLUTIONS[rank](num_classes, 1, name="scores", dtype=dtype)(x)
     outputs = Softmax(name="probabilities", dtype="float32")(x)
     return keras.Model(inputs, outputs, name=f"unet_{rank}d")
