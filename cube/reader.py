@@ -1,9 +1,9 @@
 """Reading a cube: one HDF5 file with every scan, its label map and its copies.
 
-Only this module, `cube.schema` and `cube.writer` know the names inside. A row is a
-scan (copy 0) or an augmented copy of it (copy 1, 2, ...); all rows share one grid
-shape and one spacing, axis 0 to the patient's right, 1 to the anterior, 2 to the
-superior.
+Only this module, `cube.cube_file`, `cube.schema` and `cube.writer` know the names
+inside. A row is a scan (copy 0) or an augmented copy of it (copy 1, 2, ...); all rows
+share one grid shape and one spacing, axis 0 to the patient's right, 1 to the anterior,
+2 to the superior.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from cube.hdf5 import describe_open_error
+from cube.cube_file import CubeFile
 from cube.identity import content_digest
 from cube.schema import (
     ATTRIBUTES,
     OPTIONAL_ATTRIBUTES,
     read_boxes,
     read_dicts,
-    read_layout,
     read_numbers,
     read_texts,
 )
@@ -38,7 +37,7 @@ from system.text import short_repr
 from volumes.geometry import Grid
 
 
-class Cube:
+class Cube(CubeFile):
     """An open cube; rows and columns are read when they are first used.
 
     An h5py handle does not survive a fork: open a cube in the process that
@@ -53,34 +52,11 @@ class Cube:
             version or is incomplete.
     """
 
-    def __init__(self, path: str | Path, *, is_part: bool = False):
-        self.path = Path(path)
-        if not os.path.isfile(path):
-            raise DataError(f"{path}: no such cube.")
-        try:
-            self._file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise DataError(f"{path} {describe_open_error(error)}") from error
-        try:
-            self._attributes, self._datasets = read_layout(
-                self._file, self.path, is_part=is_part
-            )
-        except DataError:
-            self._file.close()
-            raise
-        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
-            self._file.close()
-            raise DataError(f"{path} is damaged: {error}") from error
-
     def __enter__(self) -> Cube:
         return self
 
     def __exit__(self, kind, error, trace) -> None:
         self.close()
-
-    def close(self) -> None:
-        """Close the file; may be called twice."""
-        self._file.close()
 
     def __len__(self) -> int:
         return self._datasets["image"].shape[0]
@@ -119,34 +95,6 @@ class Cube:
             digest.update(json.dumps(self._column(name)).encode())
         return digest.hexdigest()
 
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Shape of every row, (I, J, K)."""
-        return self._datasets["image"].shape[1:]
-
-    @cached_property
-    def spacing(self) -> tuple[float, float, float]:
-        """Distance in mm between voxel centres along I, J, K."""
-        return tuple(self._attributes["spacing"])
-
-    @cached_property
-    def class_names(self) -> tuple[str, ...]:
-        """Name of each class; the first is the background."""
-        return tuple(self._attributes["class_names"])
-
-    @property
-    def class_members(self) -> tuple[tuple[str | int, ...] | None, ...] | None:
-        """Structures of each class; see `Classes`. None in format version 1."""
-        members = self._attributes["class_members"]
-        if members is None:
-            return None
-        return tuple(each if each is None else tuple(each) for each in members)
-
-    @property
-    def ignores(self) -> bool:
-        """Whether voxels of label maps may be `IGNORED`: without loss and score."""
-        return bool(self._attributes["ignored"])
-
     def ignored_values_of(self, row: int) -> tuple[int, ...]:
         """Return the values that are ignored in the label map of a row's scan."""
         return tuple(self.sources[row].get("ignored_values", ()))
@@ -174,36 +122,6 @@ class Cube:
                 f"{row}. Received: {short_repr(values)}"
             )
         return tuple(tuple(each) for each in values)
-
-    @cached_property
-    def label_values(self) -> tuple[tuple[int, ...], ...]:
-        """Values of each class in label maps of predictions; see the documentation."""
-        return tuple(tuple(values) for values in self._attributes["label_values"])
-
-    @cached_property
-    def intensity(self) -> list:
-        """Mode that normalised every scan; see `measure_intensity`."""
-        return self._attributes["intensity"]
-
-    @cached_property
-    def arguments(self) -> dict:
-        """Flags of makeCube.py that decide the content."""
-        return self._attributes["arguments"]
-
-    @cached_property
-    def left_out(self) -> dict[str, str]:
-        """Why cases of the pair list are not in the cube, by case id."""
-        return json.loads(self._file.attrs.get("left_out", "{}"))
-
-    @property
-    def inputs_digest(self) -> str | None:
-        """SHA-256 of everything that decides the cube; see `cube.plan.list_inputs`."""
-        return json.loads(self._file.attrs.get("request", "null"))
-
-    @property
-    def seed(self) -> int:
-        """Seed of splits and augmentation."""
-        return self.arguments["seed"]
 
     @cached_property
     def case_ids(self) -> list[str]:
