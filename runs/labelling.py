@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from models.device import report_out_of_memory
 from models.ensemble import Member, Prediction, predict_members, scale_probability
@@ -29,7 +30,7 @@ from volumes.formats.files import read_finite_volume, write_image, write_label_m
 from volumes.geometry import canonical_grid
 from volumes.intensity_flag import describe_intensity
 from volumes.intensity_rule import describe_misfit
-from volumes.volume import Volume
+from volumes.volume import Segment, Volume
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,8 @@ def label_scan(
     """
     start = time.perf_counter()
     image = read_finite_volume(scan, max_voxels)
-    for member in members:
-        _check_size(image, scan, member.metadata, max_voxels)
+    prediction, kept = _predict(members, scan, image, max_voxels)
     metadata = members[0].metadata
-    with report_out_of_memory(f"predicting {scan}"):
-        prediction = predict_members(members, image.array, image.grid)
-        kept = keep_part(prediction.classes, image.grid, metadata)
     segments = metadata.segments()
     values = label_values(kept.classes, segments)
     write_label_map(outputs.label_map, values, like=image, segments=segments)
@@ -92,8 +89,7 @@ def label_scan(
     if picture:
         networks = [member.metadata for member in members]
         write_overlay(outputs.picture, outputs.name, image, kept.classes, networks)
-    counts = count_labels(kept.classes, len(metadata.class_names))[1:]
-    volumes = (counts * image.grid.voxel_volume / 1000).tolist()
+    volumes = _measure_volumes(kept, image, metadata)
     warnings = _find_warnings(image, members, kept)
     seconds = time.perf_counter() - start
     found = _Found(metadata, volumes, prediction.disagreement, kept, warnings, seconds)
@@ -101,14 +97,48 @@ def label_scan(
     notes = [*image.notes, *(f"warning: {warning}" for warning in warnings)]
     lines = [f"{scan} -> {outputs.label_map}: {found.describe()}", *notes]
     rows = found.rows(scan, outputs.label_map)
-    fault = ""
-    if vertebrae is not None:
-        try:
-            with report_out_of_memory(f"finding the vertebrae of {scan}"):
-                lines += vertebrae.label(outputs, values, segments, image)
-        except DataError as error:  # the label map is there all the same
-            fault = str(error)
-    return Labelled("\n  ".join(lines), rows, tuple(warnings), fault)
+    more, fault = _label_vertebrae(vertebrae, scan, outputs, values, segments, image)
+    return Labelled("\n  ".join([*lines, *more]), rows, tuple(warnings), fault)
+
+
+def _predict(
+    members: Sequence[Member], scan: Path, image: Volume, max_voxels: int
+) -> tuple[Prediction, Kept]:
+    """Predict a scan that is not too large; return what is kept of it as well."""
+    for member in members:
+        _check_size(image, scan, member.metadata, max_voxels)
+    with report_out_of_memory(f"predicting {scan}"):
+        prediction = predict_members(members, image.array, image.grid)
+        kept = keep_part(prediction.classes, image.grid, members[0].metadata)
+    return prediction, kept
+
+
+def _measure_volumes(kept: Kept, image: Volume, metadata: ModelMetadata) -> list[float]:
+    """Return the volume of each foreground class in ml."""
+    counts = count_labels(kept.classes, len(metadata.class_names))[1:]
+    return (counts * image.grid.voxel_volume / 1000).tolist()
+
+
+def _label_vertebrae(
+    vertebrae: PredictedVertebrae | None,
+    scan: Path,
+    outputs: Outputs,
+    values: npt.NDArray[np.unsignedinteger],
+    segments: Sequence[Segment],
+    image: Volume,
+) -> tuple[list[str], str]:
+    """Find the vertebrae in a label map; return lines to print, and why there are none.
+
+    Returns:
+        No lines if `vertebrae` is None; "" unless they were not found.
+    """
+    if vertebrae is None:
+        return [], ""
+    try:
+        with report_out_of_memory(f"finding the vertebrae of {scan}"):
+            return vertebrae.label(outputs, values, segments, image), ""
+    except DataError as error:  # the label map is there all the same
+        return [], str(error)
 
 
 def _find_warnings(image: Volume, members: Sequence[Member], kept: Kept) -> list[str]:
