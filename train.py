@@ -43,7 +43,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def check_inputs(args: argparse.Namespace) -> dict[str, tuple[Path | str, str]]:
     """Open the cube and find the weights; return the path and checksum of each."""
     from cube.reader import Cube
-    from volumes.formats.files import checksum
+    from volumes.formats.checksums import checksum
 
     with Cube(args.cube) as cube:
         inputs = {"cube": (args.cube, cube.checksum)}

@@ -15,7 +15,7 @@ from pathlib import Path
 from cube.pairs import Pair
 from cube.reader import Cube
 from system.errors import DataError
-from volumes.formats.files import checksum
+from volumes.formats.checksums import checksum
 
 MAX_CLIMB = 2  # folders above the cube's; a longer way is no neighbourhood
 

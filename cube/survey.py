@@ -15,7 +15,8 @@ from system.errors import DataError
 from system.limits import MAX_VOXELS
 from system.processes import map_cases
 from volumes.classes import Member, border_values, count_labels, find_members
-from volumes.formats.files import content_checksum, read_finite_volume, read_label_map
+from volumes.formats.checksums import content_checksum
+from volumes.formats.files import read_finite_volume, read_label_map
 from volumes.geometry import Grid
 from volumes.intensity_rule import IntensityProfile, measure_profile
 from volumes.label_tables import name_values

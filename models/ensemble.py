@@ -29,7 +29,7 @@ from models.prediction import (
 )
 from system.errors import UsageError
 from volumes.classes import count_labels
-from volumes.formats.files import checksum
+from volumes.formats.checksums import checksum
 from volumes.geometry import Grid, canonical_grid
 from volumes.intensity_flag import describe_intensity
 

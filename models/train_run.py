@@ -37,7 +37,7 @@ from models.process_group import ProcessGroup
 from models.training_loop import TrainingLoop, TrainingProgress, write_history
 from models.training_step import TrainingStep, separate_dropout
 from models.validation import validation_dice
-from volumes.formats.files import checksum
+from volumes.formats.checksums import checksum
 
 MODEL_NAME = "model.keras"
 HISTORY_NAME = "history.csv"

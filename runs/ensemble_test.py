@@ -21,7 +21,7 @@ from runs.model_paths import find_models
 from runs.testing import check_sources, predict_test_cases
 from runs.train_and_test import record_start, warn_of_mismatch, write_results
 from system.errors import DataError, UsageError
-from volumes.formats.files import checksum
+from volumes.formats.checksums import checksum
 
 
 def score_ensemble(

@@ -41,7 +41,7 @@ class Volume:
         segments: The structures a label map names; empty if it names none.
         notes: One sentence for each assumption made on reading.
         nifti: NIfTI only: a copy of the file's header.
-        checksum: SHA-256 of the file's bytes, as `volumes.formats.files.checksum`.
+        checksum: SHA-256 of the file's bytes, as `volumes.formats.checksums.checksum`.
         metaimage: MetaImage only: the geometry fields of a label map on this grid,
             as the file itself writes them.
     """

@@ -5,9 +5,7 @@ A folder is read as a DICOM series.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,16 +14,14 @@ import numpy as np
 
 from system.errors import DataError
 from system.limits import MAX_INTENSITY, MAX_LABEL, MAX_VOXELS
-from volumes.formats import metaimage_header, nrrd_header
-from volumes.formats.bounded_read import hash_file
-from volumes.formats.dicom import read_dicom_series, series_checksum
+from volumes.formats.dicom import read_dicom_series
 from volumes.formats.metaimage import read_metaimage, write_metaimage
 from volumes.formats.nifti import read_nifti, write_nifti
 from volumes.formats.nrrd import kept_fields, read_nrrd, write_nrrd
 from volumes.formats.nrrd_grid import geometry_fields
-from volumes.formats.nrrd_header import DEFAULT_SPACE, check_is_file
+from volumes.formats.nrrd_header import DEFAULT_SPACE
 from volumes.formats.segments import format_segments
-from volumes.geometry import Grid, canonical_view
+from volumes.geometry import Grid
 from volumes.volume import Segment, Volume
 
 # Longest first, so that `stem_of` removes the whole suffix.
@@ -40,8 +36,8 @@ SUFFIXES = (
     ".mhd",
 )
 WRITTEN_SUFFIXES = (".seg.nrrd", ".nrrd", ".nii.gz", ".nii", ".mha")
-_NIFTI = (".nii", ".nii.gz")
-_METAIMAGE = (".mha", ".mhd")
+NIFTI_SUFFIXES = (".nii", ".nii.gz")
+METAIMAGE_SUFFIXES = (".mha", ".mhd")
 _SHOWN_VALUES = 5
 # Label values that came through floating-point arithmetic are this near to integers.
 LABEL_TOLERANCE = 1e-3
@@ -85,9 +81,9 @@ def read_volume(path: str | Path, max_voxels: int = MAX_VOXELS) -> Volume:
     read = read_nrrd
     if is_series_folder(path):
         read = read_dicom_series
-    elif suffix in _NIFTI:
+    elif suffix in NIFTI_SUFFIXES:
         read = read_nifti
-    elif suffix in _METAIMAGE:
+    elif suffix in METAIMAGE_SUFFIXES:
         read = read_metaimage
     elif not suffix:
         raise DataError(
@@ -172,10 +168,10 @@ def write_label_map(
             f"Received: {Path(path).name!r}"
         )
     labels = _to_smallest_type(array, like.grid)
-    if suffix in _NIFTI:
+    if suffix in NIFTI_SUFFIXES:
         write_nifti(path, labels, like)
         return
-    if suffix in _METAIMAGE:
+    if suffix in METAIMAGE_SUFFIXES:
         write_metaimage(path, labels, like)
         return
     is_slicer = suffix == ".seg.nrrd"
@@ -231,58 +227,6 @@ def write_image(
             f"Received: shape={array.shape} on a grid of {grid.shape}"
         )
     write_nrrd(path, array, geometry_fields(grid, space))
-
-
-def checksum(path: str | Path) -> str:
-    """Return the SHA-256 of a file's bytes in hexadecimal, as `Volume.checksum`.
-
-    If an NRRD or MetaImage header names a data file, its bytes follow. Of a folder,
-    see `volumes.formats.dicom.series_checksum`.
-
-    Raises:
-        DataError: If it is not a regular file, or cannot be read.
-    """
-    path = Path(path)
-    if is_series_folder(path):
-        return series_checksum(path)
-    check_is_file(path)  # a device would never end
-    data_path = _data_path(path)
-    parts = [path] if data_path == path else [path, data_path]
-    digest = hashlib.sha256()
-    try:
-        for part in parts:
-            hash_file(part, digest)
-    except OSError as error:
-        raise DataError(f"{path}: could not be read: {error}") from error
-    return digest.hexdigest()
-
-
-def _data_path(path: Path) -> Path:
-    """Return the file that holds the voxels, which a header may name."""
-    suffix = suffix_of(path)
-    if suffix in _METAIMAGE:
-        return metaimage_header.read_header(path, sys.maxsize).data_path
-    if suffix.endswith(("nrrd", "nhdr")):
-        return nrrd_header.read_header(path, sys.maxsize).data_path
-    return path
-
-
-def content_checksum(volume: Volume) -> str:
-    """Return the SHA-256 of a scan's voxels in canonical order, however it is stored.
-
-    It does not depend on type, byte order, compression, file format, the order and
-    direction of the stored axes, or the scan's position in the world, which formats
-    round differently. It depends on the values of the voxels from the patient's left
-    to right, posterior to anterior and inferior to superior.
-    """
-    array = canonical_view(volume.array, volume.grid)
-    digest = hashlib.sha256(np.array(array.shape, dtype="<i8").tobytes())
-    for plane in array:
-        single = plane.astype("<f4")
-        is_exact = np.array_equal(single, plane)  # in any type that holds the values
-        values = single if is_exact else plane.astype("<f8")
-        digest.update((values + 0.0).tobytes())  # + 0: no minus zero
-    return digest.hexdigest()
 
 
 def read_finite_volume(path: str | Path, max_voxels: int = MAX_VOXELS) -> Volume:
