@@ -33,17 +33,29 @@ class WeightAverage:
         return np.float32(1 - decay)
 
     def update(self, share: np.float32 | tf.Tensor) -> None:
-        """Update the average with a share of the model's current weights."""
+        """Update the average with a share of the model's current weights.
+
+        Args:
+            share: In (0, 1], from `next_share`.
+        """
         for mean, weight in zip(self._means, self.model.weights, strict=True):
             mean.assign_add(share * (weight.value - mean))
 
     @property
     def values(self) -> list[np.ndarray]:
-        """A copy of the average of each weight."""
+        """A copy of the average of each weight.
+
+        In the order of the model's weights, each of its weight's shape.
+        """
         return [mean.numpy() for mean in self._means]
 
     def restore(self, values: Sequence[np.ndarray], num_updates: int) -> None:
-        """Set the average, and of how many updates it is."""
+        """Set the average, and of how many updates it is.
+
+        Args:
+            values: As of `values`.
+            num_updates: Number of updates behind them, from 0.
+        """
         for mean, value in zip(self._means, values, strict=True):
             mean.assign(value)
         self.num_updates = num_updates

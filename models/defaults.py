@@ -20,7 +20,13 @@ BATCH_VOXELS = {"unet2d": 98_304, "unet3d": 442_368}
 def patch_multiples(
     model: str, spacing: Sequence[float], depth: int
 ) -> tuple[int, int, int]:
-    """Return the divisor of each side of a patch; 1 across slices for UNet-2D."""
+    """Return the divisor of each side of a patch; 1 across slices for UNet-2D.
+
+    Args:
+        model: "unet2d" or "unet3d".
+        spacing: Of the voxels, in mm.
+        depth: Number of down-sampling steps.
+    """
     if model == "unet2d":
         sides = np.prod(pooling_sizes(spacing[1:], depth), axis=0)
         return (1, *sides.tolist())
@@ -85,7 +91,14 @@ def choose_batch_size(model: str, patch_size: Sequence[int]) -> int:
 def is_valid_patch_size(
     model: str, patch: Sequence[int], spacing: Sequence[float], depth: int
 ) -> bool:
-    """Return whether the network accepts patches of these three sides."""
+    """Return whether the network accepts patches of these three sides.
+
+    Args:
+        model: "unet2d" or "unet3d".
+        patch: Sides in voxels.
+        spacing: Of the voxels, in mm.
+        depth: Of the network.
+    """
     multiples = patch_multiples(model, spacing, depth)
     has_its_rank = (patch[0] == 1) == (model == "unet2d")
     return has_its_rank and not np.any(np.array(patch) % multiples)

@@ -168,7 +168,8 @@ def measure_disagreement(
     """Compute 1 minus the mean pairwise Dice coefficient of each foreground class.
 
     Args:
-        label_maps: Of at least two members, on one grid; 0 is the background.
+        label_maps: Of at least two members, on one grid, shape (I, J, K) each; 0 is
+            the background.
         num_classes: Background included.
 
     Returns:

@@ -37,6 +37,9 @@ class EpochRecord:
         """Add the sums of a step that was just started; read those of the one before.
 
         Then `clock` is that of the first process when the step that is read began.
+
+        Args:
+            sums: From `TrainingStep`; see `models.training_step.read_sums`.
         """
         self._read()
         self.num_steps, self._unread = self.num_steps + 1, sums

@@ -80,6 +80,13 @@ def affordable_voxels(
 
     If the card's memory is unknown, they are as many as on a CPU. If not even the
     weights fit, the number is negative.
+
+    Args:
+        gpu: The card.
+        model: "unet2d" or "unet3d".
+        spacing: Of the voxels, in mm.
+        architecture: Arguments of `build_unet`, its `dtype` included.
+        num_classes: Background included.
     """
     if gpu.memory is None:
         return BATCH_VOXELS[model]

@@ -142,6 +142,9 @@ def mean_on(
         target: Such as a slab of the scan's grid.
         parts: Of all networks.
         channel: Of the foreground class, from 0.
+
+    Returns:
+        Shape of `target`, in [0, 1] up to rounding; 0 outside the networks' grids.
     """
     total = np.zeros(target.shape, np.float32)
     for part in parts:
@@ -182,6 +185,9 @@ def predict_probabilities(
         metadata: What the model was trained for.
         image: The scan's voxels, shape of `grid`, finite.
         grid: Grid of the scan.
+
+    Returns:
+        Of this network alone, with a weight of 1.
     """
     target = canonical_grid(grid, metadata.spacing)
     extent = filled_extent(grid, target)
@@ -198,7 +204,11 @@ def predict_probabilities(
 def predict_scan(
     model: keras.Model, metadata: ModelMetadata, image: npt.NDArray, grid: Grid
 ) -> npt.NDArray[np.uint8]:
-    """Predict the classes of a scan on its own grid; see `predict_probabilities`."""
+    """Predict the classes of a scan on its own grid; see `predict_probabilities`.
+
+    Returns:
+        Classes, shape of `grid`; 0 is the background.
+    """
     return resample_to_scan([predict_probabilities(model, metadata, image, grid)], grid)
 
 
@@ -217,7 +227,15 @@ def _preprocess(
 def label_values(
     classes: npt.NDArray[np.uint8], segments: Sequence[Segment]
 ) -> npt.NDArray[np.unsignedinteger]:
-    """Return a label map with the label value of each class's segment."""
+    """Return a label map with the label value of each class's segment.
+
+    Args:
+        classes: Shape (I, J, K); 0 is the background.
+        segments: One per foreground class.
+
+    Returns:
+        Shape of `classes`; uint8 if all values are below 256, else uint16.
+    """
     values = [0, *(segment.value for segment in segments)]
     table = np.array(values, np.uint8 if max(values) <= 255 else np.uint16)
     return table[classes]

@@ -28,8 +28,9 @@ def compute_step(device: str, dtype: str) -> list[npt.NDArray[np.float32]]:
         dtype: Keras dtype policy.
 
     Returns:
-        The convolution, its normalised and its pooled values, and the gradients of
-        the mean of its squares with respect to image and kernel.
+        The convolution, shape (1, 8, 8, 8, 8), its normalised and its pooled values,
+        and the gradients of the mean of its squares with respect to the image, shape
+        (1, 8, 8, 8, 4), and the kernel, shape (3, 3, 3, 4, 8).
     """
     rng = np.random.default_rng(0)
     arrays = (rng.standard_normal(s) for s in ((1, 8, 8, 8, 4), (3, 3, 3, 4, 8)))

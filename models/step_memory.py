@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from models.unet import MAX_FILTERS
+from models.unet import filters_at
 from volumes.pooling import pooling_sizes
 
 # Fitted to `benchmarks/train_memory.py` so that no case takes more than is computed.
@@ -32,8 +32,8 @@ def level_pools(
 
 def level_widths(architecture: dict) -> list[int]:
     """Return the number of filters of each level, the bottom last."""
-    filters, depth = architecture["filters"], architecture["depth"]
-    return [min(filters * 2**level, MAX_FILTERS) for level in range(depth + 1)]
+    numbers = range(architecture["depth"] + 1)
+    return [filters_at(number, architecture["filters"]) for number in numbers]
 
 
 def output_values(model: str, spacing: Sequence[float], architecture: dict) -> float:
@@ -63,7 +63,13 @@ def output_values(model: str, spacing: Sequence[float], architecture: dict) -> f
 
 
 def count_weights(model: str, spacing: Sequence[float], architecture: dict) -> int:
-    """Return the number of weights of all kernels but the head's."""
+    """Return the number of weights of all kernels but the head's.
+
+    Args:
+        model: "unet2d" or "unet3d".
+        spacing: Of the voxels, in mm.
+        architecture: Arguments of `build_unet`.
+    """
     pools = level_pools(model, spacing, architecture["depth"])
     widths = level_widths(architecture)
     kernels = [int(np.prod([3 if size == 2 else 1 for size in pool])) for pool in pools]
@@ -103,7 +109,10 @@ def step_bytes(
 def voxel_bytes(
     model: str, spacing: Sequence[float], architecture: dict, *, num_classes: int
 ) -> float:
-    """Return the part of `step_bytes` that is due to each voxel of the batch."""
+    """Return the part of `step_bytes` that is due to each voxel of the batch.
+
+    Its arguments are those of `step_bytes`.
+    """
     size = 4 if architecture["dtype"] == "float32" else 2
     features = OUTPUT_SHARE * size * output_values(model, spacing, architecture)
     return features + 4 * CLASS_VALUES * num_classes

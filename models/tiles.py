@@ -20,6 +20,12 @@ CONTEXT = {"unet2d": 16, "unet3d": 0}
 def tile_starts(low: int, high: int, tile: int, overlap: float) -> list[int]:
     """Compute where tiles along an axis start, so that they cover [low, high).
 
+    Args:
+        low: First voxel to cover.
+        high: The voxel behind the last one, above `low`.
+        tile: Side of a tile in voxels.
+        overlap: Share of a tile that its neighbour covers as well, in [0, 1).
+
     Returns:
         First index of each tile. The tiles are evenly spaced and neighbours overlap
         by at least the share `overlap`. A single tile that covers all is centred.

@@ -134,9 +134,7 @@ def fit(
     loop = _build_loop(options, cube, run, model, metadata, group)
     progress, rows = loop.progress, cube.rows("validation", copy=0)
     validate = partial(validation_dice, model, metadata, cube, rows, group)
-    writers = _do_nothing, _do_nothing
-    if group.rank == 0:
-        writers = _build_writers(run, loop, network, metadata, identity, watch)
+    writers = _build_writers(run, loop, network, metadata, identity, watch)
     with _report_failures(options, metadata, group):
         _check_alike(identity, progress, group)
         loop.run(validate if rows else None, *writers)
@@ -179,8 +177,13 @@ def _build_writers(
     identity: dict,
     watch: Callable[[Sequence[dict], float], None] | None,
 ) -> tuple[Callable, Callable]:
-    """Build what writes the checkpoint, and what publishes an epoch."""
+    """Build what writes the checkpoint, and what publishes an epoch.
+
+    Only the first process writes; those of the others do nothing.
+    """
     step, progress = loop.step, loop.progress
+    if step.group.rank:
+        return _do_nothing, _do_nothing
     folder, log = run / CHECKPOINT_NAME, TensorBoardLog(run / "tensorboard")
 
     def publish(is_best: bool) -> None:
@@ -203,8 +206,12 @@ def compile_for_training(
 ) -> keras.Model:
     """Return a compiled model that shares the network's layers and weights.
 
-    The network itself stays uncompiled, so that its file holds no optimizer. With
-    `ignores`, the class `IGNORED` of a voxel means that it has no loss.
+    The network itself stays uncompiled, so that its file holds no optimizer.
+
+    Args:
+        network: Built.
+        options: Learning rate, loss and dtype.
+        ignores: Whether a voxel of the class `IGNORED` has no loss.
     """
     model = keras.Model(network.inputs, network.outputs, name=network.name)
     optimizer = keras.optimizers.AdamW(

@@ -54,6 +54,11 @@ def check_transfer(options: TrainingOptions, before: ModelMetadata, cube: Cube) 
 def check_classes(path: Path | None, before: ModelMetadata, cube: Cube) -> None:
     """Check that a network that is only tested has the cube's classes.
 
+    Args:
+        path: Of the network, for the message.
+        before: What it was trained for.
+        cube: To test it on.
+
     Raises:
         UsageError: If it has others, or a class of one name has other structures, as
             far as both have names; names both.

@@ -83,7 +83,7 @@ def _plan_levels(spacing: Sequence[float], filters: int, depth: int) -> list[_Le
     return [
         # An axis that is not halved at a level is not convolved there either.
         _Level(
-            filters=_filters_at(number, filters),
+            filters=filters_at(number, filters),
             kernel=tuple(3 if size == 2 else 1 for size in pool),
             pool=pool,
         )
@@ -91,7 +91,7 @@ def _plan_levels(spacing: Sequence[float], filters: int, depth: int) -> list[_Le
     ]
 
 
-def _filters_at(number: int, first: int) -> int:
+def filters_at(number: int, first: int) -> int:
     """Return the filters of a level, doubled from those of the first at each."""
     return min(first * 2**number, MAX_FILTERS)
 
@@ -159,7 +159,7 @@ def build_unet(
     block = partial(_block, norm=norm, dropout=dropout, dtype=dtype)
     inputs = keras.Input((*(None,) * rank, 1), name="image")
     x, skips = _encode(inputs, levels, block, dtype)
-    x = block(x, _filters_at(depth, filters), (3,) * rank, "bottom")
+    x = block(x, filters_at(depth, filters), (3,) * rank, "bottom")
     x = _decode(x, skips, levels, block, dtype)
     x = CONVOLUTIONS[rank](num_classes, 1, name="scores", dtype=dtype)(x)
     outputs = Softmax(name="probabilities", dtype="float32")(x)

@@ -25,6 +25,13 @@ def validation_dice(
     """Return the mean of the `mean_dice` of whole validation cases.
 
     The processes share the cases, and all return the same.
+
+    Args:
+        model: The network.
+        metadata: What it is trained for.
+        cube: Open.
+        rows: Of the validation cases, at least one.
+        group: The processes.
     """
     num_classes = len(cube.class_names)
     own = rows[group.rank :: group.size]
@@ -42,6 +49,9 @@ def predict_cases(
     """Yield prediction and reference of whole cases, as classes on the cube's grid.
 
     Where the reference is `IGNORED`, the prediction is not scored.
+
+    Yields:
+        Prediction and reference of a row, uint8, shape (I, J, K) each.
     """
     for row in rows:
         probabilities = predict_image(
@@ -63,6 +73,11 @@ def mean_dice(prediction: np.ndarray, reference: np.ndarray, num_classes: int) -
 
     A class absent from both prediction and reference counts 1. Voxels whose reference
     is `IGNORED` are left out, unless there are so many classes that it is one.
+
+    Args:
+        prediction: Classes, shape (I, J, K).
+        reference: Classes, shape (I, J, K).
+        num_classes: Background included; at least 2.
     """
     if num_classes <= IGNORED:
         prediction = prediction * (reference != IGNORED)

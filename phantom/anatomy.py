@@ -2,7 +2,9 @@
 
 Shapes are implicit functions: the approximate distance in mm to the surface, negative
 inside. A part's own frame is in mm with its origin at the centre of the body: u to
-the patient's right, v to the anterior, w up along the spine.
+the patient's right, v to the anterior, w up along the spine. Functions that shape
+something take these coordinates as arrays that broadcast to the shape of a box of
+voxels, and return a `Field` of that shape.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ class Part:
     thoracic: float = 0.0
 
     def to_world(self, *point: float) -> npt.NDArray[np.float64]:
-        """Return world mm of a point (u, v, w) of the part's own frame."""
+        """Return world mm, shape (3,), of a point (u, v, w) of the part's frame."""
         return self.frame[:3, :3] @ point + self.frame[:3, 3]
 
     def height_at(self, share: float) -> float:
@@ -123,7 +125,12 @@ class Spine:
 
 
 def build_spine(num_vertebrae: int, rng: np.random.Generator) -> Spine:
-    """Build a lordotic, slightly scoliotic spine with L5 near the world's origin."""
+    """Build a lordotic, slightly scoliotic spine with L5 near the world's origin.
+
+    Args:
+        num_vertebrae: From L5 upwards, at least 1.
+        rng: Draws its size and curves.
+    """
     size = rng.uniform(0.93, 1.07)
     lordosis = rng.uniform(0.7, 1.1)
     bend, turn = rng.uniform(-3.0, 3.0), rng.uniform(0, 2 * np.pi)
@@ -164,7 +171,11 @@ def build_sacrum(size: float, lordosis: float) -> tuple[Part, ...]:
 
 
 def tilted_frame(lean: float, roll: float = 0.0) -> npt.NDArray[np.float64]:
-    """Build a frame that leans forwards, then rolls to the right, in degrees."""
+    """Build a frame that leans forwards, then rolls to the right, in degrees.
+
+    Returns:
+        Rotation of shape (4, 4), with its origin at 0.
+    """
     lean, roll = np.deg2rad((lean, roll))
     frame = np.eye(4)
     frame[:3, :3] = [
@@ -182,7 +193,15 @@ def tilted_frame(lean: float, roll: float = 0.0) -> npt.NDArray[np.float64]:
 
 
 def mean_rotation(first: npt.NDArray, second: npt.NDArray) -> npt.NDArray[np.float64]:
-    """Compute the mean of two rotations that differ by a small angle."""
+    """Compute the mean of two rotations that differ by a small angle.
+
+    Args:
+        first: Frame, shape (4, 4).
+        second: Frame, shape (4, 4).
+
+    Returns:
+        Frame of shape (4, 4), with its origin at 0.
+    """
     left, _, right = np.linalg.svd(first[:3, :3] + second[:3, :3])
     frame = np.eye(4)
     frame[:3, :3] = left @ right
@@ -190,7 +209,7 @@ def mean_rotation(first: npt.NDArray, second: npt.NDArray) -> npt.NDArray[np.flo
 
 
 def with_origin(frame: npt.NDArray, place: npt.NDArray) -> npt.NDArray[np.float64]:
-    """Return a copy of a frame with its origin at `place`."""
+    """Return a copy of a frame, shape (4, 4), with its origin at `place`, in mm."""
     frame = frame.copy()
     frame[:3, 3] = place
     return frame
@@ -208,7 +227,17 @@ def intersection(first: Field, second: Field, blend: float) -> Field:
 
 
 def rod(u, v, w, start, end, radius: float, stretch: float = 1.0) -> Field:
-    """Shape a round-ended rod, stretched along w by a factor."""
+    """Shape a round-ended rod, stretched along w by a factor.
+
+    Args:
+        u: Coordinate of each voxel in mm, and so `v` and `w`.
+        v: To the anterior.
+        w: Along the spine.
+        start: Centre (u, v, w) of one end, in mm.
+        end: Centre of the other end, in mm.
+        radius: Of the rod, in mm.
+        stretch: Factor along w.
+    """
     scale = np.array([1, 1, stretch], np.float32)
     start, end = (np.array(p, np.float32) / scale for p in (start, end))
     along = end - start

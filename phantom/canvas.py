@@ -64,7 +64,16 @@ class Canvas:
         self.coarse = grain(grid, 9.0, rng)
 
     def box(self, frame: npt.NDArray, low, high) -> Box | None:
-        """Return the voxels that may lie in a box, in mm of a part's frame."""
+        """Return the voxels that may lie in a box, in mm of a part's frame.
+
+        Args:
+            frame: The part's frame, shape (4, 4).
+            low: Least u, v and w, in mm.
+            high: Largest u, v and w, in mm.
+
+        Returns:
+            A slice per axis; None if no voxels of the grid lie there.
+        """
         bounds = np.array([low, high], float)
         corners = np.array(
             [[bounds[c >> a & 1, a] for a in range(3)] for c in range(8)]
@@ -77,7 +86,15 @@ class Canvas:
         return tuple(slice(a, b) for a, b in zip(first, last, strict=True))
 
     def coordinates(self, box: Box, frame: npt.NDArray) -> list[Field]:
-        """Return u, v and w, in mm of a part's frame, of the voxels in a box."""
+        """Return u, v and w, in mm of a part's frame, of the voxels in a box.
+
+        Args:
+            box: Slices of the grid.
+            frame: The part's frame, shape (4, 4).
+
+        Returns:
+            Three arrays of the shape of the box.
+        """
         to_part = np.linalg.inv(frame) @ self.grid.affine
         along = np.ogrid[box]
         return [
@@ -86,11 +103,18 @@ class Canvas:
         ]
 
     def paint(self, box: Box, shape: Field, tissue: str, texture: float = 0.0) -> None:
-        """Paint a tissue over the voxels in `box` that `shape` covers."""
+        """Paint a tissue over the voxels in `box` that `shape` covers.
+
+        Args:
+            box: Slices of the grid.
+            shape: Distance in mm to the surface, negative inside, shape of the box.
+            tissue: A name in `TISSUES`.
+            texture: Its standard deviation, as a multiple of `GRAIN`.
+        """
         self.cover(box, coverage(shape, footprint(shape)), tissue, texture)
 
     def cover(self, box: Box, share: Field, tissue: str, texture: float = 0.0) -> None:
-        """Paint a tissue over the voxels in `box`, with opacity `share` in [0, 1]."""
+        """Paint as `paint`, with an opacity in [0, 1] for each voxel of the box."""
         value = self.tissues[tissue]
         if texture:
             grains = self.fine[box] + 0.7 * self.coarse[box]

@@ -107,7 +107,12 @@ def build_grid(spine: Spine, rng: np.random.Generator) -> Grid:
 
 
 def acquire_mr(image: npt.NDArray, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Add the bias field of a coil at the back, and Rician noise."""
+    """Add the bias field of a coil at the back, and Rician noise.
+
+    Args:
+        image: Intensity, shape (I, J, K), axes right, anterior, superior.
+        rng: Draws field, noise and gain.
+    """
     i, j, k = (np.linspace(-1, 1, n, dtype=np.float32) for n in image.shape)
     slope = rng.uniform((-0.12, -0.5, -0.2, -0.2), (0.12, -0.2, 0.2, 0.05))
     bias = np.exp(
@@ -123,19 +128,25 @@ def acquire_mr(image: npt.NDArray, rng: np.random.Generator) -> npt.NDArray[np.f
 
 
 def acquire_ct(image: npt.NDArray, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Add Gaussian noise, in HU, and clip at -1024 HU as scanners do."""
+    """Add Gaussian noise to HU of any shape, and clip at -1024 HU as scanners do."""
     noise = rng.standard_normal(image.shape, dtype=np.float32)
     return np.maximum(image + np.float32(rng.uniform(15, 25)) * noise, -1024)
 
 
 def reorient(array: npt.NDArray, order: npt.NDArray, flips: npt.NDArray) -> npt.NDArray:
-    """Permute the axes of an array, then reverse those selected by `flips`."""
+    """Permute the axes of an array, then reverse those selected by `flips`.
+
+    Args:
+        array: Shape (I, J, K).
+        order: Its axes in their new order, shape (3,).
+        flips: Whether each new axis is reversed, shape (3,).
+    """
     axes = tuple(np.flatnonzero(flips))
     return np.ascontiguousarray(np.flip(array.transpose(order), axes))
 
 
 def reorient_grid(grid: Grid, order: npt.NDArray, flips: npt.NDArray) -> Grid:
-    """Return the grid of an array after `reorient`."""
+    """Return the grid of an array after `reorient`, with the same arguments."""
     shape = np.array(grid.shape)[order]
     affine = grid.affine.copy()
     affine[:3, :3] = grid.affine[:3, order]

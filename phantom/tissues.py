@@ -73,7 +73,7 @@ class Surroundings:
         self.y_flat = self.y - 0.2 * y_canal[row]
 
     def cover(self, shape: Field, tissue: str, texture: float = 0.0) -> None:
-        """Paint a tissue inside a shape given for every voxel of the slice."""
+        """Paint a tissue inside a shape of the slice, as `Canvas.paint` does."""
         self.canvas.cover(self.box, edge(shape), tissue, texture)
 
     def paint_wall(self, back: float, front: float) -> None:
@@ -225,7 +225,7 @@ def paint_roots(canvas: Canvas, vertebra: Part) -> None:
 def paint_bone(
     canvas: Canvas, box, shape: Field, marrow: str = "marrow", rim: float = 1.2
 ) -> None:
-    """Paint a cortex `rim` mm thick and marrow inside it."""
+    """Paint a cortex `rim` mm thick and marrow inside it; see `Canvas.paint`."""
     reach = footprint(shape)
     canvas.cover(box, coverage(shape, reach), "cortex", 0.5)
     canvas.cover(box, coverage(shape + np.float32(rim), reach), marrow, 1.0)

@@ -98,7 +98,16 @@ def read_source(finder: ScanFinder, row: int, kind: str) -> Volume:
 
 
 def read_reference(finder: ScanFinder, row: int, image: Volume) -> Reference:
-    """Read the reference of a test case."""
+    """Read the reference of a test case.
+
+    Args:
+        finder: Knows where the files of the cube are.
+        row: A row of its cube.
+        image: The scan of that row.
+
+    Raises:
+        DataError: If the file is gone or changed, or does not fit the scan's grid.
+    """
     cube = finder.cube
     # Not the network's label values: with --weights those may be of another cube.
     lookup = build_lookup(cube.label_values_of(row), cube.ignored_values_of(row))
