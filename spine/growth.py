@@ -6,6 +6,7 @@ Everything lies on the grid of the mask's basins; see `spine.basins`.
 from __future__ import annotations
 
 import heapq
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -13,6 +14,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from spine.basins import Basins
+from spine.chain import Chain
+from spine.curve import Curve
 from spine.nearest import find_nearest
 from system.compiled import compiled_for_one_thread
 from volumes.geometry import Grid
@@ -24,6 +27,28 @@ MAX_GAP_MM = 3.0  # up to which a loose piece belongs to its neighbour
 UNREACHED = 1e30  # kernels know no infinity
 
 Labels = npt.NDArray[np.int32]
+
+
+@dataclass(eq=False)
+class Growth:
+    """Vertebrae on the grid of the basins, not yet in order."""
+
+    chain: Chain
+    curve: Curve
+    labels: npt.NDArray[np.int32]
+    centers: list[npt.NDArray[np.float64]]
+    notes: dict[int, list[str]]
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the labels."""
+        return self.chain.basins.grid
+
+    @property
+    def step(self) -> float:
+        """Median distance in mm between the vertebrae of the chain."""
+        steps = np.linalg.norm(np.diff(self.chain.centers, axis=0), axis=1)
+        return float(np.median(steps))
 
 
 def grow(basins: Basins, seeds: Labels) -> Labels:

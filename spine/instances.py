@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from spine.basins import label_components, part_of
+from spine.basins import part_of
 from spine.bridges import LONG, Cut, cut_seeds, expected_lengths, find_cuts
 from spine.chain import Chain, find_chain
 from spine.curve import Curve, fit_curve
-from spine.growth import grow, place_labels, spread
+from spine.growth import Growth, grow, place_labels, spread
+from spine.loose_pieces import MAX_VERTEBRAE, take_loose_pieces
 from spine.middles import find_middles
 from spine.sections import count_samples, measure_lengths
 from volumes.classes import count_labels
@@ -24,13 +25,8 @@ EXTENSION_MM = 60.0  # of the curve beyond the outer vertebrae
 SEED_SHARE = 0.6  # of the radius: deeper voxels are sure to belong to a vertebra
 INNER_SHARE = 0.6  # of the radius: discs inside a body, to measure its length
 OUTER_SHARE = 1.8  # of the radius: discs around a body, to measure its area
-# A loose piece is a vertebra that is partly seen, if it lies on the curve.
-LEAST_PIECE_ML = 2.0
-MAX_PIECE_OFFSET_MM = 20.0
-LEAST_PIECE_STEPS = 0.6  # between it and other vertebrae
 PARTIAL_LENGTH = 0.5  # of the length of its neighbours: a part of a vertebra
 MIN_VERTEBRAE = 2
-MAX_VERTEBRAE = 60  # far more than there are
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,27 +50,6 @@ class Instances:
     dropped_ml: float
 
 
-@dataclass(eq=False)
-class _Growth:
-    """Vertebrae on the grid of the basins, not yet in order."""
-
-    chain: Chain
-    curve: Curve
-    labels: npt.NDArray[np.int32]
-    centers: list[npt.NDArray[np.float64]]
-    notes: dict[int, list[str]]
-
-    @property
-    def grid(self) -> Grid:
-        return self.chain.basins.grid
-
-    @property
-    def step(self) -> float:
-        """Median distance in mm between the vertebrae of the chain."""
-        steps = np.linalg.norm(np.diff(self.chain.centers, axis=0), axis=1)
-        return float(np.median(steps))
-
-
 def find_instances(mask: npt.NDArray[np.bool_], grid: Grid) -> Instances | None:
     """Divide a mask into vertebrae.
 
@@ -95,7 +70,7 @@ def find_instances(mask: npt.NDArray[np.bool_], grid: Grid) -> Instances | None:
         return None
     growth = _grow_chain(chain)
     _cut_bridges(growth)
-    pieces = _take_loose_pieces(growth)
+    pieces = take_loose_pieces(growth, grid)
     spread_labels = spread(growth.labels, growth.grid)
     placed = place_labels(spread_labels, growth.grid, mask[box], part)
     numbers = _sort(growth, is_found=count_labels(placed) > 0)
@@ -120,7 +95,7 @@ def find_instances(mask: npt.NDArray[np.bool_], grid: Grid) -> Instances | None:
     )
 
 
-def _grow_chain(chain: Chain) -> _Growth:
+def _grow_chain(chain: Chain) -> Growth:
     """Grow the vertebrae of a chain from the deep voxels of their basins."""
     basins = chain.basins
     numbers = np.zeros(len(basins.radii) + 1, np.int32)
@@ -130,10 +105,10 @@ def _grow_chain(chain: Chain) -> _Growth:
     seeds[basins.depths < least[basins.labels]] = 0
     labels = grow(basins, seeds)
     curve = fit_curve(find_middles(chain, labels), EXTENSION_MM)
-    return _Growth(chain, curve, labels, list(chain.centers), {})
+    return Growth(chain, curve, labels, list(chain.centers), {})
 
 
-def _measure(growth: _Growth) -> tuple[npt.NDArray, npt.NDArray, npt.NDArray]:
+def _measure(growth: Growth) -> tuple[npt.NDArray, npt.NDArray, npt.NDArray]:
     """Return the sections of the instances, their lengths and what is expected."""
     radius = INNER_SHARE * float(np.median(growth.chain.radii))
     sections = count_samples(growth.labels, growth.grid, growth.curve, radius)
@@ -145,7 +120,7 @@ def _measure(growth: _Growth) -> tuple[npt.NDArray, npt.NDArray, npt.NDArray]:
     return sections, lengths, expected_lengths(lengths, radii[1:])
 
 
-def _cut_bridges(growth: _Growth) -> None:
+def _cut_bridges(growth: Growth) -> None:
     """Cut the instances that are several vertebrae, and grow the parts."""
     sections, lengths, expected = _measure(growth)
     radius = float(np.median(growth.chain.radii))
@@ -174,7 +149,7 @@ def _cut_bridges(growth: _Growth) -> None:
 
 
 def _describe_cut(
-    growth: _Growth, cut: Cut, names: Sequence[int], sections: npt.NDArray
+    growth: Growth, cut: Cut, names: Sequence[int], sections: npt.NDArray
 ) -> None:
     """Record the centres of the parts of a cut instance, and a note for each."""
     filled = np.flatnonzero(3 * sections[:, cut.instance] >= sections.sum(axis=1))
@@ -189,47 +164,7 @@ def _describe_cut(
         growth.notes.setdefault(name, []).append(note)
 
 
-def _take_loose_pieces(growth: _Growth) -> list[int]:
-    """Label the pieces of the mask that no vertebra reached.
-
-    A large piece on the curve, away from all vertebrae, is one of its own. Others
-    belong to the nearest vertebra, if it is near, or to none.
-
-    Returns:
-        The labels of the new vertebrae.
-    """
-    is_loose = (growth.chain.basins.labels > 0) & (growth.labels == 0)
-    pieces, count = label_components(is_loose)
-    if not count:
-        return []
-    sizes = np.bincount(pieces.ravel(), minlength=count + 1)
-    near = spread(growth.labels, growth.grid)
-    found = []
-    for number, box in enumerate(ndimage.find_objects(pieces), start=1):
-        of_piece = pieces[box] == number
-        if sizes[number] * growth.grid.voxel_volume / 1000 >= LEAST_PIECE_ML:
-            start = [side.start for side in box]
-            center = growth.grid.to_world(np.argwhere(of_piece).mean(axis=0) + start)
-            if _is_vertebra(growth, center) and len(growth.centers) < MAX_VERTEBRAE:
-                growth.centers.append(center)
-                growth.labels[box][of_piece] = len(growth.centers)
-                found.append(len(growth.centers))
-                continue
-        touched = near[box][of_piece]
-        touched = touched[touched > 0]
-        if len(touched):
-            growth.labels[box][of_piece] = np.bincount(touched).argmax()
-    return found
-
-
-def _is_vertebra(growth: _Growth, center: npt.NDArray[np.float64]) -> bool:
-    """Return whether a piece lies where a vertebra is missing."""
-    _, is_near = growth.curve.nearest(center[None], MAX_PIECE_OFFSET_MM)
-    distances = np.linalg.norm(np.array(growth.centers) - center, axis=1)
-    return bool(is_near[0] and distances.min() > LEAST_PIECE_STEPS * growth.step)
-
-
-def _sort(growth: _Growth, is_found: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+def _sort(growth: Growth, is_found: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
     """Number the vertebrae that have voxels along the curve from below.
 
     Args:
@@ -249,7 +184,7 @@ def _sort(growth: _Growth, is_found: npt.NDArray[np.bool_]) -> npt.NDArray[np.ui
     return numbers
 
 
-def _check_lengths(growth: _Growth, notes: dict[int, list[str]]) -> set[int]:
+def _check_lengths(growth: Growth, notes: dict[int, list[str]]) -> set[int]:
     """Add a note to the vertebrae that are too long; return those too short."""
     _, lengths, expected = _measure(growth)
     for place in np.flatnonzero(lengths >= LONG * expected):
