@@ -45,6 +45,25 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="PATTERN",
         help="compare only the cases whose id matches, for example 'VB3_*'",
     )
+    add_ensemble_flags(parser)
+    parser.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder for the page, its tables and pictures",
+    )
+    parser.add_argument("--force", action="store_true", help="replace an earlier page")
+    args = parser.parse_args(argv)
+    if args.ensemble is not None and args.against:
+        parser.error("--against must not be given with --ensemble, which has one side")
+    if args.ensemble is None and args.scans is not None:
+        parser.error("--scans needs --ensemble; a comparison reads no scans")
+    return args
+
+
+def add_ensemble_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags with which the networks of the runs are tested together."""
     parser.add_argument(
         "--ensemble",
         type=Path,
@@ -60,24 +79,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="with --ensemble, folder of the test cases' scans and label maps, if "
         "they were moved after the cube was built",
     )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="folder for the page, its tables and pictures",
-    )
-    parser.add_argument(
-        "--force",
-        action="store_true",
-        help="replace an earlier page",
-    )
-    args = parser.parse_args(argv)
-    if args.ensemble is not None and args.against:
-        parser.error("--against must not be given with --ensemble, which has one side")
-    if args.ensemble is None and args.scans is not None:
-        parser.error("--scans needs --ensemble; a comparison reads no scans")
-    return args
 
 
 def check_ensemble(runs: Sequence[Path], cube: Path) -> None:

@@ -17,15 +17,13 @@ from evaluation.metrics import (
 )
 from evaluation.scores import Score
 from evaluation.statistics import (
-    CONFIDENCE,
     MIN_SUBJECTS,
-    NUM_RESAMPLES,
     bootstrap_interval,
     check_paired,
     mean_or_none,
     paired_difference,
 )
-from evaluation.tables import count_empty
+from evaluation.tables import count_empty, describe_sample
 from evaluation.vertebrae import summarise_vertebrae
 from system.errors import DataError, UsageError
 from system.text import format_interval, format_p
@@ -64,12 +62,9 @@ def compare(
         instances: Scores of the instances of each network, in cases that have any.
 
     Returns:
-        A dictionary for JSON: `names`, `num_cases`, `num_subjects`, `metrics` (an
-        entry per metric), `classes` (Dice of each class that is no vertebra),
-        `vertebrae` (per network; see `summarise_vertebrae`), `instances` (per
-        network; see `count_instances`), `costs`, `empty` (counts per network),
-        `cases` (Dice by case) and `verdict`. Differences are the second network minus
-        the first.
+        A dictionary for JSON. `metrics` has an entry per metric, `classes` one for the
+        Dice of each class that is no vertebra; differences are the second network minus
+        the first. `vertebrae`, `instances`, `kept` and `empty` summarise each network.
 
     Raises:
         DataError: If a case or a class was scored on one side only, or none was.
@@ -77,37 +72,18 @@ def compare(
         ValueError: If `costs` has an unknown name or key.
     """
     _check_sides(scores_a, scores_b, names)
+    networks = {names[0]: scores_a, names[1]: scores_b}
     metrics = _compare_metrics(scores_a, scores_b, metrics_for(scores_a), names, seed)
     if all(instances):
         metrics += _compare_metrics(*instances, INSTANCE_METRICS, names, seed)
-    classes = []
-    for class_name in class_names_of(score for score in scores_a if not score.found):
-        of_class_a = [score for score in scores_a if score.class_name == class_name]
-        of_class_b = [score for score in scores_b if score.class_name == class_name]
-        entry = _compare_metric(of_class_a, of_class_b, METRICS[0], names, seed)
-        classes.append({"key": "dice", **entry, "class_name": class_name})
-    subjects = subjects_of(scores_a)
-    networks = {names[0]: scores_a, names[1]: scores_b}
     return {
         "names": list(names),
-        "num_cases": len(subjects),
-        "num_subjects": len(set(subjects.values())),
-        "confidence": CONFIDENCE,
-        "num_resamples": NUM_RESAMPLES,
-        "seed": seed,
+        **describe_sample(scores_a, seed),
         "metrics": metrics,
-        "classes": classes,
-        "vertebrae": {
-            name: summarise_vertebrae(scores) for name, scores in networks.items()
-        },
-        "instances": {
-            name: count_instances(scores)
-            for name, scores in zip(names, instances, strict=True)
-        },
-        "kept": {name: summarise_kept(scores) for name, scores in networks.items()},
+        "classes": _compare_classes(scores_a, scores_b, names, seed),
+        **_summarise_networks(networks, instances),
         "costs": _collect_costs(names, costs or {}),
-        "empty": {name: count_empty(scores) for name, scores in networks.items()},
-        "cases": _list_cases(subjects, networks),
+        "cases": _list_cases(networks, subjects_of(scores_a)),
         "verdict": format_verdict(metrics[0]["difference"], names),
     }
 
@@ -125,6 +101,35 @@ def _check_sides(scores_a, scores_b, names) -> None:
 
 def _cases_and_classes(scores: Sequence[Score]) -> set[str]:
     return {f"{score.case_id} {score.class_name}" for score in scores}
+
+
+def _summarise_networks(
+    networks: Mapping[str, Sequence[Score]],
+    instances: Sequence[Sequence[InstanceScore]],
+) -> dict[str, dict]:
+    """Summarise each network by itself, in the entries of `compare` that do so."""
+    return {
+        "vertebrae": {
+            name: summarise_vertebrae(scores) for name, scores in networks.items()
+        },
+        "instances": {
+            name: count_instances(scores)
+            for name, scores in zip(networks, instances, strict=True)
+        },
+        "kept": {name: summarise_kept(scores) for name, scores in networks.items()},
+        "empty": {name: count_empty(scores) for name, scores in networks.items()},
+    }
+
+
+def _compare_classes(scores_a, scores_b, names, seed) -> list[dict]:
+    """Compare the Dice coefficient of each class that is no vertebra."""
+    classes = []
+    for class_name in class_names_of(score for score in scores_a if not score.found):
+        of_class_a = [score for score in scores_a if score.class_name == class_name]
+        of_class_b = [score for score in scores_b if score.class_name == class_name]
+        entry = _compare_metric(of_class_a, of_class_b, METRICS[0], names, seed)
+        classes.append({"key": "dice", **entry, "class_name": class_name})
+    return classes
 
 
 def _compare_metrics(scores_a, scores_b, metrics, names, seed) -> list[dict]:
@@ -163,7 +168,7 @@ def _compare_metric(scores_a, scores_b, metric: Metric, names, seed) -> dict:
     }
 
 
-def _list_cases(subjects: Mapping[str, str], networks: Mapping) -> list[dict]:
+def _list_cases(networks: Mapping, subjects: Mapping[str, str]) -> list[dict]:
     """List the Dice of every case, sorted by the sum over both networks."""
     dice = {
         name: values_by_case(scores, METRICS[0]) for name, scores in networks.items()

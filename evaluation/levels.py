@@ -34,11 +34,6 @@ def score_levels(
     its centroid in the reference, and closer to it than to any other vertebra's.
     This is the rule of VerSe, applied to the centroids of the masks.
 
-    The neighbours of a level are the next levels above and below that are present
-    in either label map of the case. If all labels are one level off, the Dice of
-    the neighbour's prediction against this level's reference is high. It is 0 for
-    a level without that neighbour.
-
     Args:
         prediction: Class numbers, shape (I, J, K).
         reference: Class numbers, shape (I, J, K), on the same grid.
@@ -56,32 +51,18 @@ def score_levels(
         [Sekuboyina et al., 2021](https://doi.org/10.1016/j.media.2021.102166),
         identification rate.
     """
-    overlaps = count_pairs(prediction, reference, num_classes)
-    num_predicted, num_reference = overlaps.sum(axis=1), overlaps.sum(axis=0)
     predicted_centroids = find_centroids(prediction, levels, steps)
     reference_centroids = find_centroids(reference, levels, steps)
-    present = [
-        level for level in levels if num_predicted[level] or num_reference[level]
-    ]
-    lowers = dict(pairwise(present))
-    uppers = {lower: upper for upper, lower in pairwise(present)}
-
-    def dice_of(neighbour: int | None, level: int) -> float:
-        if neighbour is None:
-            return 0.0
-        total = num_reference[level] + num_predicted[neighbour]
-        return float(2 * overlaps[neighbour, level] / total)
-
+    overlaps = count_pairs(prediction, reference, num_classes)
+    neighbours = _score_neighbours(overlaps, levels)
     scores = {}
     for level in levels:
-        if not num_reference[level]:
+        if level in reference_centroids:
+            centroid = predicted_centroids.get(level)
+            found = _identify(centroid, level, reference_centroids)
+            scores[level] = found | neighbours[level]
+        else:
             scores[level] = dict(ABSENT)
-            continue
-        scores[level] = {
-            **_identify(predicted_centroids.get(level), level, reference_centroids),
-            "dice_of_upper": dice_of(uppers.get(level), level),
-            "dice_of_lower": dice_of(lowers.get(level), level),
-        }
     return scores
 
 
@@ -96,6 +77,46 @@ def _identify(centroid, level, reference_centroids) -> dict[str, str | float | N
     error = distances[level]
     is_found = error < FOUND_WITHIN and error == min(distances.values())
     return {"found": "yes" if is_found else "no", "centroid_error_mm": error}
+
+
+def _score_neighbours(
+    overlaps: npt.NDArray[np.int64], levels: Sequence[int]
+) -> dict[int, dict[str, float]]:
+    """Score the predictions of the next levels against each level of the reference.
+
+    The neighbours of a level are the next levels above and below that are present
+    in either label map of the case. If all labels are one level off, the Dice of
+    the neighbour's prediction against this level's reference is high. It is 0 for
+    a level without that neighbour.
+
+    Args:
+        overlaps: Result of `count_pairs`.
+        levels: As of `score_levels`.
+
+    Returns:
+        `dice_of_upper` and `dice_of_lower` of each level in the reference.
+    """
+    num_predicted, num_reference = overlaps.sum(axis=1), overlaps.sum(axis=0)
+    present = [
+        level for level in levels if num_predicted[level] or num_reference[level]
+    ]
+    lowers = dict(pairwise(present))
+    uppers = {lower: upper for upper, lower in pairwise(present)}
+
+    def dice_of(neighbour: int | None, level: int) -> float:
+        if neighbour is None:
+            return 0.0
+        total = num_reference[level] + num_predicted[neighbour]
+        return float(2 * overlaps[neighbour, level] / total)
+
+    return {
+        level: {
+            "dice_of_upper": dice_of(uppers.get(level), level),
+            "dice_of_lower": dice_of(lowers.get(level), level),
+        }
+        for level in levels
+        if num_reference[level]
+    }
 
 
 def count_pairs(

@@ -101,15 +101,7 @@ def score_case(
     case_id: str = "",
     subject: str = "",
 ) -> list[Score]:
-    """Score every foreground class of a case.
-
-    Both masks empty: Dice and IoU 1, distances and NSD None. One empty: Dice,
-    IoU and NSD 0, HD95 and ASSD the diagonal of the whole scan, so that a
-    missed structure lowers the mean instead of being left out of it.
-
-    Voxels that do not count become background in both before all else, for distances
-    and volumes as well. Where they cut through both masks, the cuts coincide, and are
-    surfaces at a distance of 0.
+    """Score every foreground class of a case; for empty masks see `score_masks`.
 
     Args:
         prediction: Class numbers, shape (I, J, K).
@@ -117,8 +109,7 @@ def score_case(
         grid: The grid of both; its axes need not be at right angles.
         class_names: Name of each class number, "background" first.
         vertebrae: Class numbers that are one vertebra each, from the neck down.
-        void: Mask of voxels that do not count, shape (I, J, K); None if all count. See
-            `volumes.ignored.find_void`.
+        void: Mask of voxels that do not count; see `volumes.ignored.find_void`.
         case_id: Name of the case.
         subject: The person; by default the case.
 
@@ -131,38 +122,44 @@ def score_case(
     """
     num_classes = len(class_names)
     _check_arguments(prediction, reference, grid, num_classes, case_id)
-    if void is not None:
+    if void is not None:  # its cuts through both masks are surfaces that coincide
         prediction, reference = prediction * ~void, reference * ~void
-    predicted_boxes = ndimage.find_objects(prediction, num_classes - 1)
-    reference_boxes = ndimage.find_objects(reference, num_classes - 1)
-    diagonal = _longest_diagonal(grid)
-    level_scores = {}
+    scores = _score_classes(prediction, reference, grid, num_classes)
     if vertebrae:
-        level_scores = score_levels(
+        levels = score_levels(
             prediction,
             reference,
             steps=grid.steps,
             levels=vertebrae,
             num_classes=num_classes,
         )
-    scores = []
-    for number, class_name in enumerate(class_names[1:], start=1):
+        for number, of_level in levels.items():
+            scores[number] |= of_level
+    return [
+        Score(case_id, subject or case_id, class_name, **scores[number])
+        for number, class_name in enumerate(class_names[1:], start=1)
+    ]
+
+
+def _score_classes(
+    prediction: npt.NDArray[np.integer],
+    reference: npt.NDArray[np.integer],
+    grid: Grid,
+    num_classes: int,
+) -> dict[int, dict[str, Any]]:
+    """Score the mask of each foreground class in the box that holds both masks."""
+    predicted_boxes = ndimage.find_objects(prediction, num_classes - 1)
+    reference_boxes = ndimage.find_objects(reference, num_classes - 1)
+    diagonal = _longest_diagonal(grid)
+    scores = {}
+    for number in range(1, num_classes):
         box = _joint_box(predicted_boxes[number - 1], reference_boxes[number - 1])
-        mask_scores = score_masks(
+        scores[number] = score_masks(
             prediction[box] == number,
             reference[box] == number,
             steps=grid.steps,
             voxel_volume=grid.voxel_volume,
             diagonal=diagonal,
-        )
-        scores.append(
-            Score(
-                case_id,
-                subject or case_id,
-                class_name,
-                **mask_scores,
-                **level_scores.get(number, {}),
-            )
         )
     return scores
 
@@ -176,6 +173,10 @@ def score_masks(
     diagonal: float,
 ) -> dict[str, Any]:
     """Score one mask against another.
+
+    Both masks empty: Dice and IoU 1, distances and NSD None. One empty: Dice,
+    IoU and NSD 0, HD95 and ASSD the diagonal of the whole scan, so that a
+    missed structure lowers the mean instead of being left out of it.
 
     Args:
         prediction: Boolean mask, shape (I, J, K).

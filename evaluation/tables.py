@@ -61,17 +61,12 @@ def summarise(
         `reference_empty` and `one_empty` over cases and classes, and under
         `metrics` the `mean`, `median`, `interval` and `num_values` of each metric.
     """
-    subjects = subjects_of(scores)
     over_classes = _summarise_group(scores, seed)
     if instances:
         of_instances = _summarise_metrics(instances, INSTANCE_METRICS, seed)
         over_classes["metrics"] |= of_instances
     return {
-        "num_cases": len(subjects),
-        "num_subjects": len(set(subjects.values())),
-        "confidence": CONFIDENCE,
-        "num_resamples": NUM_RESAMPLES,
-        "seed": seed,
+        **describe_sample(scores, seed),
         "classes": {
             name: _summarise_group(
                 [score for score in scores if score.class_name == name], seed
@@ -83,6 +78,18 @@ def summarise(
         "instances": count_instances(instances),
         "kept": summarise_kept(scores),
         "doubt": summarise_doubt(scores),
+    }
+
+
+def describe_sample(scores: Sequence[Score], seed: int) -> dict[str, float]:
+    """Return how many cases and subjects there are, and how intervals are computed."""
+    subjects = subjects_of(scores)
+    return {
+        "num_cases": len(subjects),
+        "num_subjects": len(set(subjects.values())),
+        "confidence": CONFIDENCE,
+        "num_resamples": NUM_RESAMPLES,
+        "seed": seed,
     }
 
 

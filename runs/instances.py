@@ -17,6 +17,7 @@ from cube.reader import Cube
 from evaluation.instances import InstanceScore, score_instances
 from spine.instances import find_instances
 from system.limits import MAX_LABEL
+from volumes.geometry import Grid
 from volumes.label_tables import name_values
 from volumes.structures import (
     SACRAL,
@@ -65,8 +66,7 @@ def score_vertebrae(
         void: Mask of the voxels that are not scored; None if all are.
 
     Returns:
-        One score; none if neither the classes nor the values of the label map tell
-        vertebrae apart.
+        One score; none if neither classes nor label map tell vertebrae apart.
     """
     score = partial(
         score_instances,
@@ -77,9 +77,8 @@ def score_vertebrae(
     levels = vertebra_classes(cube.class_names)
     if levels:
         names = {number: canonical_name(cube.class_names[number]) for number in levels}
-        named = {"predicted_names": names, "reference_names": names}
-        kept = [_keep_values(each, levels) for each in (classes, reference)]
-        return [score(*kept, void=void, **named)]
+        both = [_keep_values(each, levels) for each in (classes, reference)]
+        return [score(*both, predicted_names=names, reference_names=names, void=void)]
     merged = find_merged_class(cube)
     if merged is None:
         return []
@@ -89,14 +88,19 @@ def score_vertebrae(
     vertebrae = choose_vertebrae(values, names)
     if values and not vertebrae:
         return []
-    named = {"reference_names": {v: names[v] for v in vertebrae} if names else None}
-    kept = _divide(classes == merged, label_map.grid), _keep_values(label_map.array, vertebrae)
     others = np.isin(label_map.array, [v for v in values if v not in vertebrae])
-    return [score(*kept, void=others if void is None else others | void, **named)]
+    return [
+        score(
+            _divide(classes == merged, label_map.grid),
+            _keep_values(label_map.array, vertebrae),
+            reference_names={v: names[v] for v in vertebrae} if names else None,
+            void=others if void is None else others | void,
+        )
+    ]
 
 
-def _divide(mask, grid):
-    """Return the vertebrae that are found in a mask; all 0 if none are."""
+def _divide(mask: npt.NDArray[np.bool_], grid: Grid) -> npt.NDArray[np.uint8]:
+    """Return the vertebrae that are found in a mask; all 0 if there are none."""
     found = find_instances(mask, grid)
     return np.zeros(mask.shape, np.uint8) if found is None else found.label_map
 

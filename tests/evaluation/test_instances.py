@@ -157,6 +157,25 @@ def test_void_counts_neither_for_nor_against_a_prediction():
     assert score.matched_dice == 1
 
 
+def test_prediction_in_the_void_is_no_piece_of_a_vertebra():
+    # The sacrum does not count; its prediction, 2, reaches one voxel into 9.
+    void = row(0, 0, 0, 0, 1, 1) > 0
+
+    score = judge((1, 1, 1, 2, 2, 2), (9, 9, 9, 9, 0, 0), void=void)
+
+    assert counts(score) == (1, 1, 1)
+    assert score.num_split == 0
+
+
+def test_prediction_in_the_void_that_merges_two_vertebrae_is_told():
+    void = row(0, 0, 0, 1, 1, 1, 1) > 0
+
+    score = judge((1, 1, 1, 1, 1, 1, 1), (7, 8, 9, 0, 0, 0, 0), void=void)
+
+    assert counts(score) == (0, 3, 0)
+    assert score.num_merged == 1
+
+
 def test_matching_is_that_of_all_pairs_compared_one_by_one():
     rng = np.random.default_rng(3)
     smooth = ndimage.gaussian_filter(rng.normal(size=(20, 24, 28)), 1.5)
