@@ -114,6 +114,7 @@ def _cube_attributes(plan: Plan, arguments: dict, inputs: dict) -> dict:
         "intensity": plan.spec.intensity,
         "arguments": arguments,
         "grid_notes": plan.grid_notes,
+        "origin": plan.origin,
         "request": hashlib.sha256(json.dumps(inputs).encode()).hexdigest(),
     }
 

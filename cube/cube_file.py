@@ -88,6 +88,12 @@ class CubeFile:
         """Why cases of the pair list are not in the cube, by case id."""
         return json.loads(self._file.attrs.get("left_out", "{}"))
 
+    @cached_property
+    def origin(self) -> dict:
+        """The pair list, and flags that let the cube be built; {} if not recorded."""
+        found = json.loads(self._file.attrs.get("origin", "{}"))
+        return found if isinstance(found, dict) else {}
+
     @property
     def inputs_digest(self) -> str | None:
         """SHA-256 of everything that decides the cube; see `cube.plan.list_inputs`."""

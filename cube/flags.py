@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from augment.flags import FLAGS
 from system.command_line import CommandLine
@@ -20,6 +21,13 @@ from volumes.intensity_flag import add_intensity_flag, parse_intensity
 GRID_FLAGS = ("spacing", "side", "shape", "labels", "intensity")
 # The flags that decide the content of the cube, which stores their values.
 CONTENT_FLAGS = (*GRID_FLAGS, "copies", "validation", "test", "seed", *FLAGS)
+# Those without which it may be refused, and the model that names its classes.
+ORIGIN_FLAGS = (
+    "labels_from",
+    "allow_duplicates",
+    "allow_same_person",
+    "allow_unlikely",
+)
 MINIMUM = {"side": 1, "copies": 0, "seed": 0, "workers": 1, "max_voxels": 1}
 
 
@@ -166,6 +174,25 @@ def add_execution_flags(group: argparse._ArgumentGroup) -> None:
         default="stop",
         help="if a scan is unusable: write no cube (stop, default), or leave it out",
     )
+
+
+def list_origin(args: Mapping[str, Any]) -> dict[str, str | bool]:
+    """Return what a cube is built from, and the flags without which it is refused.
+
+    Args:
+        args: Flags of makeCube.py by name.
+
+    Returns:
+        By name, JSON-safe: absolute paths, and the other flags that are set.
+    """
+    names = [name for name in ("pairs", *ORIGIN_FLAGS) if args.get(name)]
+    origin: dict[str, str | bool] = {
+        name: str(args[name].resolve()) if isinstance(args[name], Path) else True
+        for name in names
+    }
+    if args.get("on_error") == "skip":
+        origin["on_error"] = "skip"
+    return origin
 
 
 def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ from cube.class_choice import check_classes, choose_classes
 from cube.class_report import describe_classes
 from cube.class_table import describe_unusual, format_classes, measure_cases
 from cube.class_words import take_ignored
+from cube.flags import list_origin
 from cube.grid import (
     check_spacing,
     choose_shape,
@@ -60,6 +61,7 @@ class Plan:
         person_notes: On cases that were taken for different persons.
         grid_notes: On cases that make the grid larger than most need.
         left_out: Why cases of the pair list were left out, by case id.
+        origin: The pair list, and flags that let the cube be built; see `list_origin`.
     """
 
     cases: tuple[CaseInfo, ...]
@@ -73,6 +75,7 @@ class Plan:
     person_notes: tuple[str, ...] = ()
     grid_notes: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
+    origin: dict[str, str | bool] = field(default_factory=dict)
 
     @property
     def num_rows(self) -> int:
@@ -167,6 +170,7 @@ def plan_cube(
         person_notes=person_notes,
         grid_notes=() if args["shape"] else tuple(describe_grid(cases, copies, spec)),
         left_out=left_out or {},
+        origin=list_origin(args),
     )
 
 

@@ -20,6 +20,7 @@ FEWEST_CASES = 3  # fewer are read in the table
 MOST_CASES = 60  # the worst ones, so that their names are legible
 INCHES_PER_ROW = 0.21
 LONGEST_NAME = 32
+SPACED = {"wspace": 0.08}
 
 
 def draw_cases(networks: Mapping[str, Sequence[Score]], path: str | Path) -> bool:
@@ -42,7 +43,8 @@ def draw_cases(networks: Mapping[str, Sequence[Score]], path: str | Path) -> boo
     shown = cases[:MOST_CASES]
     num_rows = len(networks) + len(shown)
     figure = new_figure(12, 1.6 + INCHES_PER_ROW * num_rows)
-    panels = figure.subplots(1, len(metrics), sharey=True)
+    # With space between the panels, or the labels of their ticks touch.
+    panels = figure.subplots(1, len(metrics), sharey=True, gridspec_kw=SPACED)
     for panel, metric in zip(panels, metrics, strict=True):
         _draw_metric(panel, networks, metric, shown)
     names = [f"mean, {name}" for name in networks]

@@ -14,6 +14,9 @@ from runs.gathering import Run, Side
 # Recorded, but no flags, or shown elsewhere.
 NO_FLAGS = ("cube", "output", "model", "force", "resume", "weights_checksum")
 FOLD_FLAGS = ("fold", "folds")
+# In place of the pair list of a cube that does not record it.
+UNKNOWN_LIST = "PAIRS.txt"
+UNKNOWN_NOTE = f"# {UNKNOWN_LIST}: the pair list, which this cube does not record"
 # Flags with a form that starts with --no-, as their default depends on the device.
 NEGATABLE = ("mixed_precision",)
 
@@ -67,7 +70,7 @@ def _select_flags(run: Run, is_shown: Callable[[str], bool]) -> str:
 def list_commands(
     sides: Sequence[Side], against: bool, cases: Sequence[str], output: Path
 ) -> list[str]:
-    """Return the commands that train the runs and compare them.
+    """Return the commands that make the cube, train the runs and compare them.
 
     Args:
         sides: The sides of the page.
@@ -76,7 +79,10 @@ def list_commands(
         output: The folder of the page.
     """
     runs = [run for side in sides for run in side.runs]
-    commands = list(dict.fromkeys(_train_command(run, runs) for run in runs))
+    cubes = [line for run in runs for line in _cube_command(run)]
+    commands = list(
+        dict.fromkeys([*cubes, *(_train_command(run, runs) for run in runs)])
+    )
     folders = [[str(folder) for folder in _folders(side.runs, runs)] for side in sides]
     if {*folders[0]} == {str(output)}:
         return commands  # train.py itself wrote the page
@@ -90,6 +96,21 @@ def list_commands(
     if any(output in run.path.parents for run in runs):
         words.append("--force")  # or the folder would have to be empty
     return [*commands, f"python compareRuns.py {shlex.join(words)}"]
+
+
+def _cube_command(run: Run) -> list[str]:
+    """Return the command that makes the cube, below a comment on an unknown list.
+
+    None is returned for runs of versions that did not record the cube's flags.
+    """
+    arguments = run.config.get("cube_arguments")
+    if not arguments:
+        return []
+    origin = dict(run.config.get("cube_origin") or {})
+    pairs = origin.pop("pairs", UNKNOWN_LIST)
+    words = shlex.join([pairs, "--output", str(run.config["arguments"]["cube"])])
+    command = f"python makeCube.py {words} {cube_flags({**arguments, **origin})}"
+    return [UNKNOWN_NOTE, command] if pairs == UNKNOWN_LIST else [command]
 
 
 def _train_command(run: Run, runs: Sequence[Run]) -> str:

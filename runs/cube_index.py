@@ -72,6 +72,7 @@ def _list_facts(cube: Cube) -> list[tuple[str, str]]:
         ("Grid", f"{_join(cube.shape)} voxels of {_join(cube.spacing)} mm"),
         ("Intensity", describe_intensity(cube.intensity)),
         ("Flags", cube_flags(cube.arguments)),
+        *([("Pair list", cube.origin["pairs"])] if "pairs" in cube.origin else []),
         ("File", f"{cube.path} ({cube.checksum[:12]})"),
     ]
     if cube.left_out:

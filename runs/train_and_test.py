@@ -148,6 +148,7 @@ def record_start(run: Path, cube: Cube, config: dict) -> None:
         "versions": package_versions(),
         "commit": current_commit(),
         "cube_arguments": cube.arguments,
+        "cube_origin": cube.origin,
         "cube_checksum": cube.checksum,
         "cube_checksum_with_places": cube.checksum_with_places,
     }

@@ -18,7 +18,8 @@ from volumes.view import IGNORED_COLOR
 SIZE = 13  # of the text
 SWATCH = 12  # pixels
 LINE = 18  # pixels from one line to the next
-MAX_NAME = 220  # pixels, before a name is shortened
+MAX_NAME = 220  # pixels, before a name is shortened in a legend of many
+FEW = 12  # names that are shortened only if they are wider than the picture
 
 
 def draw_legend(entries: Sequence[Piece], width: int) -> Image.Image | None:
@@ -33,7 +34,8 @@ def draw_legend(entries: Sequence[Piece], width: int) -> Image.Image | None:
     """
     if not entries:
         return None
-    names = [shorten_to_width(name, MAX_NAME, SIZE) for name, _ in entries]
+    longest = width - SWATCH - 24 if len(entries) <= FEW else MAX_NAME
+    names = [shorten_to_width(name, longest, SIZE) for name, _ in entries]
     widest = max(font(SIZE).getlength(name) for name in names)
     cell = round(widest) + SWATCH + 24
     columns = max(1, min(len(entries), width // cell))

@@ -1,14 +1,29 @@
+import json
+import shlex
 from pathlib import Path
 
+import pytest
 from support.small_runs import write_run
 
+from cube.flags import CONTENT_FLAGS, list_origin
+from makeCube import parse_args
 from runs.commands import cube_flags, format_flags, list_commands
+from runs.folder import read_json, write_json
 from runs.gathering import gather
 
 
 def commands_of(folders, against=(), cases=(), output="page"):
     sides = gather(folders, against)
     return list_commands(sides, bool(against), cases, Path(output))
+
+
+def as_json(values):
+    return json.dumps(values, default=str)
+
+
+def add_record(run, record):
+    config = read_json(run / "config.json")
+    write_json(run / "config.json", config | record)
 
 
 def test_flags_are_quoted_and_absent_ones_left_out():
@@ -92,4 +107,49 @@ def test_ensemble_is_tested_with_its_weights(tmp_path):
     assert commands_of([tmp_path / "run"], output=tmp_path / "run") == [
         f"python train.py c.h5 --output {tmp_path / 'run'} --weights a/model.keras "
         "b/model.keras --epochs 0"
+    ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "a.txt --output c.h5",
+        "'a b.txt' --output c.h5 --spacing 4 1.5 1.5 --labels L1=20,21 ignore=255 "
+        "--intensity window -200 1000 --copies 0 --shift 5 --noise none "
+        "--allow-same-person --on-error skip",
+        "a.txt --output c.h5 --labels-from run/model.keras --gamma none --shape 8 8 16",
+    ],
+)
+def test_command_of_the_cube_has_the_flags_it_was_made_with(words, tmp_path):
+    made_with = vars(parse_args(shlex.split(words)))
+    record = {
+        "cube_arguments": {name: made_with[name] for name in CONTENT_FLAGS},
+        "cube_origin": list_origin(made_with),
+    }
+    write_run(tmp_path / "run", {"ann": 0.5})
+    add_record(tmp_path / "run", record)
+
+    command, *others = commands_of([tmp_path / "run"])
+
+    found = vars(parse_args(shlex.split(command)[2:]))
+    paths = {
+        name: path.resolve()
+        for name in ("pairs", "labels_from")
+        if (path := made_with[name])
+    }
+    assert as_json(found) == as_json(made_with | paths)  # tuples and lists alike
+    assert all(other.split()[1] != "makeCube.py" for other in others)
+
+
+def test_command_of_a_cube_without_its_list_says_so(tmp_path):
+    for name in ("first", "second"):
+        write_run(tmp_path / name, {"ann": 0.5}, loss=name)
+        add_record(tmp_path / name, {"cube_arguments": {"copies": 2}})
+
+    note, command, *others = commands_of([tmp_path / "first"], [tmp_path / "second"])
+
+    assert note == "# PAIRS.txt: the pair list, which this cube does not record"
+    assert command == "python makeCube.py PAIRS.txt --output c.h5 --copies 2"
+    assert [other.split()[1] for other in others] == ["train.py"] * 2 + [
+        "compareRuns.py"
     ]
