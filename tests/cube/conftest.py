@@ -1,8 +1,11 @@
-"""Four small scans and the cases built of them; a clean cube."""
+"""Four small scans and the cases built of them; a clean cube and its rows."""
 
 import pytest
 from support.cubes import clean_rows, write_cube
 from support.scans import record_built_cases, write_scans
+
+from cube.checks import check_cube
+from cube.reader import Cube
 
 
 @pytest.fixture
@@ -21,3 +24,20 @@ def built(monkeypatch):
 def cube_path(tmp_path):
     """The file of a clean cube."""
     return write_cube(tmp_path / "cube.h5", clean_rows())
+
+
+@pytest.fixture
+def rows():
+    """The rows of a clean cube, to be changed."""
+    return clean_rows()
+
+
+@pytest.fixture
+def findings_of(tmp_path):
+    """Return a function that checks a cube of some rows."""
+
+    def check(rows):
+        with Cube(write_cube(tmp_path / "cube.h5", rows)) as cube:
+            return check_cube(cube)
+
+    return check

@@ -1,5 +1,7 @@
 """A clean cube of three cases and one augmented copy, small enough to see."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from cube.writer import CubeRow, CubeWriter
@@ -50,6 +52,17 @@ def clean_rows():
         make_row("ben", split="validation"),
         make_row("cid", split="test"),
     ]
+
+
+def with_source(row, **source):
+    """Return a row whose source has other entries."""
+    return replace(row, source=row.source | source)
+
+
+def only(findings):
+    """Return the finding of a cube that has one."""
+    assert len(findings) == 1, findings
+    return findings[0]
 
 
 def write_cube(path, rows, **attributes):

@@ -1,0 +1,144 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.cubes import clean_rows, make_label, make_row, only, with_source
+
+
+@pytest.mark.parametrize(
+    ("spacing", "value", "axis"),
+    [
+        # Array axes run S, P, L; the others have 0.5, 1, 4 mm along them.
+        ((0.76, 1.0, 4.0), "0.76", "inferior-superior"),
+        ((0.5, 0.66, 4.0), "0.66", "posterior-anterior"),
+        ((0.5, 1.0, 6.1), "6.1", "right-left"),
+    ],
+)
+def test_spacing_beyond_one_and_a_half_medians_is_found(
+    findings_of, rows, spacing, value, axis
+):
+    rows[3] = with_source(rows[3], spacing=spacing)
+
+    finding = only(findings_of(rows))
+
+    assert (finding.case_id, finding.copy) == ("cid", None)
+    assert finding.kind == "unusual spacing"
+    assert finding.message.startswith(f"{value} mm {axis}; the median")
+
+
+def test_spacing_up_to_one_and_a_half_medians_is_no_finding(findings_of, rows):
+    rows[3] = with_source(rows[3], spacing=(0.75, 0.67, 6.0))
+
+    assert findings_of(rows) == []
+
+
+def test_orientation_unlike_that_of_the_majority_is_found(findings_of, rows):
+    # The same spacings along the patient's axes, stored in another order.
+    rows[0] = with_source(rows[0], orientation="RAS", spacing=(4.0, 1.0, 0.5))
+
+    finding = only(findings_of(rows))
+
+    assert str(finding) == (
+        "ann: unusual orientation: stored as RAS; 2 of 3 scans are SPL"
+    )
+
+
+def test_orientations_without_a_majority_are_no_finding(findings_of):
+    rows = [*clean_rows(), make_row("dot")]
+    for row in (2, 4):  # two of four scans
+        rows[row] = with_source(rows[row], orientation="RAS", spacing=(4.0, 1.0, 0.5))
+
+    assert findings_of(rows) == []
+
+
+def test_same_scan_under_two_names_is_found_with_both_splits(findings_of, rows):
+    rows[3] = with_source(rows[3], content_checksum="checksum of ann")
+
+    finding = only(findings_of(rows))
+
+    assert str(finding) == (
+        "cid: same scan twice: the same voxels as case ann (test and train)"
+    )
+
+
+def test_subject_in_two_splits_is_found_with_all_its_cases(findings_of, rows):
+    rows[3] = replace(rows[3], subject="subject of ann")
+    rows.append(make_row("dot", subject="subject of ann"))
+
+    finding = only(findings_of(rows))
+
+    assert (finding.case_id, finding.kind) == ("cid", "subject in two splits")
+    assert (
+        finding.message
+        == "subject subject of ann is in train (ann, dot) and test (cid)"
+    )
+
+
+def test_subject_with_two_cases_in_one_split_is_no_finding(findings_of):
+    rows = [*clean_rows(), make_row("dot", subject="subject of ann")]
+
+    assert findings_of(rows) == []
+
+
+def test_class_that_no_training_scan_holds_is_found_before_all_else(findings_of, rows):
+    for number in (0, 1):
+        label = np.where(rows[number].label == 2, 0, rows[number].label)
+        rows[number] = replace(rows[number], label=label.astype(np.uint8))
+    finding = only(findings_of(rows))
+
+    assert str(finding) == (
+        "whole cube: class without training scan: no training scan holds class L2, "
+        "only ben, cid"
+    )
+
+
+def test_augmented_copy_outside_training_is_found(findings_of):
+    rows = [*clean_rows(), make_row("cid", copy=2, split="test")]
+
+    finding = only(findings_of(rows))
+
+    assert str(finding) == (
+        "cid, copy 2: augmented copy outside training: split must be train; found test"
+    )
+
+
+def test_scan_in_another_unit_is_found_as_a_case(findings_of):
+    rows = [make_row(f"c{number}") for number in range(5)]
+    units = ["", "", "", "", "air"]
+    for number, kind in enumerate(units):
+        profile = {"low": -1000, "median": 0, "high": 900, "air": 0, "kind": kind}
+        rows[number] = with_source(rows[number], profile=profile)
+
+    finding = only(findings_of(rows))
+
+    assert str(finding) == (
+        "c4: intensity disagrees with the cube: values -1000 to 900 are in HU, with "
+        "air, unlike 4 of 5 scans"
+    )
+
+
+def test_label_volume_unlike_the_others_is_found_as_a_case(findings_of, rows):
+    label = np.zeros_like(make_label())
+    label[2, 2, 2:5] = 1  # 3 voxels of 1 mm3, less than a tenth of 40
+    rows[2] = replace(rows[2], label=label)
+
+    finding = only(findings_of(rows))
+
+    assert str(finding) == (
+        "ben: unusual label volume: 0.003 ml, the median of all cases is 0.04 ml; it "
+        "may label few of the structures"
+    )
+
+
+def test_class_volume_unlike_the_others_is_noted_as_a_case(findings_of):
+    rows = [make_row(f"c{number}") for number in range(7)]
+    merged = (rows[6].label > 0).astype(np.uint8)  # 40 voxels of L1, not 24
+    rows[6] = replace(rows[6], label=merged)
+
+    finding = only(findings_of(rows))
+
+    assert (finding.case_id, finding.severity) == ("c6", "note")
+    assert str(finding) == (
+        "c6: unusual class volume: 0.04 ml of class L1, 1.7 times what the other cases "
+        "suggest; a label number may be wrong"
+    )
