@@ -95,34 +95,6 @@ def test_split_may_follow_without_a_subject(folder):
     assert (second.subject, second.split) == ("c", "validation")
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        # Stems tell apart; folders do where stems do not; both; more folders.
-        ("x/one.nrrd x/two.nii.gz", ["one", "two"]),
-        ("x/image.nrrd y/image.nrrd", ["x", "y"]),
-        ("x/ct.nrrd x/mr.nrrd y/ct.nrrd", ["x_ct", "x_mr", "y_ct"]),
-        ("p/x/i.nrrd q/x/i.nrrd", ["p_x_i", "q_x_i"]),
-        ("x/scan.nrrd y/Scan.nrrd", ["x", "y"]),
-        ("x/one.nrrd x/one.nii", ["one", "one_2"]),
-    ],
-)
-def test_case_ids_are_the_shortest_unique_names(tmp_path, text, expected):
-    lines = []
-    for number, image in enumerate(text.split()):
-        (tmp_path / image).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / image).touch()
-        (tmp_path / f"label{number}.nrrd").touch()
-        lines.append(f"{image},label{number}.nrrd")
-
-    case_ids = [pair.case_id for pair in read_pairs(write(tmp_path, "\n".join(lines)))]
-
-    if expected[-1] == "one_2":  # two formats of one name: no folder tells
-        assert case_ids[1] == f"{case_ids[0]}_2"
-    else:
-        assert case_ids == expected
-
-
 def test_subject_spelled_in_two_ways_is_one_subject_or_a_fault(folder):
     composed, apart = "Zo\u00e9", "Zoe\u0301"  # alike on the screen
     lines = "a.nrrd,b.nrrd,{}\nc.nii.gz,d.nii,{}\n"
@@ -243,18 +215,6 @@ def test_image_of_one_subject_is_used_once_and_is_no_label_map(folder):
 
     assert "line 2: a file must be used once" in str(caught.value)
     assert "b.nrrd is also the label of line 1" in str(caught.value)
-
-
-def test_case_ids_do_not_depend_on_where_the_folder_lies(tmp_path):
-    ids = []
-    for place in (tmp_path / "here", tmp_path / "there" / "deep"):
-        (place / "x").mkdir(parents=True)
-        for name in ("one.nrrd", "one.nii", "l.nrrd", "m.nrrd"):
-            (place / "x" / name).touch()
-        text = "x/one.nrrd,x/l.nrrd\nx/one.nii,x/m.nrrd\n"
-        ids.append([pair.case_id for pair in read_pairs(write(place, text))])
-
-    assert ids == [["one", "one_2"]] * 2
 
 
 def test_folder_in_the_place_of_a_file_is_a_fault(folder):
