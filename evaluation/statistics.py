@@ -17,6 +17,7 @@ from system.errors import DataError
 
 CONFIDENCE = 0.95
 NUM_RESAMPLES = 10_000
+DECIMALS = 9  # of differences; the next ones are rounding errors
 # With fewer no Wilcoxon p is below 0.05: that all differ in one direction is one of
 # 2 ** n patterns of signs, twice for two sides, and 2 / 2 ** 6 = 0.031. The bootstrap
 # of so few is too narrow: of two subjects it is their minimum and maximum.
@@ -92,9 +93,10 @@ def wilcoxon_p(differences: npt.ArrayLike) -> float:
     """Test whether paired differences lie symmetrically about zero.
 
     Two-sided signed-rank test. Zero differences are left out, as in Wilcoxon's
-    paper; if none is left, p is 1.
+    paper; if none is left, p is 1. Equal ones share a rank.
     """
-    values = np.asarray(differences, dtype=np.float64)
+    # Rounded, as 4/5 - 3/5 and 1/5 are equal but for the last bits.
+    values = np.round(np.asarray(differences, dtype=np.float64), DECIMALS)
     changed = values[values != 0]
     if not len(changed):
         return 1.0

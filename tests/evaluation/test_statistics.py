@@ -82,6 +82,11 @@ def test_interval_depends_on_the_seed_alone():
         ([0.3, -0.3], 1.0),
         ([0.0, 0.3], 1.0),
         ([0.0, -0.2], 1.0),
+        # Six equal but for rounding share a rank: at most one of them is negative in
+        # 1 + 6 patterns.
+        ([4 / 5 - 3 / 5, 0.2, 0.2, 0.2, 0.2, 4 / 5 - 1], 2 * 7 / 64),
+        ([4 / 5 - 3 / 5, 0.2, 0.2, 0.2, 0.2, 3 / 5 - 4 / 5], 2 * 7 / 64),
+        ([0.1 + 0.2 - 0.3, 0.2, 0.2, 0.2], 2 / 8),  # 6e-17 is no difference
     ],
 )
 def test_wilcoxon_p_is_the_share_of_sign_patterns(differences, p_value):
