@@ -104,6 +104,7 @@ def _draw_metric(
             marker="os"[index % 2],  # told apart without colour
             label=name,
             zorder=2,
+            clip_on=False,  # a point at the end of the axis is drawn whole
         )
     for index, scores in enumerate(networks.values()):
         color = COLORS[index % len(COLORS)]
