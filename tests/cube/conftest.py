@@ -2,7 +2,14 @@
 
 import pytest
 from support.cubes import clean_rows, write_cube
-from support.scans import record_built_cases, write_scans
+from support.scans import (
+    SLICER,
+    VERSE,
+    named,
+    record_built_cases,
+    unnamed,
+    write_scans,
+)
 
 from cube.checks import check_cube
 from cube.reader import Cube
@@ -41,3 +48,15 @@ def findings_of(tmp_path):
             return check_cube(cube)
 
     return check
+
+
+@pytest.fixture
+def mixed():
+    """A file of 3D Slicer and one with VerSe's numbers."""
+    return [named("ann", SLICER), named("ben", VERSE)]
+
+
+@pytest.fixture
+def bare():
+    """Two label maps without names."""
+    return [unnamed("ann", 20, 24), unnamed("ben", 20, 21)]

@@ -1,38 +1,9 @@
-from dataclasses import replace
-from pathlib import Path
-
 import pytest
-from support.scans import make_case
+from support.scans import SLICER, VERSE, named, unnamed
 
 from cube.class_choice import check_classes, choose_classes, prediction_values
-from cube.class_report import describe_classes
 from system.errors import DataError, UsageError
 from volumes.classes import Classes
-
-# 3D Slicer numbers the segments of each file separately; VerSe has its own numbers.
-SLICER = {1: "L1", 2: "L2", 3: "sacrum"}
-VERSE = {19: "T12", 20: "L1", 21: "L2", 24: "L5", 26: "sacrum"}
-
-
-def named(case_id, names, found=None):
-    """A case whose label map names its values; by default all of them occur."""
-    return make_case(case_id, names=names, label_values=tuple(found or names))
-
-
-def unnamed(case_id, *values):
-    return make_case(case_id, label_values=values)
-
-
-@pytest.fixture
-def mixed():
-    """A file of 3D Slicer and one with VerSe's numbers."""
-    return [named("ann", SLICER), named("ben", VERSE)]
-
-
-@pytest.fixture
-def bare():
-    """Two label maps without names."""
-    return [unnamed("ann", 20, 24), unnamed("ben", 20, 21)]
 
 
 def entries(classes):
@@ -165,27 +136,6 @@ def test_names_need_label_maps_with_names(mixed):
     assert choose_classes(["L1"], [*mixed, unnamed("dan")]).names[1:] == ("L1",)
 
 
-def test_named_classes_may_be_absent_and_that_is_said(mixed, bare):
-    classes = choose_classes(["T11", "L1", "L5", "x=L2,foo"], mixed)
-
-    assert describe_classes(classes, mixed, ["train", "test"]) == [
-        "class T11 occurs in no scan",
-        "class L5 occurs in no training scan, only in ben",
-        "'foo' of class x occurs in no scan",
-        "in no class, so background: T12, sacrum",
-    ]
-    classes = choose_classes(["T11=18", "L1=20"], bare)
-    assert describe_classes(classes, bare, ["train", "test"])[0] == (
-        "class T11 occurs in no scan"
-    )
-
-
-def test_cube_without_training_scans_lacks_none_of_them(mixed):
-    classes = choose_classes(["L5", "low=L1,L2,T12,sacrum"], mixed)
-
-    assert describe_classes(classes, mixed, ["test", "test"]) == []
-
-
 @pytest.mark.parametrize("words", [["99"], ["20", "99"], ["99,20"]])
 def test_value_without_a_name_must_occur(bare, words):
     with pytest.raises(UsageError, match=r"T11=99\. .*; the label maps hold 20, 21"):
@@ -270,18 +220,6 @@ def test_predictions_have_verse_s_numbers_or_those_of_all_files():
     assert prediction_values(classes, [unnamed("cid", 20, 21)]) == ((), (20, 24), (21,))
 
 
-def test_long_lists_of_unused_structures_are_cut():
-    case = named("ann", {n: f"structure {n}" for n in range(1, 200)})
-    case = replace(case, pair=replace(case.pair, label=Path("l.nrrd")))
-
-    (line,) = describe_classes(
-        choose_classes(["x=structure 1"], [case]), [case], ["train"]
-    )
-
-    assert line.startswith("in no class, so background: structure 10, structure 100, ")
-    assert len(line) < 200
-
-
 def test_all_other_structures_are_the_spine_where_some_are_ignored(mixed):
     classes = choose_classes(["binary", "ignore=T12,sacrum"], mixed)
 
@@ -296,18 +234,6 @@ def test_keep_makes_no_class_of_an_ignored_value_nor_needs_its_name(mixed):
     assert choose_classes(["keep", "ignore=255"], cases).names == (
         *("background", "T12", "L1", "L2", "L5", "sacrum"),
     )
-
-
-def test_ignored_structures_are_described_and_not_listed_as_unused(mixed):
-    classes = choose_classes(["L1", "L2", "ignore=T12"], mixed)
-
-    assert describe_classes(classes, mixed, ["train", "train"]) == [
-        "ignored, without loss and score: T12, in 1 of 2 scans",
-        "in no class, so background: L5, sacrum",
-    ]
-    absent = choose_classes(["L1", "ignore=255"], mixed)
-    lines = describe_classes(absent, mixed, ["train", "train"])
-    assert lines[0] == "255, to be ignored, occurs in no scan"
 
 
 def test_ignored_structure_may_not_be_in_a_class(mixed, bare):

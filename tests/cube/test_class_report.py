@@ -1,11 +1,19 @@
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 from support.cubes import clean_rows, make_row, write_cube
+from support.scans import named
 
-from cube.class_report import count_classes, describe_untrained, untrained_classes
+from cube.class_choice import choose_classes
+from cube.class_report import (
+    count_classes,
+    describe_classes,
+    describe_untrained,
+    untrained_classes,
+)
 from cube.folds import FoldedCube
 from cube.reader import Cube
 
@@ -69,3 +77,48 @@ def test_fold_that_tests_the_only_scan_of_a_class_lacks_it(tmp_path):
         ("train", {}),
         ("validation", {"L2": ["ann"]}),
     ]
+
+
+def test_named_classes_may_be_absent_and_that_is_said(mixed, bare):
+    classes = choose_classes(["T11", "L1", "L5", "x=L2,foo"], mixed)
+
+    assert describe_classes(classes, mixed, ["train", "test"]) == [
+        "class T11 occurs in no scan",
+        "class L5 occurs in no training scan, only in ben",
+        "'foo' of class x occurs in no scan",
+        "in no class, so background: T12, sacrum",
+    ]
+    classes = choose_classes(["T11=18", "L1=20"], bare)
+    assert describe_classes(classes, bare, ["train", "test"])[0] == (
+        "class T11 occurs in no scan"
+    )
+
+
+def test_cube_without_training_scans_lacks_none_of_them(mixed):
+    classes = choose_classes(["L5", "low=L1,L2,T12,sacrum"], mixed)
+
+    assert describe_classes(classes, mixed, ["test", "test"]) == []
+
+
+def test_long_lists_of_unused_structures_are_cut():
+    case = named("ann", {n: f"structure {n}" for n in range(1, 200)})
+    case = replace(case, pair=replace(case.pair, label=Path("l.nrrd")))
+
+    (line,) = describe_classes(
+        choose_classes(["x=structure 1"], [case]), [case], ["train"]
+    )
+
+    assert line.startswith("in no class, so background: structure 10, structure 100, ")
+    assert len(line) < 200
+
+
+def test_ignored_structures_are_described_and_not_listed_as_unused(mixed):
+    classes = choose_classes(["L1", "L2", "ignore=T12"], mixed)
+
+    assert describe_classes(classes, mixed, ["train", "train"]) == [
+        "ignored, without loss and score: T12, in 1 of 2 scans",
+        "in no class, so background: L5, sacrum",
+    ]
+    absent = choose_classes(["L1", "ignore=255"], mixed)
+    lines = describe_classes(absent, mixed, ["train", "train"])
+    assert lines[0] == "255, to be ignored, occurs in no scan"

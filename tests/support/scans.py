@@ -20,6 +20,9 @@ GRID = Grid((14, 11, 6), affine_from((0.9, 1.1, 3.0), (-70, 12, 800), DIRECTION)
 NAMES = ("ann", "ben", "cid", "dan")
 MR_PROFILE = IntensityProfile(low=0, median=200, high=900, air=0, kind="")
 FLAGS = ("--copies", 1, "--spacing", 3, 1.5, 1.5)
+# 3D Slicer numbers the segments of each file separately; VerSe has its own numbers.
+SLICER = {1: "L1", 2: "L2", 3: "sacrum"}
+VERSE = {19: "T12", 20: "L1", 21: "L2", 24: "L5", 26: "sacrum"}
 
 
 def write_scan(folder, name, *, image=None, label=None, label_grid=GRID):
@@ -99,3 +102,13 @@ def record_built_cases(monkeypatch):
 
     monkeypatch.setattr(cube.build, "build_case", recording)
     return case_ids
+
+
+def named(case_id, names, found=None):
+    """A case whose label map names its values; by default all of them occur."""
+    return make_case(case_id, names=names, label_values=tuple(found or names))
+
+
+def unnamed(case_id, *values):
+    """A case whose label map has values without names."""
+    return make_case(case_id, label_values=values)
