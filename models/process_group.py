@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from system.errors import DataError, UsageError
 from system.group_place import ALONE, GroupPlace
+from system.rendezvous import cannot_listen, wait_for_all
 
 JOIN_SECONDS = 300  # for the slowest process to start
 LOST = (
@@ -39,7 +40,9 @@ class ProcessGroup:
         self._strategy = None
         if place.size > 1:
             use_one_gpu(place)
-            with _end_if_waiting(place), _own_sigterm():
+            _announce(place)
+            wait_for_all(place, JOIN_SECONDS)
+            with _end_if_waiting(), _own_sigterm():
                 self._strategy = _join(place)
 
     def total(self, tensors: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
@@ -160,27 +163,26 @@ def _join(place: GroupPlace) -> tf.distribute.Strategy:
     try:
         return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
     except tf.errors.OpError as error:
-        raise DataError(
-            f"Process {place.rank} of {place.size} must be able to listen at "
-            f"{place.addresses[place.rank]}, and to reach the others. Received: "
-            f"{error.message.splitlines()[0]}. Is the port taken? Another step of "
-            "Slurm has other ports; TF_CONFIG names them."
-        ) from error
+        raise cannot_listen(place, error.message.splitlines()[0]) from error
 
 
-@contextmanager
-def _end_if_waiting(place: GroupPlace) -> Iterator[None]:
-    """End this process with code 1 if the block takes longer than `JOIN_SECONDS`.
-
-    TensorFlow waits without letting Python run, so that only a thread outside of
-    Python can end it, and the reason must be printed before.
-    """
+def _announce(place: GroupPlace) -> None:
     print(
         f"Process {place.rank} waits for all of {', '.join(place.addresses)}, and ends "
         f"with code {DataError.exit_code} after {JOIN_SECONDS:g} seconds.",
         file=sys.stderr if place.rank else sys.stdout,
         flush=True,
     )
+
+
+@contextmanager
+def _end_if_waiting() -> Iterator[None]:
+    """End this process with code 1 if the block takes longer than `JOIN_SECONDS`.
+
+    All have started, so that it takes seconds. If one is killed just then, TensorFlow
+    waits for it without letting Python run: only a thread outside of Python can end
+    that.
+    """
     with open(os.devnull, "w") as nowhere:
         faulthandler.dump_traceback_later(JOIN_SECONDS, exit=True, file=nowhere)
         try:

@@ -84,7 +84,9 @@ def _place_by_config(text: str) -> GroupPlace:
         rank += len(chiefs) if kind == "worker" else 0
         if kind not in cluster or not 0 <= rank < len(addresses):
             raise ValueError("its task is not in its cluster")
-        return GroupPlace(rank, tuple(map(str, addresses)))
+        if not all(re.search(r":\d+$", address) for address in addresses):
+            raise ValueError("its addresses must end in a port")
+        return GroupPlace(rank, addresses)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(
             "TF_CONFIG must be JSON with a cluster and a task, as in "

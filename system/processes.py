@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from system.errors import DataError
 from system.job import available_cpus
 from system.shell import script
+from system.termination import Terminated
 
 if TYPE_CHECKING:
     from system.compiled import Flag
@@ -198,6 +199,10 @@ def run_in_process(function: Callable[..., int], *args: object) -> int:
     child.start()
     try:
         child.join()
+    except Terminated:
+        child.terminate()
+        child.join()
+        raise
     except KeyboardInterrupt:
         child.join()  # Ctrl-C reached it too; let it clean up
         raise

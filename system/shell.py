@@ -14,9 +14,11 @@ from typing import TextIO
 
 from system.errors import DataError
 from system.surroundings import fix_surroundings
+from system.termination import Terminated, raise_on_sigterm
 
 INTERRUPTED = 130  # 128 + SIGINT, the convention of shells
 BROKEN_PIPE = 141  # 128 + SIGPIPE
+TERMINATED = 143  # 128 + SIGTERM
 FOLDER = Path(__file__).resolve().parents[1]
 
 
@@ -29,8 +31,8 @@ def script(function: Callable[..., int]) -> Callable[..., int]:
     Returns:
         The function, which fixes the surroundings; prints a `DataError` and returns
         its exit code; prints how to install a missing package and returns 1; returns
-        130 on Ctrl-C, and silently 141 if the reader of its output ended, as `head`
-        does.
+        130 on Ctrl-C, 143 on SIGTERM, and silently 141 if the reader of its output
+        ended, as `head` does.
     """
 
     @wraps(function)
@@ -41,13 +43,17 @@ def script(function: Callable[..., int]) -> Callable[..., int]:
         fix_surroundings()
         try:
             try:
-                code = function(*args, **options)
+                with raise_on_sigterm():
+                    code = function(*args, **options)
             except DataError as error:
                 print(error, file=sys.stderr)
                 code = error.exit_code
             except ModuleNotFoundError as error:
                 print(describe_missing(error), file=sys.stderr)
                 code = DataError.exit_code
+            except Terminated:
+                print("Stopped by SIGTERM.", file=sys.stderr)
+                code = TERMINATED
             except KeyboardInterrupt:
                 print("Interrupted.", file=sys.stderr)
                 code = INTERRUPTED

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support.places import ROOT
+from support.scans import hear_interrupts
 
 from models import process_group
 from models.process_group import ProcessGroup, part_of, use_one_gpu
@@ -134,7 +135,7 @@ from models import process_group
 from system.group_place import GroupPlace
 from system.shell import script
 
-process_group.JOIN_SECONDS = 3
+process_group.JOIN_SECONDS = %d
 join = script(process_group.ProcessGroup)
 raise SystemExit(join(GroupPlace(0, ("127.0.0.1:%d", "127.0.0.1:1"))))
 """
@@ -142,8 +143,8 @@ raise SystemExit(join(GroupPlace(0, ("127.0.0.1:%d", "127.0.0.1:1"))))
 
 def join_alone(port):
     """Join as the first of two processes, of which the second never comes."""
-    words = [sys.executable, "-c", JOIN_ALONE % port]
-    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    words = [sys.executable, "-c", JOIN_ALONE % (3, port)]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.slow
@@ -157,7 +158,27 @@ def test_process_that_waits_in_vain_for_the_others_ends_having_said_so():
         f"Process 0 waits for all of 127.0.0.1:{port}, 127.0.0.1:1, and ends with code "
         "1 after 3 seconds.\n"
     )
-    assert "Thread" not in ended.stderr
+    assert ended.stderr.endswith(
+        "All 2 processes must start within 3 seconds, and reach the first. Received: "
+        "nothing from process 1, 127.0.0.1:1.\n"
+    )
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_process_that_waits_for_the_others_can_be_stopped(sent):
+    words = [sys.executable, "-c", JOIN_ALONE % (600, free_ports(1)[0])]
+    with subprocess.Popen(
+        words, cwd=ROOT, stdout=-1, stderr=-1, text=True, preexec_fn=hear_interrupts
+    ) as process:
+        assert process.stdout.readline().startswith("Process 0 waits for all of ")
+        process.send_signal(sent)
+        _, errors = process.communicate(timeout=300)
+
+    stopped = {signal.SIGTERM: "Stopped by SIGTERM.", signal.SIGINT: "Interrupted."}
+    assert errors.splitlines()[-1] == stopped[sent]
+    assert process.returncode == 128 + sent
 
 
 @pytest.mark.slow

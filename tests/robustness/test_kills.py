@@ -117,12 +117,23 @@ def test_killed_build_is_resumed_to_the_bytes_of_an_undisturbed_one(stalled, cap
     assert (scans / "cube.h5").read_bytes() == resumed
 
 
-def test_interrupted_build_leaves_no_process_and_no_unfinished_file(stalled):
+@pytest.mark.parametrize(
+    ("send", "sent", "said"),
+    [  # Ctrl-C reaches all of them
+        (os.killpg, signal.SIGINT, "Interrupted."),
+        pytest.param(
+            os.kill, signal.SIGTERM, "Stopped by SIGTERM.", marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_interrupted_build_leaves_no_process_and_no_unfinished_file(
+    stalled, send, sent, said
+):
     scans, process, _ = stalled
-    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to all of them
+    send(process.pid, sent)
     _, errors = process.communicate(timeout=PATIENCE)
 
-    assert process.returncode == 130
+    assert process.returncode == 128 + sent
     wait_until(lambda: not processes_of(process.pid))
     assert beside_the_scans(scans) == ["cube.h5.parts"]
     parts = scans / "cube.h5.parts"
@@ -130,7 +141,7 @@ def test_interrupted_build_leaves_no_process_and_no_unfinished_file(stalled):
     assert names == ["1.h5", "2.h5", "3.h5", "plan.json"]
     assert errors.splitlines() == [
         f"Finished cases kept in {parts}: 3. Use --resume to continue.",
-        "Interrupted.",
+        said,
     ]
 
 

@@ -54,6 +54,7 @@ def test_place_by_config_counts_a_chief_as_the_first():
         ("{", "Expecting property name"),
         ('{"cluster": {"worker": ["a:1"]}}', "'task'"),
         (by_config({"worker": ["a:1"]}, "worker", 1)["TF_CONFIG"], "not in its"),
+        (by_config({"worker": ["a:1", "b"]}, "worker", 0)["TF_CONFIG"], "in a port"),
         (by_config({"worker": ["a:1"]}, "evaluator", 0)["TF_CONFIG"], "not in its"),
         (by_config({"ps": ["a:1"]}, "ps", 0)["TF_CONFIG"], "other jobs than chief"),
     ],
