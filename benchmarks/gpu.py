@@ -24,7 +24,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import networks, timing
+from benchmarks import monai_network, networks, timing
 from benchmarks.feeding import feeding_rows
 from benchmarks.networks import Problem, Rival
 from benchmarks.timing import Row, compare, interleave, milliseconds
@@ -115,11 +115,17 @@ def list_ways(device: str) -> list[Way]:
             name = f"ours, {dtype}{', XLA' if jit_compile else ''}"
             options = {"dtype": dtype, "jit_compile": jit_compile}
             ways.append(Way(name, networks.our_calls, (), options, "step"))
-        if networks.is_installed():
+        if monai_network.is_installed():
             options = {"device": "cuda" if device == "gpu" else "cpu", "dtype": dtype}
             args = (timing.THREADS, ("last",))
             ways.append(
-                Way(f"MONAI, {dtype}", networks.monai_calls, args, options, "step last")
+                Way(
+                    f"MONAI, {dtype}",
+                    monai_network.monai_calls,
+                    args,
+                    options,
+                    "step last",
+                )
             )
     return ways
 

@@ -35,7 +35,7 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # who waits must not spin
 
 import numpy as np
 
-from benchmarks import machine, networks, timing
+from benchmarks import machine, monai_network, networks, timing
 from benchmarks.networks import Problem, Rival
 from benchmarks.scripts import help_rows, training_rows
 from benchmarks.timing import THREADS, Row, compare, interleave, milliseconds, verdict
@@ -111,8 +111,8 @@ def time_model(model: str, rate: float, *, quick: bool) -> list[Row]:
     """Time one network's step and scan, print the table, and give the rows."""
     problem, ways = pose(model), WAYS if quick else (*WAYS, *COMPILED)
     ours, monai = Rival(networks.our_calls, problem), None
-    if networks.is_installed():
-        monai = Rival(networks.monai_calls, problem, THREADS, ways)
+    if monai_network.is_installed():
+        monai = Rival(monai_network.monai_calls, problem, THREADS, ways)
     parameters = check_equal(ours, monai)
     step_flops, patch_flops = ours.ask("flops")
     tiles = count_tiles(problem)
