@@ -47,12 +47,12 @@ class Level:
 def find_levels(
     labels: npt.NDArray[np.integer], grid: Grid, levels: Mapping[int, str]
 ) -> list[Level]:
-    """Find the pieces of each level.
+    """Find the pieces of each value that is a level; two values may be the same one.
 
     Args:
         labels: Shape of `grid`.
         grid: Of any spacing and direction.
-        levels: Names of vertebrae, each of one value; other values do not count.
+        levels: Names of vertebrae by value; other values do not count.
 
     Returns:
         The levels that are present, from below by their names.

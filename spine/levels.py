@@ -35,13 +35,13 @@ def repair_levels(
 ) -> tuple[Instances, list[Naming]] | None:
     """Join, drop and name the parts of a label map of levels.
 
-    Where each level is one piece and all are in order, nothing changes but that
-    strays are dropped.
+    Where each level is one piece and one value, and all are in order from the lower
+    end of the patient up, nothing changes but that strays are dropped.
 
     Args:
         labels: Shape of `grid`.
         grid: Of any spacing and direction.
-        levels: Names of vertebrae, each of one value; other values do not count.
+        levels: Names of vertebrae by value; other values do not count.
 
     Returns:
         The vertebrae, and their names from below; None if none are found.
@@ -76,7 +76,8 @@ def _keep_clean(
         shape: Of the label map.
         grid: Of the label map.
     """
-    if not all(level.is_whole for level in levels):
+    are_distinct = len({level.name for level in levels}) == len(levels)
+    if not (are_distinct and all(level.is_whole for level in levels)):
         return None
     label_map = np.zeros(shape, np.uint8)
     for number, level in enumerate(levels, start=1):
@@ -89,7 +90,8 @@ def _keep_clean(
     )
     is_even = _are_even(np.array([level.count for level in levels]))
     steps = np.diff(centers, axis=0)
-    is_ordered = (steps @ (centers[-1] - centers[0]) > 0).all()
+    chain = centers[-1] - centers[0]
+    is_ordered = (steps @ chain > 0).all() and (len(levels) == 1 or chain[2] > 0)
     if not (is_ordered and is_even):
         return None
     ends = centers

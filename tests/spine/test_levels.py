@@ -96,6 +96,40 @@ def test_levels_shifted_by_one_in_a_part_are_named_in_order_and_told():
     assert namings[2].notes == ("was labelled L2 for the most part",)
 
 
+def test_two_values_of_one_level_are_two_vertebrae_named_in_order():
+    label_map, grid = box_spine()
+    levels = LEVELS | {4: "L3"}  # as "L3" and "L3 vertebra" would be
+
+    found, namings = repair_levels(label_map, grid, levels)
+
+    np.testing.assert_array_equal(found.label_map, label_map)
+    assert names_of(namings) == list(LEVELS.values())
+    assert namings[3].notes == ("was labelled L3 for the most part",)
+
+
+def test_two_values_may_be_the_halves_of_one_vertebra():
+    label_map, grid = box_spine()
+    halved = label_map.copy()
+    halved[:16][halved[:16] == 3] = 6
+
+    found, namings = repair_levels(halved, grid, LEVELS | {6: "L3"})
+
+    np.testing.assert_array_equal(found.label_map, label_map)
+    assert names_of(namings) == list(LEVELS.values())
+    assert not any(naming.notes for naming in namings)
+
+
+def test_levels_upside_down_are_named_from_below():
+    label_map, grid = box_spine()
+    downwards = {6 - value: name for value, name in LEVELS.items()}
+
+    found, namings = repair_levels(label_map, grid, downwards)
+
+    np.testing.assert_array_equal(found.label_map, label_map)
+    assert names_of(namings) == list(LEVELS.values())
+    assert namings[0].notes == ("was labelled L1 for the most part",)
+
+
 def test_scrambled_levels_end_in_order():
     label_map, grid = box_spine()
     scrambled = np.array([0, 1, 4, 3, 2, 5], np.uint8)[label_map]  # L4 and L2 swapped
