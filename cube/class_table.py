@@ -14,7 +14,7 @@ from cube.label_volumes import describe_unusual_class, find_unusual_classes
 from cube.reader import Cube
 from cube.splits import SPLITS
 from cube.survey import CaseInfo
-from system.atomic import atomic_write
+from system.atomic import atomic_text
 from system.text import format_ml, format_table
 from volumes.classes import Classes
 
@@ -109,8 +109,5 @@ def describe_unusual(names: Sequence[str], cases: Sequence[ClassVolumes]) -> lis
 def write_classes(cube: Cube, path: Path) -> None:
     """Write the classes of a cube as CSV."""
     rows = list_classes(cube.class_names, measure_cube(cube))
-    with (
-        atomic_write(path) as partial,
-        open(partial, "w", newline="", encoding="utf-8") as stream,
-    ):
+    with atomic_text(path) as stream:
         csv.writer(stream).writerows([HEADS, *rows])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from system.atomic import atomic_write
+from system.atomic import atomic_text
 from system.errors import DataError
 
 Row = TypeVar("Row")
@@ -18,10 +18,7 @@ def write_rows(
     path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]
 ) -> None:
     """Write a header and a row of each mapping's values for the columns; None is ""."""
-    with (
-        atomic_write(Path(path)) as partial,
-        open(partial, "w", newline="", encoding="utf-8") as file,
-    ):
+    with atomic_text(path) as file:
         writer = csv.DictWriter(
             file, columns, lineterminator="\n", extrasaction="ignore"
         )

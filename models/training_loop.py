@@ -15,7 +15,7 @@ from models.epoch_lines import describe_compiling, describe_epoch, steps_of
 from models.epoch_record import EpochRecord
 from models.options import TrainingOptions
 from models.training_step import TrainingStep
-from system.atomic import atomic_write
+from system.atomic import atomic_text
 from system.errors import DataError
 
 WARM_UP = 0.03  # share of the training in which the learning rate rises
@@ -215,7 +215,7 @@ class TrainingLoop:
 
 def write_history(path: Path, history: Sequence[dict]) -> None:
     """Write a row per epoch as CSV, with an empty cell for NaN."""
-    with atomic_write(path) as partial, open(partial, "w", newline="") as stream:
+    with atomic_text(path) as stream:
         writer = csv.DictWriter(stream, HISTORY_COLUMNS)
         writer.writeheader()
         for row in history:

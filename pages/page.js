@@ -43,9 +43,9 @@ for (const table of document.querySelectorAll("table.sortable")) {
     button.append(...head.childNodes);
     head.append(button);
     button.addEventListener("click", () => {
-      const direction = head.ariaSort === "ascending" ? -1 : 1;
+      const direction = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
       heads.forEach((other) => other.removeAttribute("aria-sort"));
-      head.ariaSort = direction === 1 ? "ascending" : "descending";
+      head.setAttribute("aria-sort", direction === 1 ? "ascending" : "descending");
       const text = (row) => row.cells[column].textContent;
       const rows = [...table.tBodies[0].rows];
       rows.sort((a, b) => compare(text(a), text(b), direction));

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from system.atomic import atomic_write
+from system.atomic import atomic_text
 
 FOLDER = Path(__file__).parent
 
@@ -30,8 +30,8 @@ def write_page(path: Path, template: str, page: object) -> None:
         OutputError: If the file cannot be written.
     """
     text = _environment().get_template(f"{template}.html.j2").render(page=page)
-    with atomic_write(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+    with atomic_text(path) as stream:
+        stream.write(text)
 
 
 def quote_link(path: str) -> str:
@@ -40,7 +40,7 @@ def quote_link(path: str) -> str:
     >>> quote_link("a b/50 % #1.png")
     'a%20b/50%20%25%20%231.png'
     """
-    return quote(path)
+    return quote(path, errors="surrogateescape")
 
 
 def keep_flags(text: str) -> Markup:

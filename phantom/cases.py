@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from phantom.anatomy import Spine, build_spine
 from phantom.canvas import Canvas
 from phantom.tissues import paint_scene
-from system.atomic import atomic_write
+from system.atomic import atomic_text
 from volumes.formats.files import write_image
 from volumes.geometry import Grid, affine_from
 from volumes.vertebrae import vertebra_name
@@ -182,7 +182,5 @@ def write_pairs(output: Path, cases: int, seed: int) -> None:
     names = [case_name(case) for case in range(1, cases + 1)]
     lines = [f"{name}/image.nrrd,{name}/label.nrrd" for name in names]
     header = f"# image,label; generated with --cases {cases} --seed {seed}"
-    with atomic_write(output / "pairs.txt") as path:
-        path.write_text(
-            "\n".join([header, "labels: verse", *lines, ""]), encoding="utf-8"
-        )
+    with atomic_text(output / "pairs.txt") as stream:
+        stream.write("\n".join([header, "labels: verse", *lines, ""]))

@@ -18,7 +18,7 @@ from runs.examples import draw_examples
 from runs.folder import remove_page, write_json
 from runs.gathering import Side, gather
 from runs.report import write_report
-from system.atomic import atomic_write
+from system.atomic import atomic_text
 
 CASES = "![Every test case](cases.png)"
 EXAMPLES = "![Worst, median and best case of each network](examples.png)"
@@ -102,8 +102,8 @@ def _write_scores(
         page.append(EXAMPLES)
     if (output / CURVES_NAME).is_file():
         page.append(CURVES)
-    with atomic_write(output / f"{name}.md") as partial:
-        partial.write_text("\n\n".join(page) + "\n", encoding="utf-8")
+    with atomic_text(output / f"{name}.md") as stream:
+        stream.write("\n\n".join(page) + "\n")
     return "\n\n".join([*description, format_content(content)])
 
 

@@ -19,6 +19,7 @@ from system.atomic import (
     require_folder,
 )
 from system.errors import DataError, OutputError, UsageError
+from system.text import is_utf8
 
 TITLES = {"unet2d": "UNet-2D", "unet3d": "UNet-3D"}
 ENSEMBLE = "ensemble"
@@ -81,9 +82,13 @@ def open_run_folder(run: Path, *, force: bool, resume: bool) -> Iterator[None]:
     Raises:
         UsageError: If the folder is not empty and neither flag is set, if `force`
             is set and it holds other files but no run, if another process uses
-            it, or if it cannot be created.
+            it, if it cannot be created, or if its path is not UTF-8.
         OutputError: If something in it cannot be removed.
     """
+    if not is_utf8(str(run)):
+        raise UsageError(
+            f"{run} must be a path in UTF-8, for TensorBoard. Use another --output."
+        )
     with (
         made_if_used(run),
         lock_folder(run, f"{run} is in use by another train.py."),

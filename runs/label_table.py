@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from system.atomic import atomic_write
+from system.atomic import atomic_text
 from system.errors import UsageError
 
 COLUMNS: tuple[str, ...] = (
@@ -65,12 +65,7 @@ class LabelTable:
         label_maps = {row["label_map"] for row in rows}
         kept = [row for row in self.rows if row["label_map"] not in label_maps]
         self.rows = [*kept, *rows]
-        with (
-            atomic_write(self.path) as partial,
-            open(
-                partial, "w", newline="", encoding="utf-8", errors="backslashreplace"
-            ) as file,
-        ):
+        with atomic_text(self.path) as file:
             writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
             writer.writeheader()
             writer.writerows(self.rows)

@@ -40,7 +40,7 @@ from runs.outcome import shorten_warnings
 from runs.progress_pictures import ProgressPictures
 from runs.report import report_run
 from runs.testing import EvaluationResult, check_sources, predict_test_cases
-from system.atomic import atomic_write
+from system.atomic import atomic_text
 from system.group_place import ALONE, find_place
 from volumes.intensity_flag import describe_intensity
 
@@ -185,6 +185,6 @@ def write_results(run: Path, title: str, costs: dict, test: EvaluationResult) ->
             page += "\n## Scans unlike the training\n\n"
             page += "".join(f"- {warning}.\n" for warning in test.warnings)
             print(shorten_warnings(test.warnings, run / SUMMARY_NAME), flush=True)
-        with atomic_write(run / SUMMARY_NAME) as partial:
-            partial.write_text(page, encoding="utf-8")
+        with atomic_text(run / SUMMARY_NAME) as stream:
+            stream.write(page)
     print(report_run(run, title, summary if test.scores else {}), flush=True)

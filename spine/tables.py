@@ -17,7 +17,7 @@ from spine.angles import (
 )
 from spine.body import Body
 from spine.measures import Vertebra
-from system.atomic import atomic_write
+from system.atomic import atomic_text
 
 AXES = ("r", "a", "s")  # right, anterior, superior
 VERTEBRA_COLUMNS = (
@@ -199,10 +199,7 @@ def write_spines(path: str | Path, rows: Iterable[Row]) -> None:
 
 
 def _write(path: str | Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    with (
-        atomic_write(Path(path)) as partial,
-        open(partial, "w", newline="", encoding="utf-8") as file,
-    ):
+    with atomic_text(path) as file:
         writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from system.errors import DataError, OutputError, UsageError
 
@@ -61,6 +62,26 @@ def atomic_write(path: str | Path, *, folder: Path | None = None) -> Iterator[Pa
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+@contextmanager
+def atomic_text(path: str | Path) -> Iterator[TextIO]:
+    """Yield a stream of UTF-8, lines ended as written, that replaces `path` on success.
+
+    What UTF-8 lacks, as in the path of a file whose bytes are not UTF-8, is written as
+    the escape of a backslash that scripts print.
+
+    Raises:
+        DataError: As in `atomic_write`.
+        OutputError: As in `atomic_write`.
+    """
+    with (
+        atomic_write(path) as partial,
+        open(
+            partial, "w", newline="", encoding="utf-8", errors="backslashreplace"
+        ) as stream,
+    ):
+        yield stream
 
 
 def require_folder(folder: Path) -> None:

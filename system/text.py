@@ -21,6 +21,15 @@ def on_one_line(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
+def is_utf8(text: str) -> bool:
+    """Return whether a text can be UTF-8; a path whose bytes are not cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def short_repr(value: object) -> str:
     """Return the repr of a received value, on one line and not too long."""
     return shorten(repr(value))
@@ -119,9 +128,11 @@ def file_names(case_ids: Iterable[str], reserved: Iterable[str] = ()) -> dict[st
         Name by case id: letters, digits, dots, dashes and underscores, not starting
         with a dot, unique even where upper and lower case are the same.
     """
+    longest = 200  # bytes of UTF-8; systems allow 255 with number and suffixes
     names, taken = {}, {name.lower() for name in reserved}
     for case_id in dict.fromkeys(case_ids):
         stem = re.sub(r"[^\w.-]", "_", case_id)[:100]
+        stem = stem.encode()[:longest].decode(errors="ignore")
         stem = re.sub(r"^\.+|\.+$|^$", "_", stem)
         name, number = stem, 1
         while name.lower() in taken:

@@ -184,7 +184,7 @@ class View:
 
         Returns:
             The pixels from the left that it takes; 0 if there is no room for it and a
-            letter beside it.
+            letter beside it, or it would be shorter than a pixel.
         """
         width, height = size
         longest = MAX_BAR_SHARE * width * self._mm_per_pixel
@@ -193,7 +193,7 @@ class View:
             return 0
         text, pixels = f"{fitting[-1]} mm", round(fitting[-1] / self._mm_per_pixel)
         end = 8 + max(pixels, font(TEXT_SIZE).getlength(text))
-        if end + LETTER_ROOM > width:
+        if not pixels or end + LETTER_ROOM > width:
             return 0
         pen.rectangle((5, height - 8, 6 + pixels, height - 4), CASING)
         pen.rectangle((6, height - 7, 5 + pixels, height - 5), (255, 255, 255))

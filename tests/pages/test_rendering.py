@@ -1,3 +1,4 @@
+import os
 from dataclasses import dataclass
 
 import pytest
@@ -12,6 +13,7 @@ from pages.rendering import FOLDER, keep_flags, quote_link, write_page
         ("thumbnails/a b.jpg", "thumbnails/a%20b.jpg"),
         ("50 % of #1?.png", "50%20%25%20of%20%231%3F.png"),
         ('M\u00fcller\'s "x".png', "M%C3%BCller%27s%20%22x%22.png"),
+        (os.fsdecode(b"m\xfcller/x.png"), "m%FCller/x.png"),  # bytes, not UTF-8
         ("c:run/x.png", "c%3Arun/x.png"),  # "c:" would be another scheme
     ],
 )
@@ -42,6 +44,7 @@ def test_script_is_plain_and_short_and_no_file_asks_for_another():
     style = (FOLDER / "style.css").read_text(encoding="utf-8")
 
     assert len(script.splitlines()) < 60
+    assert ".aria" not in script  # a plain property in Firefox before 119
     text = script + style
     assert "</" not in text
     assert not [

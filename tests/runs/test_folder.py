@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,14 @@ MODELS = ("unet2d", "unet3d")
 def test_run_folder_is_created_with_its_parents(tmp_path):
     with open_run_folder(tmp_path / "a" / "b", force=False, resume=False):
         assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_run_folder_whose_path_is_not_utf8_is_refused(tmp_path):
+    folder = tmp_path / os.fsdecode(b"m\xfcller") / "run"
+
+    with pytest.raises(UsageError, match=r"must be a path in UTF-8.*--output"):
+        open_run_folder(folder, force=False, resume=False).__enter__()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_run_folder_that_holds_files_is_refused_unless_allowed(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 from support.places import ROOT
 
 from system.atomic import (
+    atomic_text,
     atomic_write,
     is_temporary,
     lock_folder,
@@ -42,6 +43,15 @@ def test_writing_makes_folders_and_keeps_the_ending(tmp_path):
 
     assert path.read_text() == "whole"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_text_may_name_a_path_that_is_not_utf8(tmp_path):
+    path = tmp_path / "summary.md"
+
+    with atomic_text(path) as stream:
+        stream.write("M\u00fcller\r\n" + os.fsdecode(b"m\xfcller") + "\n")
+
+    assert path.read_bytes() == b"M\xc3\xbcller\r\nm\\udcfcller\n"
 
 
 def test_writing_gives_the_usual_rights(tmp_path):

@@ -8,6 +8,7 @@ from system.text import (
     format_number,
     format_p,
     format_table,
+    is_utf8,
     on_one_line,
     short_repr,
     shorten,
@@ -18,6 +19,13 @@ def test_long_text_is_truncated_and_its_length_appended():
     assert shorten("x" * 120) == "x" * 120
     assert shorten("x" * 121) == "x" * 120 + "... (121 characters)"
     assert short_repr("a\nb") == r"'a\nb'"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("M\u00fcller", True), ("\udcfc", False)]
+)
+def test_text_that_is_no_utf8_is_found(text, expected):
+    assert is_utf8(text) == expected
 
 
 def test_text_is_put_on_one_line():

@@ -56,6 +56,13 @@ def test_letters_name_the_sides_of_each_picture(axis, letters):
     assert pixels[20:-20, 20:-20].max() == 0
 
 
+def test_scale_bar_is_left_out_where_a_pixel_is_longer():
+    # 200 mm, the longest bar, are 0.4 pixels; the picture has 100 of 500 mm.
+    view = View(np.zeros((2, 100)), (500.0, 500.0), window=(0, 1), mm_per_pixel=500.0)
+
+    assert np.array_equal(view.finish(0), view.finish(0, bar=False))
+
+
 @pytest.mark.parametrize(
     ("mm_per_pixel", "length"),
     # At most 0.4 of 120 mm: 50 mm are too long, so 20 mm; of 24 mm, 5 mm.
