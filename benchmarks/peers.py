@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -117,6 +118,34 @@ def monai_calls(image, label, spacing, threads) -> Calls:
     }
 
 
+def _batchgenerators_warp(image, *, bend: bool, turn: bool):
+    """Build the one warp of batchgenerators, elastic, affine or both."""
+    from batchgenerators.transforms.spatial_transforms import SpatialTransform
+
+    angle_x, angle_y, angle_z = [(angle, angle) for angle in RADIANS]
+    return SpatialTransform(
+        image.shape,
+        do_elastic_deform=bend,
+        alpha=(450.0, 450.0),
+        sigma=(9.0, 9.0),
+        do_rotation=turn,
+        angle_x=angle_x,
+        angle_y=angle_y,
+        angle_z=angle_z,
+        do_scale=turn,
+        scale=(FACTOR, FACTOR),
+        border_mode_data="constant",
+        border_cval_data=float(image.min()),
+        border_mode_seg="constant",
+        order_data=1,
+        order_seg=0,
+        random_crop=False,
+        p_el_per_sample=1.0,
+        p_rot_per_sample=1.0,
+        p_scale_per_sample=1.0,
+    )
+
+
 def batchgenerators_calls(image, label, spacing, threads) -> Calls:
     """batchgenerators: nnU-Net's transforms, affine and elastic in one warp."""
     from batchgenerators.transforms import (
@@ -126,34 +155,7 @@ def batchgenerators_calls(image, label, spacing, threads) -> Calls:
         spatial_transforms,
     )
 
-    def spatial(*, bend: bool, turn: bool):
-        angles = dict(
-            zip(
-                ("angle_x", "angle_y", "angle_z"),
-                [(angle, angle) for angle in RADIANS],
-                strict=True,
-            )
-        )
-        return spatial_transforms.SpatialTransform(
-            image.shape,
-            do_elastic_deform=bend,
-            alpha=(450.0, 450.0),
-            sigma=(9.0, 9.0),
-            do_rotation=turn,
-            **angles,
-            do_scale=turn,
-            scale=(FACTOR, FACTOR),
-            border_mode_data="constant",
-            border_cval_data=float(image.min()),
-            border_mode_seg="constant",
-            order_data=1,
-            order_seg=0,
-            random_crop=False,
-            p_el_per_sample=1.0,
-            p_rot_per_sample=1.0,
-            p_scale_per_sample=1.0,
-        )
-
+    spatial = partial(_batchgenerators_warp, image)
     scan, labels = image[None, None], label[None, None]
 
     def call(transform, *, in_place: bool = False):
