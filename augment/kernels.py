@@ -123,7 +123,14 @@ def _normals(seed, pair):
 
 @compiled
 def add_gaussian(flat, seed, std, out):
-    """Add Gaussian noise to a flat image."""
+    """Add Gaussian noise to a flat image.
+
+    Args:
+        flat: Voxels, float32, shape (N,), may be empty.
+        seed: Of the noise, which depends on it and a voxel's index alone.
+        std: Standard deviation, in the image's unit.
+        out: The result to fill, float32, shape (N,).
+    """
     for block in numba.prange((flat.size + BLOCK - 1) // BLOCK):
         start = block * BLOCK
         stop = min(flat.size, start + BLOCK)
@@ -142,7 +149,15 @@ def add_gaussian(flat, seed, std, out):
 
 @compiled
 def add_rician(flat, seed, std, low, out):
-    """Add noise to both channels above `low`, and take the magnitude."""
+    """Add noise to both channels above `low`, and take the magnitude.
+
+    Args:
+        flat: As of `add_gaussian`.
+        seed: As of `add_gaussian`.
+        std: Standard deviation in each channel, in the image's unit.
+        low: Intensity without signal, in the image's unit.
+        out: As of `add_gaussian`.
+    """
     for block in numba.prange((flat.size + BLOCK - 1) // BLOCK):
         for voxel in range(block * BLOCK, min(flat.size, (block + 1) * BLOCK)):
             first, second = _normals(seed, voxel)
@@ -152,7 +167,15 @@ def add_rician(flat, seed, std, low, out):
 
 @compiled
 def apply_gamma(flat, low, high, exponent, out):
-    """Raise a flat image to an exponent, after scaling [low, high] to [0, 1]."""
+    """Raise a flat image to an exponent, after scaling [low, high] to [0, 1].
+
+    Args:
+        flat: Voxels from `low` to `high`, float32, shape (N,), may be empty.
+        low: Intensity that stays.
+        high: Intensity that stays, above `low`.
+        exponent: Positive; above 1 darkens.
+        out: The result to fill, float32, shape (N,).
+    """
     scale = high - low
     for block in numba.prange((flat.size + BLOCK - 1) // BLOCK):
         for voxel in range(block * BLOCK, min(flat.size, (block + 1) * BLOCK)):

@@ -97,7 +97,13 @@ def rows_by_case(cube: Cube) -> dict[str, list[int]]:
 
 
 def check_image(cube: Cube, row: int, image: npt.NDArray) -> Iterator[Finding]:
-    """Find intensities that are not finite, and images that are constant."""
+    """Find intensities that are not finite, and images that are constant.
+
+    Args:
+        cube: Open.
+        row: Number of the row.
+        image: Its image, shape (I, J, K).
+    """
     finite = np.isfinite(image)
     missing = finite.size - np.count_nonzero(finite)
     if missing:
@@ -126,6 +132,12 @@ def check_label(
 
     The border is checked for scans only: augmentation may move a vertebra out of the
     grid, as long as image and label map move together.
+
+    Args:
+        cube: Open.
+        row: Number of the row.
+        label: Its classes, background where they are ignored, shape (I, J, K).
+        counts: Number of voxels of each class, shape (C,) or longer.
     """
     last = len(cube.class_names) - 1
     unknown = [value for value in np.flatnonzero(counts) if value > last]
@@ -145,7 +157,14 @@ def check_label(
 def check_copy_volume(
     cube: Cube, row: int, voxels: int, scan_voxels: int
 ) -> Iterator[Finding]:
-    """Find a copy whose label volume does not match its rescaling."""
+    """Find a copy whose label volume does not match its rescaling.
+
+    Args:
+        cube: Open.
+        row: Number of the copy's row.
+        voxels: Labelled voxels of the copy.
+        scan_voxels: Labelled voxels of its scan, 1 or more.
+    """
     drawn = cube.drawn[row].get("rescaling", 1.0)
     factor = float(np.prod(np.broadcast_to(drawn, 3)))
     ratio = voxels / (scan_voxels * factor)

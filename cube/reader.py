@@ -205,7 +205,11 @@ class Cube(CubeFile):
         return read_numbers(self._datasets["affine"], self.path)
 
     def rows(self, split: str | None = None, copy: int | None = None) -> list[int]:
-        """List the rows of a split, or of one copy number, or of both."""
+        """List the rows of a split, or of one copy number, or of both; all by default.
+
+        Raises:
+            ValueError: If there is no such split.
+        """
         if split is not None and split not in SPLITS:
             raise ValueError(f"Split must be one of {SPLITS}. Received: {split}")
         return [
@@ -215,7 +219,11 @@ class Cube(CubeFile):
         ]
 
     def grid(self, row: int) -> Grid:
-        """Return the grid of a row, in the world of its scan."""
+        """Return the grid of a row, in the world of its scan.
+
+        Raises:
+            DataError: If the row holds no affine of a grid.
+        """
         try:
             return Grid(self.shape, self.affines[row])
         except ValueError as error:

@@ -91,8 +91,11 @@ def classify_labels(
     """Return the class of each voxel of a label map.
 
     Args:
-        label: Unsigned integers; the memory order is kept.
+        label: Unsigned integers, shape (I, J, K); the memory order is kept.
         table: Class of each label value, from `build_lookup`.
+
+    Returns:
+        Classes, shape (I, J, K).
 
     Raises:
         ValueError: If a label value is not in the table.

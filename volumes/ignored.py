@@ -15,7 +15,11 @@ MARGIN = 5.0  # mm
 def split_ignored(
     classes: npt.NDArray[np.uint8],
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-    """Return classes with background where they are ignored, and the mask of these."""
+    """Return classes with background where they are ignored, and the mask of these.
+
+    Args:
+        classes: Classes with `IGNORED`, any shape, which both results have.
+    """
     ignored = classes == IGNORED
     return np.where(ignored, np.uint8(0), classes), ignored
 

@@ -41,7 +41,7 @@ class Intensity:
         return self.low
 
     def normalise(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return a clipped and scaled copy; a window becomes -1 to 1."""
+        """Return a clipped and scaled copy, same shape; a window becomes -1 to 1."""
         clipped = np.clip(image, self.low, self.high)
         clipped -= np.float32(self.center)
         clipped *= np.float32(1 / self.scale)
@@ -80,7 +80,7 @@ def measure_intensity(image: np.ndarray, mode: Sequence[str | float]) -> Intensi
 
 
 def sample_voxels(image: np.ndarray) -> npt.NDArray[np.float32]:
-    """Return every n-th voxel of a scan in a row, about a million at most."""
+    """Return every n-th voxel of a scan, about a million at most, shape (N,)."""
     flat = image.ravel(order="K")
     # An odd step does not alias with sides that are multiples of two.
     return flat[:: max(1, flat.size // SAMPLED_VOXELS) | 1].astype(np.float32)

@@ -16,7 +16,14 @@ TEXT_SIZE = 12
 def find_largest_part(
     mask: npt.NDArray[np.bool_],
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Return rows and columns of the largest part of a mask that is connected."""
+    """Return rows and columns of the largest part of a mask that is connected.
+
+    Args:
+        mask: Shape (rows, columns), with one pixel or more.
+
+    Returns:
+        Row and column of each pixel of the part, shape (N,) each.
+    """
     parts = np.zeros(mask.shape, np.int32)
     ndimage.label(mask, output=parts)
     sizes = np.bincount(parts.ravel())
@@ -36,6 +43,13 @@ def find_room(
     On them if they are as wide as the text, else to their left, which is in front of a
     spine seen from the side, to their right, above or below; None if all of these
     places are taken or off the picture.
+
+    Args:
+        text: The name.
+        rows: Row of each pixel, shape (N,), not empty.
+        columns: Column of each pixel, shape (N,).
+        size: Width and height of the picture in pixels.
+        taken: Places of other names, each left, top, right, bottom in pixels.
     """
     width, height = font(TEXT_SIZE).getlength(text) + 4, TEXT_SIZE + 4
     x, y = columns.mean() - width / 2, rows.mean() - height / 2

@@ -76,6 +76,11 @@ def antialias(image: np.ndarray, source: Grid, target: Grid) -> np.ndarray:
     The Gaussian widens a point spread of one source voxel to one target voxel:
     `sigma = sqrt(target^2 - source^2) / FWHM` per axis, in mm.
 
+    Args:
+        image: Shape (I, J, K), on `source`.
+        source: Grid of the image.
+        target: Grid that the image will be sampled on.
+
     Returns:
         The image itself if no axis gets coarser, else a float32 copy.
 
@@ -136,6 +141,11 @@ def filled_extent(
     source: Grid, target: Grid, output_to_input: npt.ArrayLike | None = None
 ) -> npt.NDArray[np.int64]:
     """Compute the box of the target grid that the scan fills.
+
+    Args:
+        source: Grid of the scan.
+        target: Grid that it is sampled on.
+        output_to_input: As of `mapped_affine`; None for the identity.
 
     Returns:
         First and one-past-last index along each axis, shape (3, 2). The box

@@ -101,7 +101,11 @@ class MetaImageHeader:
 
     @property
     def dtype(self) -> np.dtype:
-        """Type of a stored voxel, including its byte order."""
+        """Type of a stored voxel, including its byte order.
+
+        Raises:
+            DataError: If the type is another or the byte orders differ.
+        """
         code = _CODES.get(self.text["ElementType"])
         if code is None:
             raise self.fault("ElementType", f"must be one of {', '.join(_CODES)}")
@@ -127,7 +131,7 @@ class MetaImageHeader:
         return DataError(f"{self.path}: field '{field}' {demand}. Received: {received}")
 
     def flag(self, field: str, *, default: bool = False) -> bool:
-        """Parse a field that holds True or False."""
+        """Parse a field that holds True or False; raise DataError if not."""
         if field not in self.text:
             return default
         flag = _FLAGS.get(self.text[field].lower())
@@ -142,14 +146,14 @@ class MetaImageHeader:
         return self.integers(field, 1)[0]
 
     def integers(self, field: str, count: int) -> list[int]:
-        """Parse a field that holds `count` integers."""
+        """Parse a field that holds `count` integers; raise DataError if not."""
         words = self.text[field].split()
         if len(words) != count or not all(map(_INTEGER.fullmatch, words)):
             raise self.fault(field, f"must hold exactly {count} integer(s)")
         return [int(word) for word in words]
 
     def numbers(self, field: str, count: int) -> list[float]:
-        """Parse a field that holds `count` decimal numbers."""
+        """Parse a field that holds `count` decimal numbers; raise DataError if not."""
         words = self.text[field].split()
         if len(words) != count or not all(map(_NUMBER.fullmatch, words)):
             raise self.fault(field, f"must hold exactly {count} number(s)")

@@ -88,7 +88,11 @@ class NrrdHeader:
 
     @property
     def dtype(self) -> np.dtype:
-        """Type of a stored voxel, including its byte order."""
+        """Type of a stored voxel, including its byte order.
+
+        Raises:
+            DataError: If the type is another or lacks its byte order.
+        """
         code = _CODES.get(self.fields["type"].lower())
         if code is None:
             raise self.fault("type", "must be an integer or float type of 8 to 64 bits")
