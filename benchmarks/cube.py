@@ -15,10 +15,9 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 
 # This folder's augment.py must not stand in front of the package `augment`.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -35,7 +34,7 @@ import makeCube
 from augment.compose import apply_intensity, coordinate_map
 from benchmarks import ancestor, storage, timing
 from benchmarks.memory import memory_rows
-from benchmarks.timing import Row, compare, milliseconds, verdict
+from benchmarks.timing import Clock, Row, compare, milliseconds, verdict
 from cube.build import write_cube
 from cube.pairs import read_pairs
 from cube.plan import Plan, plan_cube
@@ -80,21 +79,6 @@ def plan_for(pairs: Path, output: Path, *, copies: int, flags=FLAGS) -> Plan:
     cases, _ = survey_cases(read_pairs(pairs), 1)
     compose = makeCube.build_augmentation(args)
     return replace(plan_cube(cases, args, compose, output), workers=1)
-
-
-@dataclass
-class Clock:
-    """Seconds spent in each phase."""
-
-    spent: dict[str, float] = field(default_factory=dict)
-    last: float = field(default_factory=perf_counter)
-
-    def note(self, phase: str | None) -> None:
-        """Count the seconds since the last note for a phase, or for none."""
-        now = perf_counter()
-        if phase is not None:
-            self.spent[phase] = self.spent.get(phase, 0.0) + now - self.last
-        self.last = now
 
 
 def make_rows(plan: Plan, clock: Clock) -> Iterator:

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from io import StringIO
 from pathlib import Path
 
@@ -34,6 +34,21 @@ class Row:
     peer: float | None = None
     ratio: float | None = None
     target: float | None = None
+
+
+@dataclass
+class Clock:
+    """Seconds spent in each phase."""
+
+    spent: dict[str, float] = field(default_factory=dict)
+    last: float = field(default_factory=time.perf_counter)
+
+    def note(self, phase: str | None) -> None:
+        """Count the seconds since the last note for a phase, or for none."""
+        now = time.perf_counter()
+        if phase is not None:
+            self.spent[phase] = self.spent.get(phase, 0.0) + now - self.last
+        self.last = now
 
 
 def compare(
