@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from system.atomic import atomic_text
-from system.errors import UsageError
+from runs.shared_table import Cell, SharedTable
 
 COLUMNS: tuple[str, ...] = (
     "scan",
@@ -19,30 +17,7 @@ COLUMNS: tuple[str, ...] = (
     "warnings",
     "seconds",
 )
-Row = dict[str, str | float]
-
-
-def read_rows(path: Path, columns: Sequence[str]) -> list[Row]:
-    """Read the rows of a table that an earlier call wrote; none without a file.
-
-    Raises:
-        UsageError: If the file has other columns, or cannot be read.
-    """
-    if not path.exists():
-        return []
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file, strict=True)
-            found = tuple(reader.fieldnames or ())
-            rows = [dict(row) for row in reader]
-    except (OSError, ValueError, csv.Error) as error:
-        raise UsageError(f"{path} cannot be read as a table: {error}") from error
-    if found != tuple(columns) or any(None in row for row in rows):
-        raise UsageError(
-            f"{path} must be a table that was written here before, with the columns "
-            f"{','.join(columns)}. Received another; use another --output, or move it."
-        )
-    return rows
+Row = dict[str, Cell]
 
 
 class LabelTable:
@@ -57,15 +32,12 @@ class LabelTable:
     """
 
     def __init__(self, path: Path):
-        self.path = path
-        self.rows = read_rows(path, COLUMNS)
+        self.table = SharedTable(path, COLUMNS, "label_map")
 
     def replace(self, rows: Sequence[Row]) -> None:
-        """Replace the rows of the label maps that `rows` name; write the file."""
-        label_maps = {row["label_map"] for row in rows}
-        kept = [row for row in self.rows if row["label_map"] not in label_maps]
-        self.rows = [*kept, *rows]
-        with atomic_text(self.path) as file:
-            writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(self.rows)
+        """Replace the rows of the label maps that `rows` name; write the file.
+
+        Raises:
+            DataError: If the file cannot be read or written.
+        """
+        self.table.replace({str(row["label_map"]) for row in rows}, rows)

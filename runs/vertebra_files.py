@@ -9,15 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from runs.label_plan import Outputs
-from runs.label_table import read_rows
+from runs.shared_table import SharedTable
 from runs.vertebra_plan import TABLES, VertebraFiles
 from runs.vertebrae import LabelledSpine, choose_structures, label_vertebrae
-from spine.tables import (
-    SPINE_COLUMNS,
-    VERTEBRA_COLUMNS,
-    write_spines,
-    write_vertebrae,
-)
+from spine.tables import SPINE_COLUMNS, VERTEBRA_COLUMNS
 from system.atomic import atomic_write
 from system.command_line import nearest
 from system.errors import DataError, UsageError
@@ -223,22 +218,28 @@ class VertebraTables:
     """
 
     def __init__(self, folder: Path):
-        self.paths = [folder / name for name in TABLES]
-        self.rows = read_rows(self.paths[0], VERTEBRA_COLUMNS)
-        self.spines = read_rows(self.paths[1], SPINE_COLUMNS)
+        vertebrae, spines = (folder / name for name in TABLES)
+        self.vertebrae = SharedTable(vertebrae, VERTEBRA_COLUMNS, "scan")
+        self.spines = SharedTable(spines, SPINE_COLUMNS, "scan")
 
     def add(self, found: LabelledSpine) -> None:
         """Replace the rows of a scan, and write both files.
 
         Raises:
-            DataError: If one cannot be written.
+            DataError: If one cannot be read or written.
         """
-        scan = found.spine["scan"]
-        self.rows = [row for row in self.rows if row["scan"] != scan] + found.rows
-        self.spines = [row for row in self.spines if row["scan"] != scan]
-        self.spines.append(found.spine)
-        write_vertebrae(self.paths[0], self.rows)
-        write_spines(self.paths[1], self.spines)
+        scan = str(found.spine["scan"])
+        self.vertebrae.replace([scan], found.rows)
+        self.spines.replace([scan], [found.spine])
+
+    def drop(self, scan: str) -> None:
+        """Remove the rows of a scan, if there are any.
+
+        Raises:
+            DataError: If a file cannot be read or written.
+        """
+        self.vertebrae.replace([scan], [])
+        self.spines.replace([scan], [])
 
 
 class PredictedVertebrae:

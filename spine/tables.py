@@ -1,11 +1,9 @@
-"""Writing vertebrae.csv, a row per vertebra, and spines.csv, a row per scan."""
+"""The rows of vertebrae.csv, one per vertebra, and of spines.csv, one per scan."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from spine.angles import (
     CORONAL,
@@ -17,7 +15,6 @@ from spine.angles import (
 )
 from spine.body import Body
 from spine.measures import Vertebra
-from system.atomic import atomic_text
 
 AXES = ("r", "a", "s")  # right, anterior, superior
 VERTEBRA_COLUMNS = (
@@ -186,20 +183,3 @@ def spine_row(
     if dropped_ml is not None:
         row["dropped_ml"] = round(dropped_ml, 3)
     return row
-
-
-def write_vertebrae(path: str | Path, rows: Iterable[Row]) -> None:
-    """Write vertebrae.csv; a cell is empty where a measure has no meaning."""
-    _write(path, VERTEBRA_COLUMNS, rows)
-
-
-def write_spines(path: str | Path, rows: Iterable[Row]) -> None:
-    """Write spines.csv; a cell is empty where a measure has no meaning."""
-    _write(path, SPINE_COLUMNS, rows)
-
-
-def _write(path: str | Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    with atomic_text(path) as file:
-        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)

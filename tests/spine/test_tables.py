@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 from support.vertebra_bodies import leaning
 
+from evaluation.csv_rows import write_rows
 from spine.measures import Vertebra
 from spine.tables import (
+    SPINE_COLUMNS,
+    VERTEBRA_COLUMNS,
     Naming,
     spine_row,
     vertebra_rows,
-    write_spines,
-    write_vertebrae,
 )
-from system.errors import OutputError
 
 HEADER = (
     "scan,index_from_below,name,name_source,label_value,volume_ml,"
@@ -50,7 +50,9 @@ def read(path):
 
 
 def test_vertebrae_have_the_documented_columns_and_their_values(tmp_path):
-    write_vertebrae(tmp_path / "v.csv", vertebra_rows("a, b", spine(), NAMINGS))
+    write_rows(
+        tmp_path / "v.csv", VERTEBRA_COLUMNS, vertebra_rows("a, b", spine(), NAMINGS)
+    )
 
     assert (tmp_path / "v.csv").read_text().splitlines()[0] == HEADER
     first, _, last = read(tmp_path / "v.csv")
@@ -81,7 +83,9 @@ def test_blank_vertebra_has_empty_cells_and_a_note(tmp_path):
     bodies[1] = vertebra(2, None, partial=True, note="not measured: partial")
     namings = {**NAMINGS, 2: Naming("L4", "given", ("A gap lies above.",))}
 
-    write_vertebrae(tmp_path / "v.csv", vertebra_rows("a", bodies, namings))
+    write_rows(
+        tmp_path / "v.csv", VERTEBRA_COLUMNS, vertebra_rows("a", bodies, namings)
+    )
 
     first, second, _ = read(tmp_path / "v.csv")
     assert first["distance_to_next_above_mm"] == ""
@@ -97,7 +101,7 @@ def test_blank_vertebra_has_empty_cells_and_a_note(tmp_path):
 
 def test_spine_has_lordosis_and_the_largest_angles(tmp_path):
     row = spine_row("a", spine(), NAMINGS, dropped_ml=1.25)
-    write_spines(tmp_path / "s.csv", [row])
+    write_rows(tmp_path / "s.csv", SPINE_COLUMNS, [row])
 
     assert (tmp_path / "s.csv").read_text().splitlines() == [
         "scan,lordosis_L1_L5_deg,max_sagittal_cobb_deg,max_sagittal_cobb_levels,"
@@ -113,18 +117,3 @@ def test_lordosis_needs_both_names_and_both_bodies():
     assert "lordosis_L1_L5_deg" not in spine_row("a", spine(), counted)
     assert "lordosis_L1_L5_deg" not in spine_row("a", cut, NAMINGS)
     assert spine_row("a", spine()[:1], NAMINGS) == {"scan": "a"}
-
-
-def test_tables_of_no_scan_have_a_header_alone(tmp_path):
-    write_vertebrae(tmp_path / "v.csv", [])
-
-    assert (tmp_path / "v.csv").read_text() == HEADER + "\n"
-
-
-def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path):
-    path = tmp_path / "file" / "v.csv"
-    (tmp_path / "file").write_text("old")
-
-    with pytest.raises(OutputError, match="could not be written"):
-        write_vertebrae(path, [])
-    assert (tmp_path / "file").read_text() == "old"

@@ -1,0 +1,59 @@
+import os
+import threading
+import time
+
+import pytest
+
+from system.errors import OutputError
+from system.turns import take_turn
+
+
+def test_writers_take_turns_and_leave_no_lock(tmp_path):
+    path = tmp_path / "new" / "count.txt"
+
+    def count():
+        for _ in range(5):
+            with take_turn(path):
+                number = int(path.read_text()) if path.exists() else 0
+                time.sleep(0.002)  # in which another one would read the same number
+                path.write_text(str(number + 1))
+
+    threads = [threading.Thread(target=count) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert path.read_text() == "15"
+    assert os.listdir(path.parent) == ["count.txt"]
+
+
+def test_a_writer_that_never_ends_is_named_after_a_while(tmp_path):
+    path = tmp_path / "a.csv"
+    expected = r"\.a\.csv\.lock must be unlocked.*locked by another one for 0\.05 s"
+
+    with (
+        take_turn(path),
+        pytest.raises(OutputError, match=expected),
+        take_turn(path, patience=0.05),
+    ):
+        pass
+
+
+def test_a_lock_of_a_killed_process_is_taken_over(tmp_path):
+    (tmp_path / ".a.csv.lock").touch()
+
+    with take_turn(tmp_path / "a.csv", patience=0):
+        pass
+
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+
+    with (
+        pytest.raises(OutputError, match=r"\.a\.csv\.lock: could not be written"),
+        take_turn(tmp_path / "file" / "a.csv"),
+    ):
+        pass
