@@ -9,6 +9,9 @@ import math
 from collections.abc import Sequence
 
 from system.errors import UsageError
+from system.limits import MAX_INTENSITY
+
+LEAST_WIDTH = 1e-6  # of a window, whatever the unit; ADC maps span a thousandth
 
 
 def add_intensity_flag(group: argparse._ActionsContainer, automatic: str) -> None:
@@ -31,7 +34,8 @@ def parse_intensity(words: Sequence[str]) -> tuple:
     """Convert the words of --intensity to a mode of `measure_intensity`, or `auto`.
 
     Raises:
-        UsageError: If the words are others, or the window is empty or endless.
+        UsageError: If the words are others, or the window is empty, endless, or of a
+            width or place that no scan has.
     """
     if list(words) in (["auto"], ["zscore"]):
         return tuple(words)
@@ -43,6 +47,12 @@ def parse_intensity(words: Sequence[str]) -> tuple:
         raise UsageError(
             "--intensity takes auto, zscore, or window LOW HIGH. "
             f"Received: {' '.join(words)}"
+        )
+    if high - low < LEAST_WIDTH or max(-low, high) > MAX_INTENSITY:
+        raise UsageError(
+            f"The window of --intensity must be {LEAST_WIDTH:g} wide or more, from "
+            f"-{MAX_INTENSITY:g} to {MAX_INTENSITY:g} at most. Received: {low:g} to "
+            f"{high:g}"
         )
     return ("window", low, high)
 

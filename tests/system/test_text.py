@@ -84,6 +84,12 @@ def test_markdown_table_has_a_rule_and_escaped_bars():
     ]
 
 
+def test_file_names_have_at_most_100_characters_and_200_bytes():
+    names = file_names([300 * "x", 300 * "\u9aa8"])  # 3 bytes in UTF-8
+
+    assert [*map(len, names.values())] == [100, 66]
+
+
 def test_file_names_are_safe_and_distinct():
     names = file_names(
         ["a/b", "a b", "A_B", "..", "Overview", "", "VB2_05", "VB2_05"],

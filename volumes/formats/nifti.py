@@ -171,7 +171,7 @@ def _grid(header: nib.Nifti1Header, path: Path) -> tuple[Grid, tuple[str, ...]]:
     notes = []
     has_sform = int(header["sform_code"]) > 0
     try:
-        qform, has_qform = header.get_qform(coded=True)
+        qform = _read_qform(header, is_needed=not has_sform)
         i, j, k = map(int, header.get_data_shape()[:3])
         grid = Grid((i, j, k), np.asarray(header.get_best_affine()))
     except (ValueError, HeaderDataError) as error:
@@ -179,7 +179,7 @@ def _grid(header: nib.Nifti1Header, path: Path) -> tuple[Grid, tuple[str, ...]]:
             f"{path}: fields 'sform', 'qform' and 'pixdim' must describe a grid: "
             f"{error}"
         ) from error
-    if not has_sform and not has_qform:
+    if not has_sform and qform is None:
         notes.append(
             "The header gives neither sform nor qform: the first axis is taken to run "
             "to the left, the centre to be the origin."
@@ -192,6 +192,17 @@ def _grid(header: nib.Nifti1Header, path: Path) -> tuple[Grid, tuple[str, ...]]:
             f"The header gives lengths in {unit}: taken as mm, number for number."
         )
     return grid, tuple(notes)
+
+
+def _read_qform(header: nib.Nifti1Header, *, is_needed: bool) -> np.ndarray | None:
+    """Return the qform if it is coded; zeros for one that is invalid and not needed."""
+    try:
+        has_code = int(header["qform_code"]) > 0
+        return np.asarray(header.get_qform()) if has_code else None
+    except (ValueError, HeaderDataError):  # such as a quaternion longer than 1
+        if is_needed:
+            raise
+        return np.zeros((4, 4))
 
 
 def _compare_forms(grid: Grid, qform: np.ndarray) -> list[str]:

@@ -74,6 +74,19 @@ def test_nifti_with_a_qform_that_is_none_is_placed_by_its_sform(tmp_path, obliqu
     np.testing.assert_allclose(volume.grid.affine, oblique_grid.affine, rtol=1e-6)
 
 
+def test_nifti_with_a_quaternion_longer_than_1_is_placed_by_its_sform(
+    tmp_path, oblique_grid
+):
+    image = nib.Nifti1Image(np.zeros(SHAPE, np.uint8), oblique_grid.affine)
+    image.header["qform_code"], image.header["quatern_b"] = 1, 1.1
+    (tmp_path / "scan.nii").write_bytes(image.to_bytes())
+
+    volume = read_volume(tmp_path / "scan.nii")
+
+    assert volume.notes == ("The qform describes no grid: the sform is used.",)
+    np.testing.assert_allclose(volume.grid.affine, oblique_grid.affine, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("array", "message"),
     [
