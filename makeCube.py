@@ -63,8 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = vars(parse_args(argv))
     # Imported late, so that --help and usage errors are immediate.
     from cube.class_words import read_ignored
+    from cube.output_file import check_inputs, check_output
     from cube.pairs import list_notes, read_pairs
-    from cube.plan import check_inputs, check_output
     from cube.writer import MADE_WITH
     from system.cluster import open_engine
     from system.compiled import announce_compiling
@@ -124,7 +124,7 @@ def build_cube(
     results = write_cube(
         output,
         plan,
-        {name: args[name] for name in CONTENT_FLAGS},
+        {name: args[name] for name in CONTENT_FLAGS} | plan.settled,
         force=args["force"],
         resume=args["resume"],
         skip=skip,

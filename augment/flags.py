@@ -5,6 +5,7 @@ This module imports nothing heavy, so that `makeCube.py --help` stays fast.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 RANGE = ("LOW", "HIGH")
@@ -17,11 +18,14 @@ class Flag(NamedTuple):
         metavar: Name or unit of the value; `RANGE` if the flag takes two.
         description: What the flag sets.
         default: One value or two, or None to leave the transform out.
+        largest: Largest value that makes sense, beyond which a value is mistyped; the
+            smallest of a range is its inverse. Infinite where the transform checks.
     """
 
     metavar: str | tuple[str, str]
     description: str
     default: float | tuple[float, float] | None = None
+    largest: float = math.inf
 
     @property
     def is_range(self) -> bool:
@@ -39,34 +43,47 @@ class Flag(NamedTuple):
 
 # By `Transform.name`.
 FLAGS = {
-    "flip": Flag("PROBABILITY", "probability of mirroring left and right", 0.5),
-    "rescaling": Flag(RANGE, "range of the scale factor", (0.9, 1.1)),
-    "rotation": Flag("DEGREES", "largest angle about each axis", 10.0),
-    "shift": Flag("MM", "largest distance along each axis"),
+    "flip": Flag(
+        "PROBABILITY",
+        "probability of mirroring left and right; off where a class names one side",
+        0.5,
+    ),
+    "rescaling": Flag(RANGE, "range of the scale factor", (0.9, 1.1), 1000),
+    "rotation": Flag("DEGREES", "largest angle about each axis", 10.0, 360),
+    "shift": Flag("MM", "largest distance along each axis", None, 10_000),
     "elastic": Flag(
         "MM", "largest displacement of the control points, which are 32 mm apart", 6.0
     ),
-    "blur": Flag("MM", "largest sigma of the Gaussian", 1.0),
+    "blur": Flag("MM", "largest sigma of the Gaussian", 1.0, 100),
     "low_resolution": Flag(
         "FACTOR",
         "largest downsampling factor along one axis, in a quarter of the copies",
+        None,
+        1000,
     ),
     "contrast_curve": Flag(
         "PROBABILITY",
         "probability of a random curve of intensity, which need not rise",
     ),
-    "gamma": Flag(RANGE, "range of the exponent", (0.7, 1.5)),
-    "brightness": Flag("OFFSET", "largest offset, in normalised intensity"),
-    "contrast": Flag(RANGE, "range of the contrast factor"),
+    "gamma": Flag(RANGE, "range of the exponent", (0.7, 1.5), 1000),
+    "brightness": Flag("OFFSET", "largest offset, in normalised intensity", None, 1000),
+    "contrast": Flag(RANGE, "range of the contrast factor", None, 1000),
     "bias_field": Flag(
-        "COEFFICIENT", "largest coefficient of an MR bias field; 0.3 is a good start"
+        "COEFFICIENT",
+        "largest coefficient of an MR bias field; 0.3 is a good start",
+        None,
+        10,
     ),
     "noise": Flag(
         "STD",
         "largest standard deviation of Gaussian noise, in normalised intensity",
         0.15,
+        1000,
     ),
     "rician_noise": Flag(
-        "STD", "the same for Rician noise, the noise of MR magnitude images"
+        "STD",
+        "the same for Rician noise, the noise of MR magnitude images",
+        None,
+        1000,
     ),
 }

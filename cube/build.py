@@ -66,6 +66,7 @@ def write_cube(
     if resume and not partial_build.count and output.exists():
         results = _keep_complete(output, plan, attributes["request"], force=force)
         if results:
+            _check_errors(plan, results, skip=skip)
             partial_build.clear()
             return results
     with partial_build.locked(inputs, resume=resume):

@@ -22,6 +22,7 @@ from volumes.classes import build_lookup, count_labels
 from volumes.formats.files import read_finite_volume, read_label_map
 from volumes.ignored import IGNORED
 from volumes.lattice import place_on_grid
+from volumes.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def _write_rows(job: Job) -> str:
     max_voxels = math.prod(job.case.grid.shape)  # no more than when it was surveyed
     image = read_finite_volume(pair.image, max_voxels)
     label_map = read_label_map(pair.label, max(max_voxels, job.case.label_voxels))
+    _check_unchanged(job.case, image, label_map)
     label_map = place_on_grid(label_map, image, pair.case_id)
     lookup = build_lookup(job.label_values, job.ignored_values)
     prepared = PreparedCase(image.array, label_map.array, image.grid, job.spec, lookup)
@@ -123,6 +125,20 @@ def _write_rows(job: Job) -> str:
             )
             cube.add(replace(row, source={**source, **_count_voxels(job, row.label)}))
     return prepared.intensity.kind
+
+
+def _check_unchanged(case: CaseInfo, image: Volume, label_map: Volume) -> None:
+    """Check that the files are those of the survey, by which the cube was planned."""
+    for path, volume, checksum in (
+        (case.pair.image, image, case.image_checksum),
+        (case.pair.label, label_map, case.label_checksum),
+    ):
+        if volume.checksum != checksum:
+            raise DataError(
+                f"{path} of case '{case.pair.case_id}' must not change while the cube "
+                f"is built. Received: SHA-256 {checksum[:12]} when it was surveyed, "
+                f"then {volume.checksum[:12]}; --force builds the cube anew"
+            )
 
 
 def _count_voxels(job: Job, label: np.ndarray) -> dict:

@@ -50,7 +50,11 @@ def build_parser(description: str | None) -> CommandLine:
 
 
 def amount(word: str) -> float | None:
-    """Convert a word to a number of 0 or more; return None for `none` and 0."""
+    """Convert a word to a number of 0 or more; return None for `none` and 0.
+
+    Raises:
+        ArgumentTypeError: If it is neither.
+    """
     try:
         value = 0.0 if word.lower() == "none" else float(word)
     except ValueError:
@@ -120,11 +124,13 @@ def add_augmentation_flags(group: argparse._ArgumentGroup) -> None:
     """Add --copies and one flag for each transform."""
     add_count(group, "--copies", 4, "augmented copies of each training case")
     for name, flag in FLAGS.items():
+        # Where mirroring is not asked for, the classes decide: `cube.mirroring`.
+        default = argparse.SUPPRESS if name == "flip" else flag.default
         group.add_argument(
             f"--{name.replace('_', '-')}",
             type=amount,
             nargs="+" if flag.is_range else None,
-            default=flag.default,
+            default=default,
             metavar=flag.metavar,
             help=f"{flag.description} (default: {flag.default_text})",
         )
@@ -220,9 +226,27 @@ def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Non
         parser.error(str(error))
     if args.labels is None and args.labels_from is None:
         args.labels = ["binary"]
+    check_augmentation(parser, args)
+
+
+def check_augmentation(
+    parser: argparse.ArgumentParser, args: argparse.Namespace
+) -> None:
+    """Check the limits of the transforms; note whether --flip was given."""
+    args.flip_given = hasattr(args, "flip")
+    args.flip = getattr(args, "flip", FLAGS["flip"].default)
     for name, flag in FLAGS.items():
         if flag.is_range:
             setattr(args, name, parse_range(parser, name, getattr(args, name)))
+        value = getattr(args, name)
+        values = value if flag.is_range else [value]
+        low = 1 / flag.largest if flag.is_range else 0
+        if value is not None and not all(low <= v <= flag.largest for v in values):
+            received = " ".join(f"{v:g}" for v in values)
+            parser.error(
+                f"--{name.replace('_', '-')} must be {low:g} to {flag.largest:g}. "
+                f"Received: {received}"
+            )
 
 
 def parse_spacing(parser: argparse.ArgumentParser, spacing: list[float]) -> list[float]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from cube.resources import (
     estimate_resources,
 )
-from cube.rows import CubeSpec, draw_extent
+from cube.rows import CubeSpec, check_copy, draw_extent
 from cube.survey import CaseInfo
 from system.errors import UsageError
 from system.limits import MAX_LENGTH, SPACING_RANGE
@@ -41,6 +41,28 @@ def plan_extents(
             for copy in range(1 + count)
         ]
     )
+
+
+def check_copies(
+    cases: Sequence[CaseInfo], copies: Sequence[int], extents: npt.NDArray[np.int64]
+) -> None:
+    """Check that every copy will show some of its scan, where the scan itself does.
+
+    Args:
+        cases: Every case.
+        copies: Number of augmented copies of each.
+        extents: What `plan_extents` returned.
+
+    Raises:
+        UsageError: If one will not; the message names it.
+    """
+    first = 0
+    for case, count in zip(cases, copies, strict=True):
+        scan, *others = extents[first : first + 1 + count]
+        first += 1 + count
+        if (scan[:, 0] < scan[:, 1]).all():
+            for copy, extent in enumerate(others, start=1):
+                check_copy(extent, case.pair.case_id, copy)
 
 
 def describe_grid(

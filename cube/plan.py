@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from cube.class_table import describe_unusual, format_classes, measure_cases
 from cube.class_words import take_ignored
 from cube.flags import list_origin
 from cube.grid import (
+    check_copies,
     check_spacing,
     choose_shape,
     choose_spacing,
@@ -23,7 +23,7 @@ from cube.grid import (
     spacing_for_side,
 )
 from cube.intensities import describe_rule, settle_rule
-from cube.pairs import Pair
+from cube.mirroring import describe_mirroring, settle_mirroring, without_mirroring
 from cube.partial_build import PartialBuild
 from cube.persons import check_persons
 from cube.places import stored_paths
@@ -35,11 +35,10 @@ from cube.resources import (
     free_disk,
 )
 from cube.rows import CubeSpec
-from cube.schema import version_for
+from cube.schema import MAX_ROWS, version_for
 from cube.splits import assign_splits
 from cube.survey import CaseInfo, check_duplicates
 from cube.writer import MADE_WITH
-from system.atomic import require_folder
 from system.errors import UsageError
 from system.text import format_bytes, shorten
 from volumes.classes import Classes, Member, find_members
@@ -59,6 +58,7 @@ class Plan:
         workers: Number of processes, limited by the memory.
         intensity_reason: Why the scans are normalised as `spec.intensity` says.
         person_notes: On cases that were taken for different persons.
+        one_sided: Classes of one side, for which mirroring was switched off.
         grid_notes: On cases that make the grid larger than most need.
         left_out: Why cases of the pair list were left out, by case id.
         origin: The pair list, and flags that let the cube be built; see `list_origin`.
@@ -73,6 +73,7 @@ class Plan:
     workers: int
     intensity_reason: str = "by --intensity"
     person_notes: tuple[str, ...] = ()
+    one_sided: tuple[str, ...] = ()
     grid_notes: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
     origin: dict[str, str | bool] = field(default_factory=dict)
@@ -83,43 +84,16 @@ class Plan:
         return len(self.cases) + sum(self.copies)
 
     @property
+    def settled(self) -> dict[str, None]:
+        """Flags whose default the classes changed, by name."""
+        return {"flip": None} if self.one_sided else {}
+
+    @property
     def ignored(self) -> tuple[Member, ...]:
         """What the cube ignores; nothing if it occurs in no scan."""
         ignored = self.classes.ignored
         found = [find_members(ignored, c.label_values, c.names) for c in self.cases]
         return ignored if any(found) else ()
-
-
-def check_output(output: Path, *, force: bool, resume: bool) -> None:
-    """Check that a cube can be written, and that none would be lost.
-
-    Raises:
-        UsageError: If `output` is a folder or its folder cannot be written to; or if
-            the file, or finished cases of an interrupted build, exist and neither
-            `force` nor `resume` is on.
-    """
-    partial_build = PartialBuild(output)
-    if os.path.isdir(output):
-        raise UsageError(f"{output} is a folder.")
-    require_folder(output.parent)
-    if partial_build.count and not (force or resume):
-        raise UsageError(
-            f"{partial_build.folder} holds {partial_build.count} finished cases of an "
-            "interrupted build. --resume continues it, --force starts over."
-        )
-    if os.path.exists(output) and not (force or resume):
-        raise UsageError(f"{output} exists; --force replaces it.")
-
-
-def check_inputs(output: Path, pair_list: Path, pairs: Sequence[Pair]) -> None:
-    """Check that the cube does not replace one of the files it is built from.
-
-    Raises:
-        UsageError: If it would.
-    """
-    inputs = [pair_list, *(path for pair in pairs for path in (pair.image, pair.label))]
-    if os.path.realpath(output) in map(os.path.realpath, inputs):
-        raise UsageError(f"{output} is an input of the cube. Choose another --output.")
 
 
 def plan_cube(
@@ -152,9 +126,13 @@ def plan_cube(
     classes = _choose_classes(cases, args, classes)
     intensity, reason = settle_rule(cases, args["intensity"])
     splits = _choose_splits(cases, args)
-    copies = tuple(args["copies"] if split == "train" else 0 for split in splits)
+    copies = _choose_copies(splits, args["copies"])
+    one_sided = settle_mirroring(classes, cases, args)
+    compose = without_mirroring(compose) if one_sided else compose
     spec = CubeSpec(spacing, shape, intensity, compose, args["seed"])
-    estimate = estimate_resources(cases, plan_extents(cases, copies, spec), shape)
+    extents = plan_extents(cases, copies, spec)
+    check_copies(cases, copies, extents)
+    estimate = estimate_resources(cases, extents, shape)
     check_filled(shape, estimate.cube)
     wanted, finished = min(args["workers"], len(cases)), PartialBuild(output).size
     workers = check_resources(estimate, output, wanted, finished, worker_memory)
@@ -168,6 +146,7 @@ def plan_cube(
         workers=workers,
         intensity_reason=reason,
         person_notes=person_notes,
+        one_sided=one_sided,
         grid_notes=() if args["shape"] else tuple(describe_grid(cases, copies, spec)),
         left_out=left_out or {},
         origin=list_origin(args),
@@ -191,6 +170,17 @@ def _choose_splits(cases: Sequence[CaseInfo], args: dict) -> tuple[str, ...]:
         seed=args["seed"],
     )
     return tuple(splits)
+
+
+def _choose_copies(splits: Sequence[str], count: int) -> tuple[int, ...]:
+    """Return the number of copies of each case; check that a cube holds them all."""
+    copies = tuple(count if split == "train" else 0 for split in splits)
+    if len(splits) + sum(copies) > MAX_ROWS:
+        raise UsageError(
+            f"A cube must have at most {MAX_ROWS} rows. Received: {len(splits)} scans "
+            f"and {sum(copies)} copies; use a smaller --copies"
+        )
+    return copies
 
 
 def _choose_classes(
@@ -237,7 +227,8 @@ def describe_plan(plan: Plan, output: Path) -> str:
     classes = describe_classes(plan.classes, plan.cases, plan.splits)
     volumes = measure_cases(plan.classes, plan.cases, plan.splits)
     unusual = describe_unusual(plan.classes.names, volumes)
-    for line in (*plan.grid_notes, *classes, *plan.person_notes, *unusual):
+    mirroring = describe_mirroring(plan.one_sided)
+    for line in (*plan.grid_notes, *classes, *mirroring, *plan.person_notes, *unusual):
         lines.append(f"note      {line}")
     for note, case_ids in notes.items():
         lines.append(f"note      {note} ({len(case_ids)} cases, first {case_ids[0]})")

@@ -171,7 +171,7 @@ def survey_case(
     label_map = place_on_grid(label_map, image, pair.case_id)
     counts = count_labels(label_map.array)
     values = np.flatnonzero(counts)
-    voxel_ml = float(np.prod(image.grid.spacing)) / 1000
+    voxel_ml = image.grid.voxel_volume / 1000
     label_ml = {int(v): float(counts[v] * voxel_ml) for v in values if v}
     names, name_notes = name_values(label_map.segments, pair.label_table)
     places = list(find_members(ignored, values[values > 0].tolist(), names))

@@ -29,6 +29,7 @@ _LEVELS = {*VERTEBRA_NAMES, *SACRAL}
 _LEVEL = re.compile(
     r"(?:vertebrae? ?)?(?:([cls])|(t)h?) ?0?([1-9]\d?)(?: ?vertebrae?)?"
 )
+_SIDES = {"left": "left", "l": "left", "right": "right", "r": "right"}
 # What programs call a structure that nobody has named.
 _UNNAMED = re.compile(r"(?:(?:segment|label|value|class)(?: ?\d+)*|[\d ]*|unnamed)")
 
@@ -61,6 +62,26 @@ def canonical_name(name: str) -> str:
 def is_unnamed(name: str) -> bool:
     """Check whether a canonical name is a program's default, such as "segment 1"."""
     return _UNNAMED.fullmatch(name) is not None
+
+
+def side_of(name: str) -> str:
+    """Return the side that a name states: "left", "right", or "" for none or both.
+
+    The sides are the words left and right, and the letters l and r beside another
+    word. A letter before a number is a vertebra, as in "nerve L 5".
+
+    Args:
+        name: Of a structure or a class, in any spelling.
+    """
+    words = re.findall(r"[^\W_]+", canonical_name(name))
+    sides = set()
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        is_letter = len(word) == 1
+        if word in _SIDES and not (
+            is_letter and (len(words) == 1 or following[:1].isdigit())
+        ):
+            sides.add(_SIDES[word])
+    return sides.pop() if len(sides) == 1 else ""
 
 
 def sort_structures(names: Iterable[str]) -> list[str]:

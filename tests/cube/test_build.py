@@ -5,6 +5,7 @@ import pytest
 from support.scans import FLAGS, NAMES, beside_the_scans, build, write_list, write_scan
 
 import cube.case_build
+import cube.plan
 from cube.reader import Cube
 from system.errors import DataError
 
@@ -80,3 +81,36 @@ def test_complete_list_leaves_no_case_out(scans):
 
     with Cube(scans / "cube.h5") as cube:
         assert cube.left_out == {}
+
+
+def test_cube_without_some_cases_is_resumed_only_with_on_error_skip(
+    scans, monkeypatch, capsys
+):
+    fail_at("cid", monkeypatch, DataError("cid.nrrd cannot be built"))
+    assert build(scans, *FLAGS, "--on-error", "skip") == 0
+    capsys.readouterr()
+
+    assert build(scans, *FLAGS, "--resume") == 1
+    assert capsys.readouterr().err.endswith("cid.nrrd cannot be built\n")
+    assert build(scans, *FLAGS, "--resume", "--on-error", "skip") == 0
+
+
+@pytest.mark.parametrize("name", ["cid.nrrd", "cid_label.nrrd"])
+def test_scan_that_changes_after_the_survey_is_not_built(
+    scans, monkeypatch, capsys, name
+):
+    plan_cube = cube.plan.plan_cube
+
+    def change_then_plan(*args, **options):
+        plan = plan_cube(*args, **options)
+        magic, others = (scans / name).read_bytes().split(b"\n", 1)
+        (scans / name).write_bytes(magic + b"\n# another file\n" + others)
+        return plan
+
+    monkeypatch.setattr(cube.plan, "plan_cube", change_then_plan)
+
+    assert build(scans, *FLAGS) == 1
+
+    error = capsys.readouterr().err
+    assert f"{name} of case 'cid' must not change while the cube is built" in error
+    assert not (scans / "cube.h5").exists()

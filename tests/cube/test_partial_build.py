@@ -238,11 +238,13 @@ def test_resuming_over_another_cube_is_refused(scans, built, capsys):
 
 
 def test_resumed_build_replaces_the_cube_that_it_was_started_to_replace(scans):
-    (scans / "cube.h5").write_bytes(b"older")
+    with h5py.File(scans / "cube.h5", "w") as older:
+        older["older"] = 1
     with pytest.MonkeyPatch.context() as patch:
         interrupt_at("cid", patch)
         assert build(scans, *FLAGS, "--force") == 130
-    assert (scans / "cube.h5").read_bytes() == b"older"
+    with h5py.File(scans / "cube.h5") as older:
+        assert "older" in older
 
     assert build(scans, *FLAGS, "--resume") == 0
 

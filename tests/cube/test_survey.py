@@ -32,6 +32,22 @@ def test_survey_lists_the_values_of_the_label_map(tmp_path):
     np.testing.assert_allclose(found.grid.spacing, (2, 1, 0.5))
 
 
+def test_volumes_are_those_of_slanted_voxels(tmp_path):
+    # As of a tilted gantry: each slice of 3 mm is moved by 4 mm.
+    slanted = Grid(
+        (3, 4, 5), [[10, 0, 0, 0], [0, 10, 4, 0], [0, 0, 3, 0], [0, 0, 0, 1]]
+    )
+    label = np.zeros(slanted.shape, np.uint8)
+    label[1, 1, 1:4] = 20
+    write_image(tmp_path / "a.nrrd", np.zeros(slanted.shape, np.int16), slanted)
+    write_image(tmp_path / "b.nrrd", label, slanted)
+
+    pair = Pair(tmp_path / "a.nrrd", tmp_path / "b.nrrd", "ann", "anna", None, 1)
+
+    # Three of 10 x 10 x 3 mm; the product of the spacings would be 500 mm3 each.
+    assert survey_case(pair).label_ml == {20: pytest.approx(0.9)}
+
+
 def test_segment_name_is_put_on_one_line(tmp_path):
     plain = write_pair(tmp_path)
     pair = replace(plain, label=tmp_path / "b.seg.nrrd")

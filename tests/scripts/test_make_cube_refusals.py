@@ -1,3 +1,4 @@
+import h5py
 import numpy as np
 import pytest
 from support.scans import (
@@ -24,6 +25,12 @@ def scans(tmp_path):
     return write_scans(tmp_path)
 
 
+def write_other_cube(path):
+    """Write an HDF5 file, as any cube is."""
+    with h5py.File(path, "w") as file:
+        file["precious"] = 1
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -31,6 +38,10 @@ def scans(tmp_path):
         (["--noise", "nan"], "--noise must be 0 or more, or none. Received: nan"),
         (["--blur", "inf"], "--blur must be 0 or more, or none. Received: inf"),
         (["--elastic", "big"], "--elastic must be 0 or more, or none. Received: big"),
+        (["--rotation", "1e308"], "--rotation must be 0 to 360. Received: 1e+308"),
+        (["--blur", "1e6"], "--blur must be 0 to 100. Received: 1e+06"),
+        (["--bias-field", "1e10"], "--bias-field must be 0 to 10. Received: 1e+10"),
+        (["--gamma", "1e-4", "1"], "--gamma must be 0.001 to 1000. Received: 0.0001 1"),
         (["--rescaling", "0.9"], "--rescaling takes two positive values"),
         (["--rescaling", "0", "1"], "--rescaling takes two positive values"),
         (["--contrast", "0.8"], "--contrast takes two positive values"),
@@ -55,6 +66,7 @@ def scans(tmp_path):
         (["--intensity", "ct"], "--intensity takes auto, zscore, or window LOW HIGH"),
         (["--intensity", "window", "3"], "HIGH. Received: window 3"),
         (["--intensity", "window", "3", "3"], "--intensity takes auto, zscore, or"),
+        (["--intensity", "window", "0", "1e-320"], "must be 1e-06 wide or more"),
         (["--intensity", "window", "0", "inf"], "--intensity takes auto, zscore, or"),
         (["--intensity", "window", "nan", "3"], "--intensity takes auto, zscore, or"),
     ],
@@ -79,6 +91,12 @@ def test_wrong_values_are_refused_by_the_name_of_the_flag(
         (["--rescaling", 2, 1], "Rescaling factors must be positive and in order"),
         (["--contrast", 1.2, 0.8], "order. Received: low=1.2, high=0.8"),
         (["--labels", 20, 99], "must occur in the label maps"),
+        (["--copies", 10**6], "must have at most 1048576 rows. Received: 4 scans and"),
+        (["--copies", 2, "--shift", 900], "of the scan. Received: an empty copy; use"),
+        (
+            ["--labels", "psoas_left=20", "--flip", 0.5],
+            "Received: --flip 0.5 and psoas",
+        ),
         (["--labels", "L1"], "need label maps whose values have names"),
         (["--labels", "T11=99"], "At least one class must occur in the label maps"),
         (["--validation", 0.7, "--test", 0.7], "must be left to train on"),
@@ -173,15 +191,25 @@ def test_cube_of_a_scan_with_a_wrong_spacing_is_refused(scans, capsys):
 
 def test_existing_cube_is_replaced_only_with_force(scans, capsys):
     cube = scans / "cube.h5"
-    cube.write_bytes(b"precious")
+    write_other_cube(cube)
 
     assert build(scans) == 2
     assert f"{cube} exists; --force replaces it" in capsys.readouterr().err
-    assert cube.read_bytes() == b"precious"
+    assert h5py.is_hdf5(cube)
 
     assert build(scans, "--force", "--copies", 0) == 0
     with Cube(cube) as replaced:
         assert len(replaced) == 4
+
+
+@pytest.mark.parametrize("flag", ["--force", "--resume"])
+def test_file_that_is_no_cube_is_never_replaced(scans, flag, capsys):
+    (scans / "model.keras").write_bytes(b"precious")
+
+    assert build(scans, "--output", scans / "model.keras", flag) == 2
+
+    assert "--force replaces cubes only. Received: " in capsys.readouterr().err
+    assert (scans / "model.keras").read_bytes() == b"precious"
 
 
 @pytest.mark.parametrize("name", ["pairs.txt", "ann.nrrd"])
@@ -245,12 +273,13 @@ def test_scan_that_is_not_finite_leaves_no_half_cube(scans, capsys):
 
 
 def test_failure_with_force_keeps_the_existing_cube(scans):
-    (scans / "cube.h5").write_bytes(b"precious")
+    write_other_cube(scans / "cube.h5")
+    before = (scans / "cube.h5").read_bytes()
     write_scan(scans, "dan", image=np.full(GRID.shape, np.inf, np.float32))
 
     assert build(scans, "--force") == 1
 
-    assert (scans / "cube.h5").read_bytes() == b"precious"
+    assert (scans / "cube.h5").read_bytes() == before
     assert beside_the_scans(scans) == ["cube.h5"]
 
 

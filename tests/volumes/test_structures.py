@@ -3,6 +3,7 @@ import pytest
 from volumes.structures import (
     canonical_name,
     is_unnamed,
+    side_of,
     sort_structures,
     vertebra_classes,
 )
@@ -62,6 +63,25 @@ def test_default_names_of_programs_name_nothing(name):
 @pytest.mark.parametrize("name", ["L1", "S1", "sacrum", "segment 1 of liver"])
 def test_names_of_structures_are_names(name):
     assert not is_unnamed(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        ("psoas_left", "left"),
+        ("Right-Lung", "right"),
+        ("kidney L", "left"),
+        ("R. psoas (major)", "right"),
+        ("rib_left_1", "left"),
+        ("left and right psoas", ""),
+        ("vertebrae_L1", ""),
+        ("nerve L 5", ""),
+        ("L", ""),
+        ("bright spot", ""),
+    ],
+)
+def test_side_is_a_word_of_the_name(name, side):
+    assert side_of(name) == side
 
 
 def test_vertebrae_are_sorted_from_the_neck_down_before_all_others():
