@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from system import turns
 from system.errors import OutputError
 from system.turns import take_turn
 
@@ -47,6 +48,24 @@ def test_a_lock_of_a_killed_process_is_taken_over(tmp_path):
         pass
 
     assert os.listdir(tmp_path) == []
+
+
+def test_a_lock_that_its_last_user_removes_after_it_was_opened_is_made_again(
+    tmp_path, monkeypatch
+):
+    locks, lock = [], turns._lock
+
+    def remove_first(handle):
+        locks.append(handle)
+        if len(locks) == 1:
+            (tmp_path / ".a.csv.lock").unlink()
+        return lock(handle)
+
+    monkeypatch.setattr(turns, "_lock", remove_first)
+
+    with take_turn(tmp_path / "a.csv"):
+        assert os.listdir(tmp_path) == [".a.csv.lock"]
+    assert len(locks) == 2
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
