@@ -22,6 +22,7 @@ from models.ensemble import Member
 from models.epoch_lines import describe_few_epochs
 from models.keeping import settle_keep, store_keep
 from models.metadata import ModelMetadata
+from models.model_file import read_metadata
 from models.options import TrainingOptions
 from models.process_group import ProcessGroup
 from models.setup import prepare_network
@@ -112,9 +113,10 @@ def test_network(
         training: The network and what its training took.
         metadata: What it is trained for.
     """
-    title, trained_for = TITLES[options.model], metadata
+    title = TITLES[options.model]
     metadata = settle_keep(options, finder.cube, training.network, metadata)
-    if metadata != trained_for:
+    # A resumed run without a better epoch has left the file of the earlier one.
+    if metadata.keep != read_metadata(run / MODEL_NAME).keep:
         store_keep(run / MODEL_NAME, training.network, metadata)
     blocks = describe_blocks(training.network, metadata.patch_size)
     caption = describe_network(training.network)

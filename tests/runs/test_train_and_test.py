@@ -1,9 +1,15 @@
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
-from support.small_runs import CASES, names_in, read_rows, write_run
+from support.small_runs import CASES, names_in, read_rows, training_options, write_run
 
+from models.keeping import store_keep
+from models.model_file import load_model, read_metadata
+from models.train_run import TrainingResult
 from models.training_loop import HISTORY_COLUMNS
+from runs import train_and_test
 from runs.gathering import read_runs
 from runs.testing import EvaluationResult
 from runs.train_and_test import write_results
@@ -35,6 +41,26 @@ def test_run_folder_holds_what_it_should(small_run):
     assert names_in(small_run / "overlays") == [f"{name}.png" for name in TESTED]
     assert names_in(small_run / "checkpoint") == ["state.npz"]
     assert len(names_in(small_run / "tensorboard")) == 1
+
+
+def test_keep_of_a_resumed_run_is_stored_though_no_epoch_was_better(
+    small_run, tmp_path, monkeypatch
+):
+    network, metadata = load_model(small_run / "model.keras")
+    assert metadata.keep == "all"
+    store_keep(tmp_path / "model.keras", network, replace(metadata, keep="spine"))
+    for name in ("draw_architecture", "predict_test_cases", "write_results"):
+        monkeypatch.setattr(train_and_test, name, lambda *given: None)
+
+    train_and_test.test_network(
+        training_options(keep="all", resume=True),
+        SimpleNamespace(cube=None),
+        tmp_path,
+        TrainingResult(network, [], 1.0, 1.0),
+        metadata,
+    )
+
+    assert read_metadata(tmp_path / "model.keras").keep == "all"
 
 
 def test_all_warnings_are_in_the_summary_and_three_are_printed(tmp_path, capsys):
