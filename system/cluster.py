@@ -72,7 +72,8 @@ def open_cluster(scheduler: str, packages: Sequence[str]) -> Iterator[Engine]:
             "requirements-cluster.txt"
         ) from error
     # Messages of this project report what fails; its workers have logs of their own.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         # Whatever listens there; a client would wait twice, and again when it ends.
         kind = asyncio.run(_identify(address))
@@ -160,10 +161,15 @@ class _Cluster:
 
     def __init__(self, client: Any, packages: Sequence[str]):
         self._client = client
+        self._address = client.scheduler.address  # unknown once it is lost
         self._versions = _versions_of(packages)
 
     def submit(self, function: Callable, case: Any) -> Any:
-        """Schedule a call; the scheduler need not know this project."""
+        """Schedule a call; the scheduler need not know this project.
+
+        Raises:
+            DataError: If the scheduler was lost before.
+        """
 
         # Nested, so that it is pickled by value: a worker cannot import this module
         # before it knows the folder.
@@ -177,8 +183,19 @@ class _Cluster:
             return run_on_worker(versions, call)
 
         call = pickle.dumps((function, case))
-        return self._client.submit(
-            run_case, str(FOLDER), self._versions, call, pure=False
+        try:
+            return self._client.submit(
+                run_case, str(FOLDER), self._versions, call, pure=False
+            )
+        except Exception as error:
+            if self._client.status == "running":
+                raise
+            raise self._lost() from error
+
+    def _lost(self) -> DataError:
+        return DataError(
+            f"The Dask scheduler {self._address} must run until the "
+            "end. Received: the connection to it was lost."
         )
 
     def map_cases(
@@ -209,10 +226,7 @@ class _Cluster:
                 "fewer --nworkers each has more memory."
             ) from error
         except CancelledError as error:
-            raise DataError(
-                f"The Dask scheduler {self._client.scheduler.address} must run until "
-                "the end. Received: the connection to it was lost."
-            ) from error
+            raise self._lost() from error
         except ModuleNotFoundError as error:
             raise DataError(
                 "The workers must have the environment of this process and, on a "

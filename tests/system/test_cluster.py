@@ -151,3 +151,16 @@ def test_scheduler_that_ends_is_reported(commands):
         pytest.raises(DataError, match=r"must run until the end.*connection to it was"),
     ):
         list(engine.map_cases(eval, ["__import__('time').sleep(600)"], 1))
+
+
+@pytest.mark.slow
+def test_scheduler_that_has_ended_between_two_lists_of_cases_is_reported():
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=0, dashboard_address=":0", processes=False
+    ) as started:
+        client = distributed.Client(started, set_as_default=False)
+        cases = cluster._Cluster(client, []).map_cases
+        client.close()
+        with pytest.raises(DataError, match=r"must run until the end.*connection to"):
+            list(cases(eval, ["1"], 1))
