@@ -108,11 +108,8 @@ def find_warnings(
             f"is {depth:.0f} mm deep, where {usual:.0f} mm are usual: it may be no "
             "vertebra"
         )
-    for place, gap, usual in find_gaps(instances.centers):
-        found[values[place]].append(
-            f"lies {gap:.0f} mm below {names[place + 1]}, where {usual:.0f} mm are "
-            "usual: one may be missing between them"
-        )
+    for place, sentence in _describe_steps(instances.centers, names):
+        found[values[place]].append(sentence)
     by_value = dict(zip(values, names, strict=True))
     for value, lower, distance in find_disorder(vertebrae):
         found[value].append(
@@ -120,6 +117,23 @@ def find_warnings(
             "below it: their order is unreliable"
         )
     return found
+
+
+def _describe_steps(
+    centers: npt.NDArray[np.float64], names: Sequence[str]
+) -> list[tuple[int, str]]:
+    """Return sentences about odd steps to the next vertebra above, by place."""
+    gaps = {
+        place: f"lies {gap:.0f} mm below {names[place + 1]}, where {usual:.0f} mm are "
+        "usual: one may be missing between them"
+        for place, gap, usual in find_gaps(centers)
+    }
+    skips = {
+        place: f"is next to {names[place + 1]}, though {', '.join(skipped)} would lie "
+        "between them: a name may be wrong"
+        for place, skipped in find_skips(names)
+    }
+    return list({**skips, **gaps}.items())
 
 
 def find_disorder(vertebrae: Sequence[Vertebra]) -> list[tuple[int, int, float]]:
@@ -185,6 +199,26 @@ def find_gaps(
         if len(others) and step > GAP * np.median(others):
             gaps.append((place, float(step), float(np.median(others))))
     return gaps
+
+
+def find_skips(names: Sequence[str]) -> list[tuple[int, list[str]]]:
+    """Find neighbours between whose names others of `USUAL_LEVELS` would lie.
+
+    Args:
+        names: From below. Names without a level, as V1, skip none.
+
+    Returns:
+        For each, the place of the lower vertebra, and the names from below.
+    """
+    skips = []
+    for place, pair in enumerate(pairwise(names)):
+        if all(name in NAMES_OF_LOWEST for name in pair):
+            lower, upper = map(NAMES_OF_LOWEST.index, pair)
+            between = NAMES_OF_LOWEST[upper + 1 : lower][::-1]
+            skipped = [name for name in between if name in USUAL_LEVELS]
+            if skipped:
+                skips.append((place, skipped))
+    return skips
 
 
 def find_odd_depths(

@@ -11,6 +11,7 @@ from spine.naming import (
     find_disorder,
     find_gaps,
     find_odd_depths,
+    find_skips,
     find_warnings,
     name_from_below,
     parse_lowest,
@@ -51,6 +52,36 @@ def test_a_gap_is_more_than_1_6_steps_of_those_nearby():
     heights = np.cumsum([0, 36, 35, 60, 34, 33])
     assert find_gaps(heights[:, None] * [[0, 0, 1.0]]) == [(2, 60.0, 34.5)]
     assert find_gaps(np.zeros((1, 3))) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "skips"),
+    [
+        ("L5 L4 L3 L1 T12", [(2, ["L2"])]),
+        ("L3 T11 T10", [(0, ["L2", "L1", "T12"])]),
+        ("S1 L6 L5", []),
+        ("S1 L5", []),  # nobody usual has an L6
+        ("L1 T13 T12", []),
+        ("L1 T12", []),
+        ("C2 C1 V3", []),
+    ],
+)
+def test_names_skip_usual_levels_alone(names, skips):
+    assert find_skips(names.split()) == skips
+
+
+@pytest.mark.parametrize(("step", "note"), [(36, "a name may"), (60, "one may be")])
+def test_a_skipped_name_is_a_warning_of_its_own_without_a_gap(step, note):
+    vertebrae = [Vertebra(v, np.zeros(3), None, False, False, None) for v in (1, 2, 3)]
+    heights = np.array([0, step, step + 35])
+    centers = heights[:, None] * [[0, 0, 1.0]]
+    instances = SimpleNamespace(notes={}, centers=centers)
+
+    found = find_warnings(instances, vertebrae, [1, 2, 3], ["L4", "L2", "L1"])
+
+    (shown,) = found[1]
+    assert note in shown
+    assert found[2] == found[3] == []
 
 
 @pytest.mark.parametrize(
