@@ -33,7 +33,7 @@ def test_error_of_one_process_ends_the_others_and_is_the_only_message(capfd, tmp
     with pytest.raises(UsageError, match=r"^process 1 was given nothing$"):
         run_together(group_members.fail_in_second, tmp_path, processes=3)
 
-    assert time.monotonic() - start < 30  # the others would wait for an hour
+    assert time.monotonic() - start < 300  # the others would wait for an hour
     assert not capfd.readouterr().err
     for path in tmp_path.iterdir():
         assert not is_alive(int(path.read_text()))
@@ -71,7 +71,7 @@ def test_processes_that_ignore_sigterm_are_killed_after_one_wait(monkeypatch):
 
     launcher._end(members)
 
-    assert 0.5 <= time.monotonic() - start < 1
+    assert 0.5 <= time.monotonic() - start < 1.9  # four waits would be 2
     assert all(member.is_killed for member in members)
 
 
