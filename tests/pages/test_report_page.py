@@ -32,7 +32,7 @@ def test_page_without_scores_has_neither_scores_nor_cases(write):
     text = write()
 
     assert '<h1>UNet-2D</h1>\n<p class="lead">It is good.</p>' in text
-    assert "<pre><code>cmd</code>\n</pre>" in text
+    assert "<pre><code>cmd</code></pre>" in text
     assert "<table" not in text
     assert "cases-title" not in text
 
