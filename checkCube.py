@@ -22,6 +22,7 @@ from system.atomic import require_folder
 from system.command_line import CommandLine
 from system.errors import UsageError
 from system.shell import script
+from system.text import on_one_line
 
 if TYPE_CHECKING:
     from cube.findings import Finding
@@ -90,7 +91,7 @@ def check(cube_path: Path, folder: Path | None) -> list[Finding]:
             pictures = ContactSheets(cube, folder)
 
         def visit(row, image, label):
-            progress.set_description(cube.case_ids[row])
+            progress.set_description(on_one_line(cube.case_ids[row]))
             if pictures is not None:
                 pictures.add(row, image, label)
             progress.update()
@@ -103,6 +104,7 @@ def check(cube_path: Path, folder: Path | None) -> list[Finding]:
             write_classes(cube, folder / CLASSES_NAME)
             pictures.write_overview()
             write_index(cube, findings, folder)
+            pictures.remove_others()
         return findings
 
 

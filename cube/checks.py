@@ -50,6 +50,8 @@ def check_cube(cube: Cube, visit: Visit | None = None) -> list[Finding]:
         copies.
     """
     findings = [*check_sources(cube), *check_splits(cube)]
+    for row in range(len(cube)):
+        cube.grid(row)  # refuses an affine of no grid
     cases = rows_by_case(cube)
     intensities: dict[int, ScanIntensity] = {}
     scans: dict[int, int] = {}

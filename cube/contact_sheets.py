@@ -16,7 +16,7 @@ from cube.checks import rows_by_case
 from cube.overview import draw_overview
 from cube.reader import Cube
 from cube.thumbnails import THUMBNAIL_FOLDER, choose_for_overview, write_thumbnail
-from system.atomic import atomic_write
+from system.atomic import atomic_write, report_write_errors
 from system.text import file_names
 from volumes.planes import SAGITTAL
 from volumes.sections import Sections
@@ -66,6 +66,19 @@ class ContactSheets:
         if len(self._of_overview) < num_cases:
             note = f"{len(self._of_overview)} of {num_cases} cases; index.html has all"
         self._save(draw_overview(self._cells, note=note), OVERVIEW_NAME)
+
+    def remove_others(self) -> None:
+        """Remove what an earlier check drew of cases that this cube does not hold.
+
+        These are the sheets of which the folder holds a thumbnail as well.
+        """
+        drawn = {OVERVIEW_NAME, *self._names.values()}
+        for thumbnail in (self._folder / THUMBNAIL_FOLDER).glob("*.jpg"):
+            sheet = self._folder / f"{thumbnail.stem}.png"
+            if thumbnail.stem not in drawn and sheet.is_file():
+                with report_write_errors(sheet):
+                    sheet.unlink()
+                    thumbnail.unlink()
 
     def _add_to_overview(self, row: int, scan: Sections) -> None:
         """Draw the sagittal plane of a scan; its scale bar shows its size."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from functools import cached_property
 from pathlib import Path
@@ -86,18 +85,17 @@ class CubeFile:
     @cached_property
     def left_out(self) -> dict[str, str]:
         """Why cases of the pair list are not in the cube, by case id."""
-        return json.loads(self._file.attrs.get("left_out", "{}"))
+        return self._attributes["left_out"]
 
     @cached_property
     def origin(self) -> dict:
         """The pair list, and flags that let the cube be built; {} if not recorded."""
-        found = json.loads(self._file.attrs.get("origin", "{}"))
-        return found if isinstance(found, dict) else {}
+        return self._attributes["origin"]
 
     @property
     def inputs_digest(self) -> str | None:
         """SHA-256 of everything that decides the cube; see `cube.plan.list_inputs`."""
-        return json.loads(self._file.attrs.get("request", "null"))
+        return self._attributes["request"]
 
     @property
     def seed(self) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cube.reader import Cube
-from system.text import count_of
+from system.text import count_of, on_one_line
 
 WHOLE_CUBE = "whole cube"
 
@@ -41,7 +41,7 @@ class Finding:
 
     def __str__(self) -> str:
         row = f", copy {self.copy}" if self.copy else ""
-        return f"{self.case_id}{row}: {self.kind}: {self.message}"
+        return on_one_line(f"{self.case_id}{row}: {self.kind}: {self.message}")
 
     @property
     def is_fault(self) -> bool:

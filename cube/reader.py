@@ -1,9 +1,9 @@
 """Reading a cube: one HDF5 file with every scan, its label map and its copies.
 
-Only this module, `cube.cube_file`, `cube.schema` and `cube.writer` know the names
-inside. A row is a scan (copy 0) or an augmented copy of it (copy 1, 2, ...); all rows
-share one grid shape and one spacing, axis 0 to the patient's right, 1 to the anterior,
-2 to the superior.
+Only this module, `cube.attributes`, `cube.cube_file`, `cube.schema` and `cube.writer`
+know the names inside. A row is a scan (copy 0) or an augmented copy of it (copy 1, 2,
+...); all rows share one grid shape and one spacing, axis 0 to the patient's right, 1 to
+the anterior, 2 to the superior.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from cube.attributes import ATTRIBUTES, OPTIONAL_ATTRIBUTES
 from cube.cube_file import CubeFile
 from cube.identity import content_digest
 from cube.schema import (
-    ATTRIBUTES,
-    OPTIONAL_ATTRIBUTES,
     read_boxes,
+    read_copies,
     read_dicts,
     read_numbers,
     read_texts,
@@ -136,7 +136,7 @@ class Cube(CubeFile):
     @cached_property
     def copies(self) -> list[int]:
         """0 for the scan itself, 1, 2, ... for augmented copies, by row."""
-        return read_numbers(self._datasets["copy"], self.path).tolist()
+        return read_copies(self._datasets["copy"], self.case_ids, self.path)
 
     @cached_property
     def splits(self) -> list[str]:
@@ -166,7 +166,7 @@ class Cube(CubeFile):
 
         Beside the cube as it is now, and beside the place where it was built.
         """
-        built_in = str(json.loads(self._file.attrs.get("built_in", '""')))
+        built_in = self._attributes["built_in"]
         sources = [self.sources[row]]
         if built_in:
             sources.append(_with_paths(self._recorded_sources[row], built_in))

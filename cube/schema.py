@@ -13,15 +13,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from cube.attributes import ATTRIBUTES, read_attributes
 from cube.hdf5 import local_dataset
 from cube.splits import SPLITS
 from cube.storage import check_grid, check_storage
-from cube.values import is_members, is_names, is_spacing, is_values
+from cube.values import MAX_NAME, is_name
 from system.errors import DataError
 from system.limits import MAX_VOXELS
 from system.text import short_repr
-from volumes.ignored import IGNORED
-from volumes.intensity import is_mode
 
 FORMAT_VERSION = 2
 # Of cubes with voxels to ignore, which version 2 would take for another class.
@@ -43,31 +42,7 @@ COLUMNS = (
 # What rows have whose image is stored without the chunks of padding; see
 # `cube.storage`. Not in version 1.
 STORAGE_COLUMNS = (("stored", (3, 2), np.int64), ("padding", (), np.float16))
-ATTRIBUTES = (
-    "spacing",
-    "class_names",
-    "label_values",
-    "intensity",
-    "arguments",
-    "versions",
-)
-# Attributes that other cubes lack, with what these are taken to hold: those of version
-# 1, and those without voxels to ignore.
-OPTIONAL_ATTRIBUTES: dict[str, object] = {"class_members": None, "ignored": ()}
 MAX_ROWS = 2**20
-MAX_NAME = 1000
-
-
-_IS_VALID: dict[str, Callable[[object], bool]] = {
-    "spacing": is_spacing,
-    "class_names": is_names,
-    "label_values": is_values,
-    "intensity": is_mode,
-    "arguments": lambda value: isinstance(value["seed"], int),
-    "versions": lambda value: isinstance(value, dict),
-    "class_members": lambda value: value is None or is_members(value),
-    "ignored": lambda value: bool(value) and is_members([value]),
-}
 
 
 def version_for(ignored: Sequence) -> int:
@@ -132,32 +107,7 @@ def read_layout(
     check_storage(voxels, boxes, path)
     if not is_part:
         check_grid(datasets["image"], path)
-    return _read_attributes(file, path), datasets
-
-
-def _read_attributes(file: h5py.File, path: Path) -> dict[str, object]:
-    """Read the attributes, which must describe the same number of classes."""
-    attributes = dict(OPTIONAL_ATTRIBUTES)
-    for name in (*ATTRIBUTES, *OPTIONAL_ATTRIBUTES):
-        if name in file.attrs:
-            attributes[name] = _attribute(file, name, path)
-    members = attributes["class_members"]
-    if members is not None and len(members) != len(attributes["class_names"]):
-        raise DataError(
-            f"{path} must have structures for each class. Received: {len(members)} for "
-            f"{len(attributes['class_names'])}"
-        )
-    if attributes["ignored"] and len(attributes["class_names"]) > IGNORED:
-        raise DataError(
-            f"{path} must have at most {IGNORED} classes, as it ignores voxels. "
-            f"Received: {len(attributes['class_names'])}"
-        )
-    if len(attributes["class_names"]) != len(attributes["label_values"]):
-        raise DataError(
-            f"{path} must have label values for each class. Received: "
-            f"{len(attributes['label_values'])} for {len(attributes['class_names'])}"
-        )
-    return attributes
+    return read_attributes(file, path), datasets
 
 
 def columns_of(file: h5py.File) -> tuple:
@@ -195,27 +145,12 @@ def _check_shapes(
         expected[name] = ((rows, *row), np.dtype(kind))
     for name, wanted in expected.items():
         found = (datasets[name].shape, datasets[name].dtype)
-        is_text = h5py.check_string_dtype(found[1]) is not None
-        if found[0] != wanted[0] or (found[1] != wanted[1] and not is_text):
+        are_texts = all(h5py.check_string_dtype(each[1]) for each in (found, wanted))
+        if found[0] != wanted[0] or (found[1] != wanted[1] and not are_texts):
             raise DataError(
                 f"{path} must hold `{name}` of shape and type {wanted}. "
                 f"Received: {found}"
             )
-
-
-def _attribute(file: h5py.File, name: str, path: Path) -> object:
-    """Read an attribute, which is JSON."""
-    text = file.attrs[name]
-    try:
-        value = json.loads(text)
-        is_valid = _IS_VALID[name](value)
-    except (TypeError, ValueError, KeyError, RecursionError):
-        is_valid = False
-    if not is_valid:
-        raise DataError(
-            f"{path} must hold a valid `{name}`. Received: {short_repr(text)}"
-        )
-    return value
 
 
 def read_numbers(dataset: h5py.Dataset, path: Path) -> np.ndarray:
@@ -225,6 +160,25 @@ def read_numbers(dataset: h5py.Dataset, path: Path) -> np.ndarray:
         DataError: If it cannot be read.
     """
     return _read_column(dataset, dataset, path)
+
+
+def read_copies(
+    dataset: h5py.Dataset, case_ids: Sequence[str], path: Path
+) -> list[int]:
+    """Read the column of copy numbers.
+
+    Raises:
+        DataError: If it cannot be read, a number is negative, or a case has no scan.
+    """
+    copies = read_numbers(dataset, path).tolist()
+    pairs = zip(case_ids, copies, strict=True)
+    without = set(case_ids) - {case_id for case_id, copy in pairs if copy == 0}
+    if without or min(copies) < 0:
+        raise DataError(
+            f"{path} must hold in `copy` 0 for a scan of each case, and 1 or more for "
+            f"its copies. Received: {short_repr(sorted(set(copies)))}"
+        )
+    return copies
 
 
 def read_boxes(datasets: dict[str, h5py.Dataset], name: str, path: Path) -> np.ndarray:
@@ -259,14 +213,16 @@ def read_texts(dataset: h5py.Dataset, path: Path) -> list[str]:
     """Read a column of text.
 
     Raises:
-        DataError: If it cannot be read, a name is too long, or a split is unknown.
+        DataError: If it cannot be read, a name is too long or no name, or a split is
+            unknown.
     """
     texts = list(_read_column(dataset, dataset.asstr(), path))
-    longest = max(texts, key=len)
-    if _name(dataset) in ("case_id", "subject") and len(longest) > MAX_NAME:
+    is_of_names = _name(dataset) in ("case_id", "subject")
+    invalid = [text for text in texts if not is_name(text)] if is_of_names else ()
+    if invalid:
         raise DataError(
-            f"{path} must name cases and subjects in at most {MAX_NAME} characters. "
-            f"Received: {short_repr(longest)}"
+            f"{path} must name cases and subjects in at most {MAX_NAME} characters, "
+            f"without control characters. Received: {short_repr(invalid[0])}"
         )
     unknown = set(texts) - set(SPLITS) if _name(dataset) == "split" else ()
     if unknown:
@@ -289,9 +245,10 @@ def read_dicts(
     for row, text in enumerate(read_texts(dataset, path)):
         try:
             value = json.loads(text)
+            is_sound = isinstance(value, dict) and is_valid(value)
         except (ValueError, RecursionError):
-            value = None
-        if not isinstance(value, dict) or not is_valid(value):
+            is_sound = False
+        if not is_sound:
             raise DataError(
                 f"{path} must hold a valid JSON object in `{_name(dataset)}` "
                 f"of row {row}. Received: {short_repr(text)}"

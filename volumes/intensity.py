@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
+from system.limits import MAX_INTENSITY
+
 # In older cubes and models each scan was taken for CT if its 0.5 percentile was lower.
 CT_BELOW = -500.0
 # In HU, from soft tissue to cortical bone.
@@ -86,12 +88,15 @@ def sample_voxels(image: np.ndarray) -> npt.NDArray[np.float32]:
     return flat[:: max(1, flat.size // SAMPLED_VOXELS) | 1].astype(np.float32)
 
 
-def is_mode(mode: Sequence) -> bool:
+def is_mode(mode: object) -> bool:
     """Return whether a mode read from a file is valid for `measure_intensity`."""
+    if not isinstance(mode, list | tuple) or not mode:
+        return False
     if len(mode) == 1:
         return mode[0] in ("auto", "zscore")
-    return (
-        len(mode) == 3
-        and mode[0] == "window"
-        and -np.inf < float(mode[1]) < float(mode[2]) < np.inf
+    ends = mode[1:]
+    are_numbers = all(
+        type(end) in (int, float) and abs(end) <= MAX_INTENSITY for end in ends
     )
+    is_window = mode[0] == "window" and len(ends) == 2 and are_numbers
+    return is_window and (ends[1] - ends[0]) / 2 >= LEAST_SCALE

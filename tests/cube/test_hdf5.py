@@ -9,9 +9,9 @@ import pytest
 from support.cubes import clean_rows, make_row
 from support.disks import room_for
 
+from cube.attributes import ATTRIBUTES
 from cube.hdf5 import local_dataset, local_datasets
 from cube.reader import Cube
-from cube.schema import ATTRIBUTES
 from cube.writer import CubeWriter
 from system.errors import DataError
 

@@ -72,7 +72,7 @@ def faults_of(tmp_path):
         rows = []
         for number, profile in enumerate(profiles):
             row = make_row(f"c{number + 1}")
-            source = {"intensity": {"kind": kind}}
+            source = {"intensity": {"kind": kind, "low": -200.0, "high": 1000.0}}
             if profile is not None:
                 source["profile"] = profile.to_dict()
             row = replace(row, source=row.source | source)
@@ -151,7 +151,9 @@ def test_older_cube_that_normalised_each_scan_by_itself_is_told_to_be_built_agai
     for number, kind in enumerate(kinds):
         row = make_row(f"c{number}")
         image = row.image + (5 if kind == "window" else 0)  # one finding all the same
-        source = row.source | {"intensity": {"kind": kind}}
+        source = row.source | {
+            "intensity": {"kind": kind, "low": -200.0, "high": 1000.0}
+        }
         rows.append(replace(row, image=image, source=source))
     with Cube(write_cube(tmp_path / "cube.h5", rows, intensity=["auto"])) as cube:
         measured = {row: measure_scan(cube.image(row)) for row in range(5)}

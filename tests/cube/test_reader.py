@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -79,6 +80,19 @@ def test_label_values_are_those_of_the_row_or_else_of_the_cube(tmp_path):
         {"profile": {**PROFILE, "low": 10**400}},
         {"profile": {**PROFILE, "low": "0"}},
         {"profile": {"kind": "air"}},
+        {"profile": {**PROFILE, "low": True}},
+        {"intensity": {"kind": "window"}},
+        {"intensity": {"kind": ["window"], "low": 0, "high": 1}},
+        {"intensity": {"kind": "window", "low": "0", "high": 1}},
+        {"shape": 5},
+        {"shape": [2, 3]},
+        {"shape": [2, 3, "4"]},
+        {"image": 5},
+        {"label": "a\0b"},
+        {"image": "\ud800"},
+        {"image_checksum": 5},
+        {"ignored_voxels": 10**400},
+        {"label_names": {"9" * 5000: "L1"}},
     ],
 )
 def test_invalid_values_and_counts_of_a_row_are_refused(tmp_path, source):
@@ -89,6 +103,26 @@ def test_invalid_values_and_counts_of_a_row_are_refused(tmp_path, source):
 
     with Cube(path) as cube, pytest.raises(DataError, match="`source` of row 0"):
         cube.sources  # noqa: B018
+
+
+def test_path_whose_bytes_are_not_utf8_comes_back(tmp_path):
+    path = "/m\udcfcller/c.nrrd"  # as Python has it
+    row = make_row("ann")
+    row = replace(row, source=row.source | {"image": path})
+
+    with Cube(write_cube(tmp_path / "cube.h5", [row])) as cube:
+        assert cube.sources[0]["image"] == path
+        assert os.fsencode(cube.places(0, "image")[0]) == b"/m\xfcller/c.nrrd"
+
+
+@pytest.mark.parametrize("copies", [[1, 2, 0, 0], [0, -1, 0, 0], [0, 1, 1, 0]])
+def test_copies_without_their_scan_are_refused(cube_path, copies):
+    with h5py.File(cube_path, "r+") as file:
+        file["copy"][:] = copies
+
+    message = r"hold in `copy` 0 for a scan of each case, .* Received: \[-?\d"
+    with Cube(cube_path) as cube, pytest.raises(DataError, match=message):
+        cube.rows(copy=0)
 
 
 def test_names_beyond_ascii_come_back(tmp_path):
@@ -172,7 +206,7 @@ def test_checksum_changes_with_every_column_of_text(tmp_path, change):
     rows = clean_rows()
     with Cube(write_cube(tmp_path / "first.h5", rows)) as cube:
         before = cube.checksum
-    rows[0] = replace(rows[0], **change)
+    rows[2] = replace(rows[2], **change)
 
     with Cube(write_cube(tmp_path / "second.h5", rows)) as cube:
         assert cube.checksum != before
@@ -212,10 +246,20 @@ def test_cube_is_read_by_two_processes_at_once(cube_path):
     [
         ("split", "training", "must use the splits train, .*Received: .'training'.$"),
         ("case_id", "x" * 1001, r"in at most 1000 characters"),
+        ("case_id", "a\nfault  b", r"without control characters. .*'a.nfault  b'"),
+        ("subject", "a\x1b[2J", r"without control characters. .*'a.x1b\[2J'"),
         ("drawn", "[1]", r"valid JSON object in `drawn` of row 1"),
         ("drawn", '{"rescaling": [0, 0, 0]}', r"valid JSON object in `drawn`"),
         ("drawn", '{"rescaling": "x"}', r"valid JSON object in `drawn`"),
         ("drawn", '{"rotation": [1, [2]]}', r"valid JSON object in `drawn`"),
+        ("drawn", f'{{"rotation": 1{"0" * 400}}}', r"valid JSON object in `drawn`"),
+        ("drawn", f'{{"rescaling": 1{"0" * 400}}}', r"valid JSON object in `drawn`"),
+        ("drawn", '{"a\\nb": 1}', r"valid JSON object in `drawn`"),
+        (
+            "drawn",
+            '{"a": ' + "[" * 500 + '"b"' + "]" * 500 + "}",
+            r"valid JSON object in `drawn`",
+        ),
         ("source", "{", r"valid JSON object in `source` of row 1"),
         ("source", "{}", r"valid JSON object in `source` of row 1"),
         (
@@ -241,6 +285,7 @@ def test_invalid_row_is_refused(cube_path, name, value, message):
         file[name][1] = value
     readers = {
         "case_id": "case_ids",
+        "subject": "subjects",
         "split": "splits",
         "drawn": "drawn",
         "source": "sources",

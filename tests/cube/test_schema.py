@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from support.cubes import CLASS_NAMES, clean_rows, write_cube
 
+from cube.attributes import ATTRIBUTES, OPTIONAL_ATTRIBUTES
 from cube.reader import Cube
-from cube.schema import ATTRIBUTES, OPTIONAL_ATTRIBUTES
 from system.errors import DataError
 
 
@@ -69,6 +69,11 @@ def wrong_kind(file, other):
     file["label"] = labels.astype(np.uint16)
 
 
+def numbers_as_text(file, other):
+    del file["copy"]
+    file["copy"] = ["0", "1", "0", "0"]
+
+
 def fewer_rows(file, other):
     copies = file["copy"][:-1]
     del file["copy"]
@@ -84,6 +89,7 @@ def fewer_rows(file, other):
             wrong_kind,
             r"must hold `label` of shape and type .*uint8.*Received: .*uint16",
         ),
+        (numbers_as_text, r"must hold `copy` of shape and type .*int64"),
         (fewer_rows, r"must hold `copy` of shape and type .*4,.*Received: .*3,"),
     ],
 )
@@ -112,6 +118,32 @@ def test_dataset_of_wrong_kind_shape_or_type_is_refused(cube_path, change, messa
         ("arguments", "{}"),
         ("versions", "[]"),
         ("versions", "no JSON"),
+        ("spacing", "[1, true, 1]"),
+        ("spacing", '[1, "1", 1]'),
+        ("class_names", '["background", "a\\nb", "c"]'),
+        ("class_names", '["background", "\\ud800", "c"]'),
+        ("class_names", '{"background": 0, "a": 1, "b": 2}'),
+        ("intensity", '["window", "-200", "1000"]'),
+        ("intensity", '["window", 0, 1e-320]'),
+        ("intensity", f'["window", 0, 1{"0" * 400}]'),
+        ("intensity", '{"zscore": 1}'),
+        ("arguments", '{"seed": true}'),
+        ("arguments", '{"seed": -1}'),
+        ("arguments", '{"seed": 0, "rotation": "10"}'),
+        ("arguments", '{"seed": 0, "rotation": 1e308}'),
+        ("arguments", '{"seed": 0, "rotation": NaN}'),
+        ("arguments", '{"seed": 0, "gamma": 1}'),
+        ("arguments", '{"seed": 0, "gamma": [1.5, 0.7]}'),
+        ("left_out", "{"),
+        ("left_out", "5"),
+        ("left_out", "[1]"),
+        ("left_out", '{"ann": 1}'),
+        ("origin", "[]"),
+        ("origin", '{"pairs": 5}'),
+        ("built_in", "{"),
+        ("built_in", '"a\\u0000b"'),
+        ("request", "5"),
+        ("request", np.bytes_(b'"text of bytes"')),
         ("class_members", '[[], "L1", "L2"]'),
         ("class_members", '[[], [70000], ["L2"]]'),
         ("class_members", '[[], [true], ["L2"]]'),

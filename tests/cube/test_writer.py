@@ -12,8 +12,9 @@ from support.cubes import (
     write_cube,
 )
 
+from cube.attributes import ATTRIBUTES
 from cube.reader import Cube
-from cube.schema import ATTRIBUTES, COLUMNS
+from cube.schema import COLUMNS
 from cube.writer import CubeWriter
 from system.errors import DataError
 

@@ -3,10 +3,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from support.cubes import clean_rows, make_label, write_cube
+from support.cubes import clean_rows, make_label, make_row, write_cube
 
 import checkCube
 from volumes.palette import outline_color
@@ -129,6 +130,40 @@ def test_force_overwrites_pictures_and_leaves_the_others(cube, tmp_path):
     assert checkCube.main([str(cube), "--output", str(tmp_path), "--force"]) == 0
     assert pixels_of(tmp_path / "ann.png").shape[0] > 300
     assert (tmp_path / "mine.png").read_bytes() == b"precious"
+
+
+def test_force_removes_what_was_drawn_of_cases_of_another_cube(cube, tmp_path):
+    output, (ann, _, ben, _) = tmp_path / "check", clean_rows()
+    other = write_cube(tmp_path / "other.h5", [ann, replace(ben, case_id="bob")])
+    assert checkCube.main([str(other), "--output", str(output)]) == 0
+    (output / "thumbnails" / "mine.jpg").write_bytes(b"without a sheet")
+
+    assert checkCube.main([str(cube), "--output", str(output), "--force"]) == 0
+
+    sheets = ["ann.png", "ben.png", "cid.png"]
+    others = ["classes.csv", "index.html", "overview.png", "thumbnails"]
+    assert names_in(output) == [*sheets, *others]
+    thumbnails = ["ann.jpg", "ben.jpg", "cid.jpg", "mine.jpg"]
+    assert names_in(output / "thumbnails") == thumbnails
+
+
+def test_affine_that_is_none_is_refused(cube, capsys):
+    with h5py.File(cube, "r+") as file:
+        file["affine"][3] = np.nan
+
+    assert checkCube.main([str(cube), "--no-pictures"]) == 1
+    assert "must hold a grid in `affine` of row 3" in capsys.readouterr().err
+
+
+def test_subject_cannot_forge_a_line_of_findings(tmp_path, capsys):
+    forged = "ann\u2028fault  ben: forged\x9b2J"  # also a line break and a sequence
+    rows = [make_row("a", subject=forged), make_row("b", subject=forged, split="test")]
+    cube = write_cube(tmp_path / "cube.h5", rows)
+
+    assert checkCube.main([str(cube), "--no-pictures"]) == 1
+    printed = capsys.readouterr().out
+    assert "subject ann fault  ben: forged 2J is in train" in printed
+    assert not {"\u2028", "\x9b"} & set(printed)
 
 
 def test_output_that_is_a_file_is_refused(cube, capsys):
