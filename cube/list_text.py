@@ -13,7 +13,7 @@ import unicodedata
 from pathlib import Path
 
 from system.errors import DataError
-from system.text import short_repr
+from system.text import has_control, short_repr
 from volumes.formats.files import suffix_of
 
 # The largest public collections of spines have some thousands of scans; a list of a
@@ -132,10 +132,10 @@ def is_ignored(line: str) -> bool:
 def split_columns(content: str) -> tuple[list[str], str]:
     """Split a line at commas outside double quotes; return columns or a fault."""
     received = short_repr(content)
-    if "\0" in content or len(content) > MAX_LINE_CHARACTERS:
+    if has_control(content) or len(content) > MAX_LINE_CHARACTERS:
         return [], (
-            f"a line must be plain text of at most {MAX_LINE_CHARACTERS} characters. "
-            f"Received: {received}"
+            f"a line must be plain text of at most {MAX_LINE_CHARACTERS} characters, "
+            f"without control characters. Received: {received}"
         )
     if content.count('"') % 2:
         return [], f"double quotes must come in pairs. Received: {received}"

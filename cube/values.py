@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from augment.flags import FLAGS, Flag
 from system.limits import MAX_INTENSITY, MAX_LABEL, SPACING_RANGE
-from system.text import is_utf8
+from system.text import has_control, is_utf8
 from volumes.intensity_rule import PROFILE_KINDS
 
 CANONICAL_AXIS = {"L": 0, "R": 0, "P": 1, "A": 1, "I": 2, "S": 2}
 MAX_NAME = 1000  # characters
 MAX_COUNT = 2**53  # exact as a float
 MAX_DEPTH = 8  # of drawn parameters
-_CONTROL = re.compile(r"[\0-\x08\x0a-\x1f\x7f]")  # not a tab, which is harmless
 
 
 def is_number(value: object) -> bool:
@@ -31,15 +29,12 @@ def is_count(value: object) -> bool:
 
 
 def is_name(value: object) -> bool:
-    """Check whether this is the name of a case, a subject or a class.
-
-    A line break or an escape sequence in it could forge what scripts print.
-    """
+    """Check whether this is the name of a case, a subject or a class."""
     return (
         isinstance(value, str)
         and len(value) <= MAX_NAME
         and is_utf8(value)
-        and not _CONTROL.search(value)
+        and not has_control(value)
     )
 
 

@@ -37,6 +37,7 @@ from models.process_group import ProcessGroup
 from models.training_loop import TrainingLoop, TrainingProgress, write_history
 from models.training_step import TrainingStep, separate_dropout
 from models.validation import validation_dice
+from system.errors import DataError
 from volumes.formats.checksums import checksum
 
 MODEL_NAME = "model.keras"
@@ -233,6 +234,14 @@ def _contrast(share: float | None) -> Compose | None:
     return Compose([ContrastCurve(p=share)]) if share else None
 
 
+def _chain_of(cube: Cube) -> Compose:
+    """Return the transforms of a cube, to be applied during training."""
+    try:
+        return compose_of(cube.arguments)
+    except ValueError as error:
+        raise DataError(f"{cube.path} must hold valid `arguments`. {error}") from error
+
+
 def _build_samplers(
     options: TrainingOptions, cube: Cube, metadata: ModelMetadata, group: ProcessGroup
 ) -> tuple[PatchSampler, PatchSampler]:
@@ -247,7 +256,7 @@ def _build_samplers(
             patch_size=patch_size,
             batch_size=batch_size,
             part=group.part_of(batch_size),
-            compose=compose_of(cube.arguments) if online else None,
+            compose=_chain_of(cube) if online else None,
             contrast=_contrast(options.contrast_curves),
             seed=options.seed,
             spine_share=options.spine_share,

@@ -25,6 +25,7 @@ from models.training_scans import describe_misplacement
 from runs.instances import score_vertebrae
 from runs.overlay import write_overlay
 from system.errors import DataError
+from system.limits import MAX_VOXELS
 from system.text import file_names, on_one_line
 from volumes.classes import build_lookup
 from volumes.formats.files import read_label_map, read_volume, write_label_map
@@ -84,7 +85,7 @@ def read_source(finder: ScanFinder, row: int, kind: str) -> Volume:
         DataError: If the file is gone, or is no longer the one in the cube.
     """
     path, source = finder.find(row, kind), finder.cube.sources[row]
-    max_voxels, read = math.prod(source["shape"]), read_volume
+    max_voxels, read = math.prod(source.get("shape", [MAX_VOXELS])), read_volume
     if kind == "label":  # on a grid of its own
         max_voxels = max(max_voxels, source.get("label_voxels", 0))
         read = read_label_map

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _MAX_CHARACTERS = 120
+_CONTROL = re.compile(r"[\0-\x08\x0a-\x1f\x7f]")  # of ASCII
 
 
 def shorten(text: str) -> str:
@@ -19,6 +20,14 @@ def shorten(text: str) -> str:
 def on_one_line(text: str) -> str:
     """Replace characters that would break a line or a table by spaces."""
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+def has_control(text: str) -> bool:
+    """Return whether a text has control characters, except for tabs.
+
+    In a name, a line break or an escape sequence could forge what scripts print.
+    """
+    return _CONTROL.search(text) is not None
 
 
 def is_utf8(text: str) -> bool:

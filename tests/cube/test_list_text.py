@@ -3,7 +3,7 @@ import unicodedata
 
 import pytest
 
-from cube.list_text import read_list
+from cube.list_text import read_list, split_columns
 from cube.pairs import list_notes, read_pairs
 from system.errors import DataError
 
@@ -174,3 +174,10 @@ def test_third_column_is_a_split_where_the_heading_says_so(folder):
         match=r"line 2: the split must be .*'val'. Did you mean validation\?",
     ):
         read(folder, f"image,label,split\n{PAIR},val\n{UMLAUT},train\n")
+
+
+def test_line_with_an_escape_sequence_is_refused():
+    columns, fault = split_columns("a.nrrd,b.nrrd,ann\x1b[2J,train")
+
+    assert columns == []
+    assert "without control characters. Received: 'a.nrrd,b.nrrd,ann\\x1b" in fault

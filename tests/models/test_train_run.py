@@ -5,6 +5,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+from support.cubes import clean_rows, write_cube
 from support.small_runs import training_options
 
 from cube.reader import Cube
@@ -13,6 +14,7 @@ from models.model_file import load_model
 from models.setup import prepare_network
 from models.train_run import (
     CHECKPOINT_NAME,
+    _chain_of,
     check_resumable,
     compile_for_training,
     fit,
@@ -197,3 +199,12 @@ def test_training_as_in_earlier_versions_resumes_their_checkpoints(fitted):
 
     assert not earlier.keys() & new.keys()  # an absent entry counts as None
     assert new.items() <= training_identity(replace(OPTIONS, **new), metadata).items()
+
+
+def test_transforms_of_a_cube_that_cannot_be_are_refused(tmp_path):
+    path = write_cube(
+        tmp_path / "cube.h5", clean_rows(), arguments={"seed": 0, "flip": 5}
+    )
+
+    with Cube(path) as cube, pytest.raises(DataError, match=r"`arguments`\. .* p=5"):
+        _chain_of(cube)

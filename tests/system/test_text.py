@@ -8,6 +8,7 @@ from system.text import (
     format_number,
     format_p,
     format_table,
+    has_control,
     is_utf8,
     on_one_line,
     short_repr,
@@ -19,6 +20,15 @@ def test_long_text_is_truncated_and_its_length_appended():
     assert shorten("x" * 120) == "x" * 120
     assert shorten("x" * 121) == "x" * 120 + "... (121 characters)"
     assert short_repr("a\nb") == r"'a\nb'"
+
+
+@pytest.mark.parametrize("character", ["\0", "\n", "\r", "\x1b", "\x7f"])
+def test_control_characters_are_found(character):
+    assert has_control(f"L1{character}upper")
+
+
+def test_tabs_and_letters_are_no_control_characters():
+    assert not has_control("L1\tM\u00fcller \u810a")
 
 
 @pytest.mark.parametrize(
