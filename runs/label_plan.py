@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from runs.vertebra_plan import VertebraFiles
 from system.atomic import require_folder
 from system.errors import DataError, UsageError
 from system.text import file_names
@@ -27,11 +28,13 @@ class Outputs:
         folder: In which they lie.
         name: With which their names begin.
         suffix: Of the label map.
+        force: Whether what goes with an earlier label map is removed.
     """
 
     folder: Path
     name: str
     suffix: str
+    force: bool = False
 
     @property
     def label_map(self) -> Path:
@@ -43,18 +46,29 @@ class Outputs:
         """The prediction drawn over the scan."""
         return self.folder / f"{self.name}_overlay.png"
 
+    @property
+    def vertebrae(self) -> VertebraFiles:
+        """The files of --vertebrae."""
+        return VertebraFiles.named(self.name, self.folder, self.suffix)
+
     def probabilities(self, class_names: Sequence[str]) -> list[Path]:
         """List the probability maps, one per foreground class."""
         words = file_names(class_names[1:]).values()
         return [self.folder / f"{self.name}_probability_{word}.nrrd" for word in words]
 
     def existing(self) -> list[Path]:
-        """List those of the files that exist."""
-        begin = f"{self.name}_probability_"
+        """List those of the files that exist, without those of --vertebrae."""
         found = [path for path in (self.label_map, self.picture) if path.exists()]
         if self.folder.is_dir():
-            found += [p for p in self.folder.iterdir() if p.name.startswith(begin)]
+            found += [path for path in self.folder.iterdir() if self._is_map(path)]
         return found
+
+    def _is_map(self, path: Path) -> bool:
+        """Return whether a file is a probability map, and no label map of a scan."""
+        begin, name = f"{self.name}_probability_", path.name
+        is_label_map = name.removeprefix(begin).endswith("_label.nrrd")
+        is_nrrd = suffix_of(path) == ".nrrd"  # and not .seg.nrrd
+        return name.startswith(begin) and is_nrrd and not is_label_map
 
 
 def find_scans(paths: Sequence[Path], output: Path) -> list[Path]:
@@ -140,7 +154,7 @@ def plan_outputs(
         suffix = ".seg.nrrd"
         if kind == "input" and not is_series_folder(scan):
             suffix = suffix_of(scan).replace(".nhdr", ".nrrd").replace(".mhd", ".mha")
-        plan[scan] = Outputs(folder, name_of(scan), suffix)
+        plan[scan] = Outputs(folder, name_of(scan), suffix, force)
     names = [each.name for each in plan.values()]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated or len(plan) < len(scans):
@@ -149,18 +163,26 @@ def plan_outputs(
             "folders' names, or be labelled into several --output folders. Received "
             f"twice: {', '.join(repeated) or 'a scan'}"
         )
-    sources = {scan.resolve() for scan in scans}
-    paths = [each.label_map for each in plan.values()]
-    replaced = [str(path) for path in paths if path.resolve() in sources]
+    _check_existing(plan, force=force)
+    return plan
+
+
+def _check_existing(plan: Mapping[Path, Outputs], *, force: bool) -> None:
+    """Raise a UsageError if a scan, or without --force a file, would be replaced."""
+    existing = [path for each in plan.values() for path in each.existing()]
+    written = [each.label_map for each in plan.values()]
+    if force:  # all files of an earlier call are removed
+        written += existing
+        written += [path for each in plan.values() for path in each.vertebrae.paths()]
+    sources = {scan.resolve() for scan in plan}
+    replaced = [str(path) for path in written if path.resolve() in sources]
     if replaced:
         raise UsageError(
             "A label map must not replace a scan. Received as both: "
-            f"{', '.join(replaced)}"
+            f"{', '.join(dict.fromkeys(replaced))}"
         )
-    existing = [str(path) for each in plan.values() for path in each.existing()]
     if existing and not force:
         raise UsageError(
             "Label maps must not exist yet; --force replaces them. Received: "
-            f"{', '.join(existing)}"
+            f"{', '.join(map(str, existing))}"
         )
-    return plan

@@ -19,6 +19,7 @@ from models.prediction import label_values
 from models.training_scans import describe_misplacement
 from runs.label_plan import Outputs
 from runs.label_table import Row
+from runs.leftovers import remove_leftovers
 from runs.overlay import write_overlay
 from runs.vertebra_files import PredictedVertebrae
 from spine.keeping import Kept
@@ -74,8 +75,7 @@ def label_scan(
         vertebrae: To find in the prediction; None to find none.
 
     Raises:
-        DataError: If the scan cannot be read, memory runs out, or a file cannot be
-            written.
+        DataError: If a file cannot be read or written, or memory runs out.
     """
     start = time.perf_counter()
     image = read_finite_volume(scan, max_voxels)
@@ -84,6 +84,7 @@ def label_scan(
     segments = metadata.segments()
     values = label_values(kept.classes, segments)
     write_label_map(outputs.label_map, values, like=image, segments=segments)
+    remove_leftovers(outputs)
     if probabilities:
         _write_probabilities(prediction, image, outputs, metadata.class_names)
     if picture:

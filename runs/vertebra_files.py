@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -258,9 +259,8 @@ class PredictedVertebrae:
 
     def files_of(self, outputs: Outputs) -> VertebraFiles:
         """Return the files for a scan, beside its predicted label map."""
-        return VertebraFiles.named(
-            outputs.name, outputs.folder, outputs.suffix, picture=self.pictures
-        )
+        files = outputs.vertebrae
+        return files if self.pictures else replace(files, picture=None)
 
     def plan(self, outputs: Mapping[Path, Outputs]) -> dict[Path, VertebraFiles]:
         """Return the files for each scan."""

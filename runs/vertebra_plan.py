@@ -37,6 +37,10 @@ class VertebraFiles:
         drawn = Path(f"{begin}.png") if picture else None
         return cls(name, Path(f"{begin}{suffix}"), drawn)
 
+    def paths(self) -> list[Path]:
+        """List the files."""
+        return [path for path in (self.label_map, self.picture) if path]
+
 
 def plan_files(
     sources: Sequence[Path], folder: Path, kind: str, *, force: bool
@@ -89,7 +93,7 @@ def check_existing(
         UsageError: If one exists, or would replace what is read.
     """
     tables = [folder / name for name in TABLES]
-    written = [path for f in plan.values() for path in (f.label_map, f.picture) if path]
+    written = [path for files in plan.values() for path in files.paths()]
     inputs = {source.resolve() for source in plan}
     replaced = [str(path) for path in [*tables, *written] if path.resolve() in inputs]
     if replaced:

@@ -41,6 +41,10 @@ LEAST_HEIGHT = 0.65  # of its neighbours', of a whole vertebra at an end
 UNNAMED_FROM = 100  # values of vertebrae without a name beside those with one
 
 
+class NoChainError(DataError):
+    """A label map in which no vertebrae are found."""
+
+
 @dataclass(frozen=True, eq=False)
 class LabelledSpine:
     """The vertebrae of a scan.
@@ -129,13 +133,12 @@ def label_vertebrae(
         labels: Label map, shape of `grid`.
         grid: Of any spacing and direction.
         names: The values to use, with their canonical names; "" where a value has
-            none. If all are vertebrae of one level each, they are repaired, else
-            they are taken together.
+            none. If all are levels, they are repaired, else they are taken together.
         lowest: Name of the lowest vertebra; None if it is unknown.
         image: The scan, for the picture.
 
     Raises:
-        DataError: If no vertebrae are found.
+        NoChainError: If no vertebrae are found.
     """
     start = time.perf_counter()
     instances, namings = _find(scan, labels, grid, names, lowest)
@@ -182,7 +185,7 @@ def _find(
     else:
         instances = find_instances(np.isin(labels, list(names)), grid)
     if instances is None:
-        raise DataError(
+        raise NoChainError(
             f"{scan}: a chain of at least {MIN_VERTEBRAE} vertebrae must be found, or "
             "none is written. Received: no chain"
         )

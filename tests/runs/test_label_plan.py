@@ -25,6 +25,31 @@ def test_label_maps_are_named_after_folders_and_scans(tmp_path, kind, ends):
     assert label_maps(["in/b.nii.gz"], tmp_path, kind) == [tmp_path / f"in_{ends[1]}"]
 
 
+def test_scan_that_force_would_remove_is_refused(tmp_path):
+    (folder := tmp_path / "in").mkdir()
+    names = ["a.nrrd", "in_a_vertebrae.nrrd", "in_a_probability_L1.nrrd"]
+    for name in names:
+        (folder / name).touch()
+    scans = [folder / name for name in names]
+
+    assert len(plan_outputs(scans, tmp_path, "input", force=True)) == 3
+    for scan in scans[1:]:
+        with pytest.raises(UsageError, match=f"as both: {scan}$"):
+            plan_outputs([scans[0], scan], folder, "input", force=True)
+
+
+def test_label_maps_of_other_scans_are_no_probabilities(tmp_path):
+    outputs = Outputs(tmp_path, "in_a", ".nrrd")
+    names = ["in_a_probability_L1.nrrd", "in_a_probability_2_label.seg.nrrd"]
+    names += [f"in_a_probability_2_{end}" for end in ("label.nrrd", "overlay.png")]
+    for name in names:
+        (tmp_path / name).touch()
+
+    assert outputs.existing() == [tmp_path / names[0]]
+    (tmp_path / "in_a_probability_label.nrrd").touch()  # of a class of this name
+    assert len(outputs.existing()) == 2
+
+
 def test_folder_in_a_name_is_the_one_that_a_path_leads_to(tmp_path, monkeypatch):
     (tmp_path / "ann" / "deep").mkdir(parents=True)
     (tmp_path / ".ben").mkdir()

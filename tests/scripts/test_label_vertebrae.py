@@ -182,6 +182,57 @@ def test_a_label_map_without_a_chain_fails_and_the_others_go_on(
     assert "2 of 3 label maps failed." in errors
 
 
+def test_vertebrae_of_an_earlier_label_map_are_gone_if_force_finds_none(
+    boxes, tmp_path
+):
+    label_map, grid = box_spine()
+    other = write(tmp_path / "ann", (label_map > 0).astype(np.uint8), grid, "fay.nrrd")
+    out = tmp_path / "out"
+    flags = ["--output", str(out), "--force"]
+    assert labelVertebrae.main([boxes, other, *flags]) == 0
+    write(tmp_path / "ann", np.zeros(grid.shape, np.uint8), grid)
+
+    assert labelVertebrae.main([boxes, *flags]) == 1
+
+    assert sorted(path.name for path in out.iterdir()) == [
+        "ann_fay_vertebrae.png",
+        "ann_fay_vertebrae.seg.nrrd",
+        "spines.csv",
+        "vertebrae.csv",
+    ]
+    assert {row["scan"] for row in rows_of(out / "vertebrae.csv")} == {"ann_fay"}
+    assert [row["scan"] for row in rows_of(out / "spines.csv")] == ["ann_fay"]
+
+
+def test_label_map_that_cannot_be_read_leaves_the_earlier_vertebrae(boxes, tmp_path):
+    out = tmp_path / "out"
+    flags = [boxes, "--output", str(out), "--force"]
+    assert labelVertebrae.main(flags) == 0
+    Path(boxes).unlink()
+
+    assert labelVertebrae.main(flags) == 1
+
+    assert len(list(out.iterdir())) == 4
+    assert len(rows_of(out / "vertebrae.csv")) == 5
+
+
+def test_a_label_map_without_a_word_fails_and_the_others_go_on(boxes, tmp_path, capsys):
+    label_map, grid = box_spine()
+    other = write(tmp_path, label_map, grid, "levels.nrrd")
+    empty = write(tmp_path, label_map * (label_map == 5), grid, "one.nrrd")
+    out = ["--output", str(tmp_path / "out"), "--labels", "5", "4"]
+
+    assert labelVertebrae.main([boxes, other, *out]) == 1
+
+    errors = capsys.readouterr().err
+    assert errors.startswith("ann_eve: --labels must name structures of the label map")
+    assert errors.endswith("1 of 2 label maps failed.\n")
+    assert len(rows_of(tmp_path / "out" / "vertebrae.csv")) == 2
+    # 5 is in a label map, though it is no chain there; 6 is in none.
+    assert labelVertebrae.main([boxes, empty, *out[:2], "--labels", "5"]) == 1
+    assert labelVertebrae.main([boxes, empty, *out[:2], "--labels", "6"]) == 2
+
+
 def test_what_had_to_be_assumed_of_a_label_map_is_printed(tmp_path, capsys):
     label_map, grid = box_spine()
     path = tmp_path / "twice.seg.nrrd"

@@ -135,6 +135,37 @@ def test_a_scan_without_a_chain_fails_and_the_others_go_on(
     assert printed.err.endswith("1 of 2 scans failed.\n")
 
 
+def test_nothing_of_an_earlier_prediction_is_left_by_force(scans, model, tmp_path):
+    out = tmp_path / "out"
+    (scans / "ben.nrrd").write_bytes((scans / "ann.nrrd").read_bytes())
+    assert call([scans], out, model) == 0
+    for name in ("in_ann_probability_vertebrae.nrrd", "in_ann_probability_label.csv"):
+        (out / name).touch()
+    before = names_in(out)
+    words = ["--model", str(model), "--output", str(out), "--no-pictures", "--force"]
+
+    assert call([scans / "ann.nrrd"], out, model, flags=words[-2:]) == 0
+    gone = "in_ann_overlay.png", "in_ann_probability_vertebrae.nrrd"
+    gone += ("in_ann_vertebrae.png",)
+    assert names_in(out) == [name for name in before if name not in gone]
+    assert predict.main([str(scans / "ann.nrrd"), *words]) == 0
+    gone += ("in_ann_vertebrae.seg.nrrd",)
+    assert names_in(out) == [name for name in before if name not in gone]
+    for table in ("vertebrae.csv", "spines.csv"):
+        assert {row["scan"] for row in read_rows(out / table)} == {"in_ben"}
+
+
+def test_old_vertebrae_are_gone_where_force_finds_no_chain(scans, model, tmp_path):
+    out = tmp_path / "out"
+    assert call([scans / "ann.nrrd"], out, model) == 0
+
+    flags = ["--keep", "largest", "--force"]
+    assert call([scans / "ann.nrrd"], out, model, flags=flags) == 1
+
+    assert not list(out.glob("in_ann_vertebrae*"))
+    assert read_rows(out / "spines.csv") == []
+
+
 def test_vertebrae_are_found_in_what_is_kept(scans, model, tmp_path):
     flags = ["--keep", "largest", "--format", "input"]
 
