@@ -32,7 +32,7 @@ MAX_NODES = 200  # the largest are taken, which bounds the time
 # An edge joins nodes that follow each other along the spine.
 MAX_TILT_DEGREES = 75.0  # from the patient's superior axis
 LEAST_DISTANCE_SHARE = 0.8  # of the sum of the radii
-MAX_GAP_MM = 48.0
+MAX_GAP_MM = 60.0  # where one vertebra is missing between two lumbar bodies it is 50
 MAX_RADIUS_RATIO = 2.0
 MAX_BEND_DEGREES = 45.0
 # What lowers the score.

@@ -16,7 +16,7 @@ MAX_PIECE_OFFSET_MM = 20.0
 LEAST_PIECE_STEPS = 0.6  # between it and other vertebrae
 # Beyond the outer vertebrae, the border of the scan must be why it is seen in part, or
 # it must have this share of the volume of its neighbour.
-LEAST_OUTER_SHARE = 1 / 3
+LEAST_OUTER_SHARE = 0.3
 OUTER_STEPS = 1.5  # from the centre of a vertebra to the far end of the next
 MAX_VERTEBRAE = 60  # far more than there are
 
