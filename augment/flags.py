@@ -66,7 +66,7 @@ FLAGS = {
         "probability of a random curve of intensity, which need not rise",
     ),
     "gamma": Flag(RANGE, "range of the exponent", (0.7, 1.5), 1000),
-    "brightness": Flag("OFFSET", "largest offset, in normalised intensity", None, 1000),
+    "brightness": Flag("OFFSET", "largest offset, in normalised intensity", None, 1e6),
     "contrast": Flag(RANGE, "range of the contrast factor", None, 1000),
     "bias_field": Flag(
         "COEFFICIENT",
@@ -78,12 +78,12 @@ FLAGS = {
         "STD",
         "largest standard deviation of Gaussian noise, in normalised intensity",
         0.15,
-        1000,
+        1e6,
     ),
     "rician_noise": Flag(
         "STD",
         "the same for Rician noise, the noise of MR magnitude images",
         None,
-        1000,
+        1e6,
     ),
 }

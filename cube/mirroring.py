@@ -33,7 +33,8 @@ def find_one_sided(classes: Classes, cases: Sequence[CaseInfo]) -> tuple[str, ..
     for class_name, members in zip(classes.names, classes.members, strict=True):
         names = {n for m in members or () for n in found.get(m, {str(m)})}
         sides = {side_of(name) for name in names} - {""}
-        if members and len(sides or {side_of(class_name)} - {""}) == 1:
+        sides = sides or {side_of(class_name)} - {""}
+        if members and len(sides) == 1:
             one_sided.append(class_name)
     return tuple(one_sided)
 

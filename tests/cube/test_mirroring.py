@@ -61,9 +61,7 @@ def test_no_line_describes_mirroring_that_no_class_forbids():
     assert describe_mirroring([]) == []
 
 
-@pytest.mark.parametrize(
-    ("word", "flip"), [("psoas_left=20", None), ("L1=20", 0.5), ("both=20,21", 0.5)]
-)
+@pytest.mark.parametrize(("word", "flip"), [("psoas_left=20", None), ("L1=20", 0.5)])
 def test_cube_stores_whether_its_copies_may_be_mirrored(scans, capsys, word, flip):
     assert build(scans, "--spacing", 3, "--copies", 3, "--labels", word) == 0
 
