@@ -81,14 +81,16 @@ def add_ensemble_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check_ensemble(runs: Sequence[Path], cube: Path) -> None:
-    """Check that networks and the cube exist, before TensorFlow takes its time."""
+def check_ensemble(runs: Sequence[Path], path: Path, patterns: Sequence[str]) -> None:
+    """Check networks, the cube and --cases, before TensorFlow takes its time."""
     from cube.reader import Cube
+    from runs.case_choice import check_patterns
     from runs.model_paths import find_models
 
     find_models(runs)
-    with Cube(cube):
-        pass
+    with Cube(path) as cube:
+        tested = cube.rows("test", copy=0)
+        check_patterns(patterns, [cube.case_ids[row] for row in tested])
 
 
 @script
@@ -101,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     check_page_folder(args.output, force=args.force)
     if args.ensemble is not None:
-        check_ensemble(args.runs, args.ensemble)
+        check_ensemble(args.runs, args.ensemble, args.cases)
         from runs.ensemble_test import score_runs
 
         run = args.output / "ensemble"

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from runs.gathering import Run, Side
 from system.errors import UsageError
 from system.text import shorten
+
+
+def check_patterns(patterns: Sequence[str], case_ids: Iterable[str]) -> None:
+    """Check that each pattern matches a test case.
+
+    Args:
+        patterns: As of `choose_cases`.
+        case_ids: Of the test cases.
+
+    Raises:
+        UsageError: If a pattern matches no case.
+    """
+    case_ids = sorted(set(case_ids))
+    for pattern in patterns:
+        if not any(fnmatchcase(case_id, pattern) for case_id in case_ids):
+            raise UsageError(
+                f"--cases must match a test case of the runs. Received: {pattern!r}; "
+                f"the test cases are {shorten(', '.join(case_ids))}"
+            )
 
 
 def choose_cases(sides: Sequence[Side], patterns: Sequence[str]) -> list[Side]:
@@ -23,13 +42,7 @@ def choose_cases(sides: Sequence[Side], patterns: Sequence[str]) -> list[Side]:
     """
     if not patterns:
         return list(sides)
-    case_ids = sorted({score.case_id for side in sides for score in side.scores})
-    for pattern in patterns:
-        if not any(fnmatchcase(case_id, pattern) for case_id in case_ids):
-            raise UsageError(
-                f"--cases must match a test case of the runs. Received: {pattern!r}; "
-                f"the test cases are {shorten(', '.join(case_ids))}"
-            )
+    check_patterns(patterns, {score.case_id for side in sides for score in side.scores})
     return [
         Side(side.name, tuple(_choose(run, patterns) for run in side.runs))
         for side in sides

@@ -164,6 +164,19 @@ def test_ensemble_of_one_network_or_of_other_classes_is_refused(
     assert list(page.iterdir()) == []
 
 
+def test_cases_that_the_cube_does_not_test_are_refused_before_it_is_predicted(
+    small_cube, small_run, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.delattr("runs.ensemble_test.score_runs")
+    flags = ["--ensemble", str(small_cube), "--output", str(tmp_path / "page")]
+
+    assert compareRuns.main([str(small_run), *flags, "--cases", "d*", "ann"]) == 2
+
+    error = capsys.readouterr().err
+    assert error.endswith("Received: 'ann'; the test cases are cid, dan\n")
+    assert not (tmp_path / "page").exists()
+
+
 @pytest.mark.parametrize(
     ("flags", "shown"),
     [
