@@ -35,7 +35,7 @@ def test_a_small_piece_whose_place_is_seen_as_a_whole_is_dropped_with_a_note():
     ("planes", "below"),
     [
         pytest.param(2, 4, id="cut by the border"),
-        pytest.param(8, BELOW, id="nearly a half"),
+        pytest.param(6, BELOW, id="a third"),
     ],
 )
 def test_a_piece_at_the_border_or_of_some_size_is_seen_in_part(planes, below):
@@ -44,4 +44,5 @@ def test_a_piece_at_the_border_or_of_some_size_is_seen_in_part(planes, below):
     found = find_instances(mask, grid)
 
     assert len(found.centers) == 6
+    assert found.partial == {1}
     assert found.notes == {}
