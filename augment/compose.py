@@ -151,6 +151,10 @@ class Compose:
             drawn[key] = transform.draw(rng)
         return drawn
 
+    def without(self, name: str) -> Compose:
+        """Return the chain without the transforms of that name."""
+        return Compose([each for each in self.transforms if each.name != name])
+
 
 def compose_default(**values: float | Sequence[float] | None) -> Compose:
     """Build the chain of makeCube.py.

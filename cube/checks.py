@@ -19,6 +19,7 @@ from cube.scan_checks import (
     check_across_scans,
     check_class_volumes,
     check_classes,
+    check_mirroring,
     check_sources,
     check_splits,
 )
@@ -49,7 +50,7 @@ def check_cube(cube: Cube, visit: Visit | None = None) -> list[Finding]:
         case first those of the case as a whole, then the scan's, then those of its
         copies.
     """
-    findings = [*check_sources(cube), *check_splits(cube)]
+    findings = [*check_sources(cube), *check_splits(cube), *check_mirroring(cube)]
     for row in range(len(cube)):
         cube.grid(row)  # refuses an affine of no grid
     cases = rows_by_case(cube)

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from augment.compose import Compose
 from cube.survey import CaseInfo
 from system.errors import UsageError
 from system.text import shorten
 from volumes.classes import Classes, Member
 from volumes.structures import side_of
-
-FLIP = "flip"
 
 
 def find_one_sided(classes: Classes, cases: Sequence[CaseInfo]) -> tuple[str, ...]:
@@ -54,19 +51,14 @@ def settle_mirroring(
     Raises:
         UsageError: If --flip was given, above 0, and a class names one side.
     """
-    one_sided = find_one_sided(classes, cases) if args[FLIP] else ()
+    one_sided = find_one_sided(classes, cases) if args["flip"] else ()
     if one_sided and args.get("flip_given"):
         raise UsageError(
             "--flip must be none where a class names one side, whose structures a "
-            f"mirrored copy has on the other. Received: --flip {args[FLIP]:g} and "
+            f"mirrored copy has on the other. Received: --flip {args['flip']:g} and "
             f"{shorten(', '.join(one_sided))}"
         )
     return one_sided
-
-
-def without_mirroring(compose: Compose) -> Compose:
-    """Return a chain of transforms without those that mirror."""
-    return Compose([each for each in compose.transforms if each.name != FLIP])
 
 
 def describe_mirroring(one_sided: Sequence[str]) -> list[str]:

@@ -23,7 +23,7 @@ from cube.grid import (
     spacing_for_side,
 )
 from cube.intensities import describe_rule, settle_rule
-from cube.mirroring import describe_mirroring, settle_mirroring, without_mirroring
+from cube.mirroring import describe_mirroring, settle_mirroring
 from cube.partial_build import PartialBuild
 from cube.persons import check_persons
 from cube.places import stored_paths
@@ -128,7 +128,7 @@ def plan_cube(
     splits = _choose_splits(cases, args)
     copies = _choose_copies(splits, args["copies"])
     one_sided = settle_mirroring(classes, cases, args)
-    compose = without_mirroring(compose) if one_sided else compose
+    compose = compose.without("flip") if one_sided else compose
     spec = CubeSpec(spacing, shape, intensity, compose, args["seed"])
     extents = plan_extents(cases, copies, spec)
     check_copies(cases, copies, extents)

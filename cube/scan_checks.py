@@ -31,8 +31,11 @@ from cube.label_volumes import (
     find_unusual_classes,
     find_unusual_volumes,
 )
+from cube.mirroring import find_one_sided
 from cube.reader import Cube
 from cube.values import CANONICAL_AXIS
+from system.text import shorten
+from volumes.classes import Classes
 
 # Further from the median, a header may be wrong.
 SPACING_FACTOR = 1.5
@@ -83,6 +86,22 @@ def check_splits(cube: Cube) -> Iterator[Finding]:
                 f"subject {subject} is in {places}",
                 whole_case=True,
             )
+
+
+def check_mirroring(cube: Cube) -> Iterator[Finding]:
+    """Find that scans are mirrored though classes name one side; see `cube.mirroring`.
+
+    Earlier versions built such cubes.
+    """
+    names = cube.class_names
+    members = cube.class_members or tuple((name,) for name in names)
+    one_sided = find_one_sided(Classes(tuple(names), members), [])
+    if one_sided and cube.arguments.get("flip"):
+        message = (
+            f"--flip must be none where a class names one side, as "
+            f"{shorten(', '.join(one_sided))}; found {cube.arguments['flip']}"
+        )
+        yield Finding(WHOLE_CUBE, None, "left and right are swapped", message)
 
 
 def check_across_scans(

@@ -219,3 +219,9 @@ def test_rotation_and_flip_do_not_commute():
     ]
 
     assert np.abs(matrices[0] - matrices[1]).max() > 1
+
+
+def test_chain_without_a_name_keeps_all_others_in_order():
+    chain = Compose([Flip(0.5), Rotation(3), Flip(0.2), Shift(4)]).without("flip")
+
+    assert [each.name for each in chain.transforms] == ["rotation", "shift"]

@@ -3,13 +3,11 @@ import json
 import pytest
 from support.scans import build, make_case, named, unnamed
 
-from augment.compose import Compose, compose_of
-from augment.spatial import Flip, Rotation
+from augment.compose import compose_of
 from cube.mirroring import (
     describe_mirroring,
     find_one_sided,
     settle_mirroring,
-    without_mirroring,
 )
 from cube.reader import Cube
 from system.errors import UsageError
@@ -49,12 +47,6 @@ def test_mirroring_by_default_is_switched_off_and_by_the_flag_refused():
     assert settle_mirroring(classes, cases, {"flip": None, "flip_given": True}) == ()
     with pytest.raises(UsageError, match=r"must be none .*: --flip 0\.2 and psoas$"):
         settle_mirroring(classes, cases, {"flip": 0.2, "flip_given": True})
-
-
-def test_other_transforms_stay_in_the_chain():
-    chain = without_mirroring(Compose([Flip(0.5), Rotation(3)]))
-
-    assert [each.name for each in chain.transforms] == ["rotation"]
 
 
 def test_no_line_describes_mirroring_that_no_class_forbids():

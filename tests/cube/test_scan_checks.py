@@ -2,7 +2,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.cubes import clean_rows, make_label, make_row, only, with_source
+from support.cubes import (
+    clean_rows,
+    make_label,
+    make_row,
+    only,
+    with_source,
+    write_cube,
+)
+
+from cube.reader import Cube
+from cube.scan_checks import check_mirroring
 
 
 @pytest.mark.parametrize(
@@ -30,6 +40,27 @@ def test_spacing_up_to_one_and_a_half_medians_is_no_finding(findings_of, rows):
     rows[3] = with_source(rows[3], spacing=(0.75, 0.67, 6.0))
 
     assert findings_of(rows) == []
+
+
+@pytest.mark.parametrize(
+    ("members", "flip", "found"),
+    [
+        ([[], ["psoas left"], [2]], 0.5, "psoas, L1 right"),
+        ([[], ["psoas left", "psoas right"], ["L1"]], 0.5, ""),
+        ([[], ["psoas left"], [2]], None, ""),
+    ],
+)
+def test_mirrored_copies_of_one_side_are_found(tmp_path, rows, members, flip, found):
+    names = ["background", "psoas", "L1 right"]
+    about = {"class_names": names, "class_members": members}
+    about["arguments"] = {"seed": 0, "flip": flip}
+    path = write_cube(tmp_path / "c.h5", rows, **about)
+
+    with Cube(path) as cube:
+        messages = [finding.message for finding in check_mirroring(cube)]
+
+    assert len(messages) == bool(found)
+    assert all(f"as {found}; found 0.5" in message for message in messages)
 
 
 def test_orientation_unlike_that_of_the_majority_is_found(findings_of, rows):
