@@ -46,7 +46,7 @@ def test_spacing_up_to_one_and_a_half_medians_is_no_finding(findings_of, rows):
     ("members", "flip", "found"),
     [
         ([[], ["psoas left"], [2]], 0.5, "psoas, L1 right"),
-        ([[], ["psoas left", "psoas right"], ["L1"]], 0.5, ""),
+        ([[], ["psoas left", "psoas right"], None], 0.5, ""),
         ([[], ["psoas left"], [2]], None, ""),
     ],
 )
