@@ -157,11 +157,8 @@ def is_normalisation(value: object) -> bool:
         return False
     ends = [value.get(name, 0) for name in ("low", "high")]
     is_complete = value.get("kind") != "window" or {"low", "high"} <= value.keys()
-    return (
-        isinstance(value.get("kind", ""), str)
-        and all(map(is_number, ends))
-        and is_complete
-    )
+    is_known = value.get("kind", "zscore") in ("window", "zscore")
+    return is_known and is_complete and all(map(is_number, ends))
 
 
 def is_profile(value: object) -> bool:

@@ -41,14 +41,17 @@ def choose_case_ids(images: Sequence[Path]) -> list[str]:
                 for parts, image in zip(folders, images, strict=True)
             ]
         )
-    candidates = [
-        [unicodedata.normalize("NFC", name) for name in names] for names in candidates
-    ]
+    candidates = [[_normalise(name) for name in names] for names in candidates]
     for names in candidates:
         # Some file systems do not distinguish Case from case.
         if all(names) and len({name.lower() for name in names}) == len(names):
             return names
     return _number(candidates[-1] if len(candidates) > 2 else candidates[0])
+
+
+def _normalise(name: str) -> str:
+    """Return a name in one Unicode form, with "?" for bytes that are not UTF-8."""
+    return unicodedata.normalize("NFC", name).encode(errors="replace").decode()
 
 
 def _number(names: Sequence[str]) -> list[str]:

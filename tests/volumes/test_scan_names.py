@@ -13,6 +13,7 @@ from volumes.scan_names import choose_case_ids, name_of
         (["1/t1.nrrd", "1/t2.nrrd", "2/t1.nrrd"], ["1_t1", "1_t2", "2_t1"]),
         (["a.nrrd", "a.nii.gz", "a_2.nrrd"], ["a", "a_2", "a_2_2"]),
         (["a_2.nrrd", "a.nrrd", "A.nii.gz"], ["a_2", "a", "A_3"]),
+        (["m\udcfcller/t1.nrrd", "a/t1.nrrd"], ["m?ller", "a"]),  # bytes, not UTF-8
     ],
 )
 def test_case_ids_are_the_shortest_that_tell_the_images_apart(images, names):
