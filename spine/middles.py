@@ -30,20 +30,28 @@ def find_middles(
     it is followed up and down from there.
 
     Args:
-        chain: N vertebrae.
+        chain: Two vertebrae or more.
         labels: Of the vertebrae, shape of the basins' grid.
     """
     grid, depths = chain.basins.grid, chain.basins.depths
+    tangents = _tangents(chain.centers)
     middles = []
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
         center, radius = chain.centers[number - 1], float(chain.radii[number - 1])
         is_body = (labels[box] == number) & (depths[box] >= DEEP_SHARE * radius)
         points = grid.to_world(np.argwhere(is_body) + [side.start for side in box])
         of_body = depths[box][is_body]
-        below = _follow(points, of_body, center, radius, -1)
-        above = _follow(points, of_body, center, radius, 1)
+        up = tangents[number - 1]
+        below = _follow(points, of_body, center, radius, -up)
+        above = _follow(points, of_body, center, radius, up)
         middles += [*below[::-1], center, *above]
     return np.array(middles)
+
+
+def _tangents(centers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return unit vectors upwards along a chain, shape (N, 3)."""
+    steps = np.gradient(centers, axis=0)
+    return steps / np.linalg.norm(steps, axis=1, keepdims=True)
 
 
 def _follow(
@@ -51,28 +59,34 @@ def _follow(
     depths: npt.NDArray[np.float32],
     center: npt.NDArray[np.float64],
     radius: float,
-    direction: int,
+    direction: npt.NDArray[np.float64],
 ) -> list[npt.NDArray[np.float64]]:
     """Return the middles of slabs of a body, upwards or downwards from its centre.
 
-    They are none if they are fewer than `MIN_SLABS`.
+    Slabs lie at right angles to the spine, which turns from slab to slab. The middles
+    are none if they are fewer than `MIN_SLABS`.
 
     Args:
         points: World mm of deep voxels, shape (M, 3).
         depths: Of those voxels, shape (M,).
         center: World mm, shape (3,).
         radius: Of the largest sphere in the body, mm.
-        direction: 1 for upwards, -1 for downwards.
+        direction: Unit vector along the spine, upwards or downwards, shape (3,).
     """
     middles, middle = [], center
     for _ in range(MAX_SLABS):
-        height = middle[2] + direction * SLAB_STEP * radius
-        is_near = np.abs(points[:, 2] - height) <= SLAB_HALF * radius
-        is_near &= np.hypot(*(points - middle)[:, :2].T) <= SLAB_REACH * radius
+        steps = points - middle
+        along = steps @ direction
+        aside = np.linalg.norm(steps - along[:, None] * direction, axis=1)
+        is_near = np.abs(along - SLAB_STEP * radius) <= SLAB_HALF * radius
+        is_near &= aside <= SLAB_REACH * radius
         deepest = depths[is_near].max(initial=0)
         if deepest < BODY_SHARE * radius:
             break
         is_core = is_near & (depths >= CORE_SHARE * deepest)
-        middle, radius = points[is_core].mean(axis=0), float(deepest)
+        middle, before = points[is_core].mean(axis=0), middle
+        radius = float(deepest)
+        direction = direction + (middle - before) / np.linalg.norm(middle - before)
+        direction = direction / np.linalg.norm(direction)
         middles.append(middle)
     return middles if len(middles) >= MIN_SLABS else []

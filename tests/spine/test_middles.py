@@ -41,3 +41,16 @@ def test_what_may_be_several_is_followed_to_both_ends():
     np.testing.assert_allclose(inner[4, 2], 90.5, atol=1)
     np.testing.assert_allclose(np.diff(inner[:, 2]), 10, atol=1.5)
     np.testing.assert_allclose(inner[:, :2], [(9.5, 8.5)] * 9, atol=1)
+
+
+def test_a_tilted_spine_is_followed_along_itself():
+    mask, upright = column(10, 10, 10, 90, 10, 10, 10)
+    sine, cosine = np.sin(np.radians(40)), np.cos(np.radians(40))
+    turn = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
+
+    _, middles = middles_of(mask, upright)
+    _, tilted = middles_of(
+        mask, Grid(mask.shape, affine_from((1, 1, 1), (0,) * 3, turn))
+    )
+
+    np.testing.assert_allclose(tilted, middles @ turn.T, atol=1e-6)
