@@ -126,11 +126,27 @@ def check_sources(finder: ScanFinder) -> None:
     """Check before training that the files of every test case can be used after it.
 
     Raises:
-        DataError: If a test case's scan or label map is gone or changed.
+        DataError: If a test case's scan or label map is gone or changed, or too large
+            at the cube's spacing.
     """
     for row in finder.cube.rows("test", copy=0):
         for kind in ("image", "label"):
             finder.find(row, kind)
+        source = finder.cube.sources[row]
+        _check_size(finder.cube, row, source.get("shape", (0, 0, 0)), source["spacing"])
+
+
+def _check_size(
+    cube: Cube, row: int, shape: Sequence[int], spacing: Sequence[float]
+) -> None:
+    """Raise a DataError if a scan is too large at the spacing of its cube."""
+    sides = np.multiply(shape, spacing)  # in mm
+    num_voxels = float(np.prod(sides) / np.prod(cube.spacing))
+    if num_voxels > MAX_VOXELS:
+        raise DataError(
+            f"Case '{cube.case_ids[row]}' must have at most {MAX_VOXELS} voxels at the "
+            f"cube's spacing of {cube.spacing} mm. Received: {num_voxels:.3g}"
+        )
 
 
 def predict_test_cases(
@@ -184,6 +200,7 @@ def _test_case(
     cube, metadata = finder.cube, members[0].metadata
     case_id = cube.case_ids[row]
     image = read_source(finder, row, "image")
+    _check_size(cube, row, image.grid.shape, image.grid.spacing)
     start = time.perf_counter()
     with report_out_of_memory(f"predicting case '{case_id}'"):
         prediction = predict_members(members, image.array, image.grid)

@@ -72,3 +72,14 @@ def test_changed_test_case_is_refused_before_training(small_cube, tmp_path):
         pytest.raises(DataError, match=r"dan_reference.*must be the label.*'dan'"),
     ):
         testing.check_sources(ScanFinder(changed))
+
+
+def test_scan_too_large_at_the_spacing_of_its_cube_is_refused(small_cube, tmp_path):
+    path = shutil.copy(small_cube, tmp_path / "cube.h5")
+    with h5py.File(path, "r+") as file:
+        file.attrs["spacing"] = "[1e-6, 1e-6, 1e-6]"
+
+    with Cube(path) as cube:
+        finder = ScanFinder(cube, small_cube.parent)
+        with pytest.raises(DataError, match=r"at most .* cube's spacing of .1e-06"):
+            testing.check_sources(finder)
