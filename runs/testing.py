@@ -29,7 +29,7 @@ from system.limits import MAX_VOXELS
 from system.text import file_names, on_one_line
 from volumes.classes import build_lookup
 from volumes.formats.files import read_label_map, read_volume, write_label_map
-from volumes.geometry import Grid
+from volumes.geometry import Grid, canonical_grid
 from volumes.ignored import find_void, split_ignored
 from volumes.lattice import place_on_grid
 from volumes.structures import vertebra_classes
@@ -133,15 +133,13 @@ def check_sources(finder: ScanFinder) -> None:
         for kind in ("image", "label"):
             finder.find(row, kind)
         source = finder.cube.sources[row]
-        _check_size(finder.cube, row, source.get("shape", (0, 0, 0)), source["spacing"])
+        sides = np.multiply(source.get("shape", 0), source["spacing"])  # in mm
+        num_voxels = np.prod(sides) / np.prod(finder.cube.spacing)
+        _check_size(finder.cube, row, float(num_voxels))
 
 
-def _check_size(
-    cube: Cube, row: int, shape: Sequence[int], spacing: Sequence[float]
-) -> None:
+def _check_size(cube: Cube, row: int, num_voxels: float) -> None:
     """Raise a DataError if a scan is too large at the spacing of its cube."""
-    sides = np.multiply(shape, spacing)  # in mm
-    num_voxels = float(np.prod(sides) / np.prod(cube.spacing))
     if num_voxels > MAX_VOXELS:
         raise DataError(
             f"Case '{cube.case_ids[row]}' must have at most {MAX_VOXELS} voxels at the "
@@ -200,7 +198,8 @@ def _test_case(
     cube, metadata = finder.cube, members[0].metadata
     case_id = cube.case_ids[row]
     image = read_source(finder, row, "image")
-    _check_size(cube, row, image.grid.shape, image.grid.spacing)
+    # Exactly, as a grid has a voxel or more along each axis.
+    _check_size(cube, row, math.prod(canonical_grid(image.grid, cube.spacing).shape))
     start = time.perf_counter()
     with report_out_of_memory(f"predicting case '{case_id}'"):
         prediction = predict_members(members, image.array, image.grid)
