@@ -16,6 +16,7 @@ from system.job import available_cpus
 
 # Of a job's processes; below the ports that Linux gives to outgoing connections.
 FIRST_PORT, NUM_PORTS = 12_000, 20_000
+LAST_PORT = 65_535  # of any computer
 CPU_VARIABLE = "PYTHON_CPU_COUNT"  # which `available_cpus` reads, as Python 3.13 does
 
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
@@ -76,16 +77,13 @@ def _place_by_config(text: str) -> GroupPlace:
         cluster = config.get("cluster", {})
         if not cluster:
             return ALONE
-        if not cluster.keys() <= {"chief", "worker"}:
-            raise ValueError("its cluster has other jobs than chief and worker")
+        _check_cluster(cluster)
         chiefs = cluster.get("chief", [])
         addresses = (*chiefs, *cluster.get("worker", []))
         kind, rank = config["task"]["type"], int(config["task"]["index"])
         rank += len(chiefs) if kind == "worker" else 0
         if kind not in cluster or not 0 <= rank < len(addresses):
             raise ValueError("its task is not in its cluster")
-        if not all(re.search(r":\d+$", address) for address in addresses):
-            raise ValueError("its addresses must end in a port")
         return GroupPlace(rank, addresses)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(
@@ -93,6 +91,25 @@ def _place_by_config(text: str) -> GroupPlace:
             '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": '
             f'"worker", "index": 0}}}}. Received: {text!r} ({error})'
         ) from error
+
+
+def _check_cluster(cluster: dict) -> None:
+    """Raise unless a cluster has lists of addresses of chief and worker.
+
+    Raises:
+        ValueError: With the reason.
+    """
+    if not cluster.keys() <= {"chief", "worker"}:
+        raise ValueError("its cluster has other jobs than chief and worker")
+    for addresses in cluster.values():
+        if not isinstance(addresses, list):
+            raise ValueError("its addresses must be in lists")
+        for address in addresses:
+            port = re.search(r":(\d+)$", address)
+            if port is None or not 0 < int(port[1]) <= LAST_PORT:
+                raise ValueError(
+                    f"its addresses must end in a port, from 1 to {LAST_PORT}"
+                )
 
 
 def _place_by_slurm(environment: Mapping[str, str]) -> GroupPlace:
