@@ -120,8 +120,8 @@ def _follow(place: GroupPlace, deadline: float) -> None:
     while (left := deadline - time.monotonic()) > 0:
         try:
             connection = socket.create_connection((host.strip("[]"), int(port)), left)
-        except OSError as error:  # not there yet
-            fault = f"{address}: {error.strerror or error}."
+        except (OSError, UnicodeError) as error:  # not there yet, or no name of a host
+            fault = f"{address}: {getattr(error, 'strerror', None) or error}."
         else:
             fault = f"the first process, {address}, waits for others."
             with connection, suppress(OSError):  # it may end, and be started again
