@@ -19,6 +19,8 @@ from system.shell import script
 from system.termination import Terminated
 
 if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
     from system.compiled import Flag
 
 
@@ -198,15 +200,22 @@ def run_in_process(function: Callable[..., int], *args: object) -> int:
     child = context.Process(target=_run_child, args=(function, args))
     child.start()
     try:
-        child.join()
+        _join_despite_interrupt(child)
     except Terminated:
         child.terminate()
         child.join()
         raise
+    return child.exitcode  # pyright: ignore[reportReturnType]  # not None: it ended
+
+
+def _join_despite_interrupt(child: BaseProcess) -> None:
+    try:
+        child.join()
+    except Terminated:
+        raise
     except KeyboardInterrupt:
         child.join()  # Ctrl-C reached it too; let it clean up
         raise
-    return child.exitcode  # pyright: ignore[reportReturnType]  # not None: it ended
 
 
 def _run_child(function: Callable[..., int], args: tuple) -> None:

@@ -19,8 +19,10 @@ def stop():
 @pytest.fixture(autouse=True)
 def as_by_default():
     former = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGTERM, former)
+    signal.signal(signal.SIGINT, interrupt)
 
 
 def test_sigterm_is_one_sentence_and_143_after_cleaning_up(capsys):
@@ -75,20 +77,23 @@ def test_other_threads_leave_it_as_it_is():
     assert seen == [signal.SIG_DFL]
 
 
-def tell_parent_to_stop(path):
+def tell_parent_to_stop(path, signals):
     """Stop the parent alone, as `kill` does; wait to be ended by it."""
     import time
 
     path.write_text(str(os.getpid()))
-    os.kill(os.getppid(), signal.SIGTERM)
+    for number in signals:
+        os.kill(os.getppid(), number)
+        time.sleep(0.2)
     time.sleep(600)
 
 
-def test_stopped_script_ends_its_process(tmp_path):
+@pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGINT, signal.SIGTERM]])
+def test_stopped_script_ends_its_process(tmp_path, signals):
     path = tmp_path / "process"
 
     with pytest.raises(Terminated), raise_on_sigterm():
-        run_in_process(tell_parent_to_stop, path)
+        run_in_process(tell_parent_to_stop, path, signals)
 
     with pytest.raises(ProcessLookupError):
         os.kill(int(path.read_text()), 0)
