@@ -29,7 +29,13 @@ _LEVELS = {*VERTEBRA_NAMES, *SACRAL}
 _LEVEL = re.compile(
     r"(?:vertebrae? ?)?(?:([cls])|(t)h?) ?0?([1-9]\d?)(?: ?vertebrae?)?"
 )
-_SIDES = {"left": "left", "l": "left", "right": "right", "r": "right"}
+_SIDES = {"left": "left", "right": "right"}
+_SIDE_LETTERS = {"l": "left", "r": "right"}
+# Before a last letter L, which is lumbar there, as in "T-L", "vertebrae L", "discs L".
+_OF_THE_SPINE = re.compile(
+    r"c|th?|l|s|cervical|thoracic|lumbar|sacral|levels?|junction"
+    r"|spine|spinal|(inter)?vertebra[el]?|dis[ck]s?|columns?|cords?"
+)
 # What programs call a structure that nobody has named.
 _UNNAMED = re.compile(r"(?:(?:segment|label|value|class)(?: ?\d+)*|[\d ]*|unnamed)")
 
@@ -67,20 +73,22 @@ def is_unnamed(name: str) -> bool:
 def side_of(name: str) -> str:
     """Return the side that a name states: "left", "right", or "" for none or both.
 
-    The sides are the words left and right, and the letters l and r beside another
-    word. A letter before a number is a vertebra, as in "nerve L 5".
+    The sides are the words left and right, and a letter l or r that ends the name. It
+    is none after a word for the spine or a part of it, with a level between them or
+    without: the L of "vertebrae L" or "T-L" is lumbar.
 
     Args:
         name: Of a structure or a class, in any spelling.
     """
     words = re.findall(r"[^\W_]+", canonical_name(name))
-    sides = set()
-    for word, following in zip(words, [*words[1:], ""], strict=True):
-        is_letter = len(word) == 1
-        if word in _SIDES and not (
-            is_letter and (len(words) == 1 or following[:1].isdigit())
-        ):
-            sides.add(_SIDES[word])
+    sides = {_SIDES[word] for word in words if word in _SIDES}
+    before = [word for word in words[:-1] if not word[-1].isdigit()]
+    if (
+        before
+        and words[-1] in _SIDE_LETTERS
+        and not _OF_THE_SPINE.fullmatch(before[-1])
+    ):
+        sides.add(_SIDE_LETTERS[words[-1]])
     return sides.pop() if len(sides) == 1 else ""
 
 
