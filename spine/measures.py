@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ SUPERIOR = np.array([0.0, 0.0, 1.0])
 MAX_SIDE_MM = 200.0
 MIN_SIDE_MM = 3.0
 LEAST_STEP_MM = 1.0  # between centres of vertebrae, for a curve through both
+# Between the axis of a body and the curve. In 53 label maps of people it is up to 45
+# degrees in S1, and 29 in others.
+MAX_LEAN_DEGREES = 60.0
 BORDER_MARGIN_MM = 2.0  # around a body: voxels at the scan's border cut it there
 
 
@@ -78,8 +82,7 @@ def measure_vertebrae(
     for value, box in found.items():
         body, note = None, faults[value]
         if not note:
-            tangent = _tangent(curve, centres[value])
-            body, note = _try_body(shapes.pop(value), tangent)
+            body, note = _try_body(shapes.pop(value), curve, centres[value])
         vertebrae.append(
             _describe(label_map, grid, value, box, body, note, value in partial)
         )
@@ -98,12 +101,19 @@ def _find_fault(grid: Grid, box: Box, *, is_partial: bool) -> str:
     return ""
 
 
-def _try_body(shape: Shape, tangent: Points) -> tuple[Body | None, str]:
+def _try_body(
+    shape: Shape, curve: Curve | None, centre: Points
+) -> tuple[Body | None, str]:
     """Return a body, or why there is none."""
+    tangent = _tangent(curve, centre)
     try:
-        return measure_body(shape, tangent), ""
+        body = measure_body(shape, tangent)
     except ShapeError as error:
         return None, f"not measured: {error}"
+    along = float(np.clip(body.frame.axes[:, 2] @ tangent, -1, 1))
+    if curve and along < math.cos(math.radians(MAX_LEAN_DEGREES)):
+        return None, "not measured: its end plates do not lie across the spine"
+    return body, ""
 
 
 def _curve_through(centres: Sequence[Points]) -> Curve | None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from spine.instances import Instances
 from spine.measures import Vertebra
+from spine.odd_angles import find_odd_angles
 from spine.tables import Naming
 from system.errors import UsageError
 from system.text import shorten
@@ -108,6 +109,8 @@ def find_warnings(
             f"is {depth:.0f} mm deep, where {usual:.0f} mm are usual: it may be no "
             "vertebra"
         )
+    for place, sentence in find_odd_angles(bodies, names):
+        found[vertebrae[place].value].append(sentence)
     for place, sentence in _describe_steps(instances.centers, names):
         found[values[place]].append(sentence)
     by_value = dict(zip(values, names, strict=True))

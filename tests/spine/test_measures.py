@@ -2,10 +2,12 @@ import time
 
 import numpy as np
 import pytest
+from support.vertebra_bodies import leaning
 from support.vertebra_shapes import oblique_grid, paint_parts
 
 from phantom.anatomy import build_spine
 from spine.angles import CORONAL, SAGITTAL, angle_between, distance_between
+from spine.curve import fit_curve
 from spine.measures import measure_vertebrae
 from volumes.geometry import Grid, affine_from
 
@@ -61,6 +63,23 @@ def test_a_rotated_vertebra_is_measured_along_its_own_axes():
 
     np.testing.assert_allclose(body.frame.axes[:, 1], turned[:3, 1], atol=0.06)
     assert body.depth == pytest.approx(0.91 * 33, abs=0.8)
+
+
+@pytest.mark.parametrize(("lean", "is_measured"), [(59, True), (61, False)])
+def test_a_body_that_leans_above_60_degrees_from_the_spine_is_not_measured(
+    monkeypatch, lean, is_measured
+):
+    monkeypatch.setattr("spine.measures.measure_body", lambda *_: leaning(lean))
+    label_map = np.zeros((40, 40, 40), np.uint8)
+    label_map[5:35, 5:35, 10:30] = 1
+    grid = Grid(label_map.shape, affine_from((1, 1, 1)))
+    curve = fit_curve(np.array([[20, 20, 0], [20, 20, 40.0]]), 0.0)
+
+    (vertebra,) = measure_vertebrae(label_map, grid, [1], curve=curve)
+
+    assert (vertebra.body is not None) == is_measured
+    note = "not measured: its end plates do not lie across the spine"
+    assert vertebra.note == ("" if is_measured else note)
 
 
 def test_border_blanks_what_it_cuts():

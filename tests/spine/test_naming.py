@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from support.vertebra_bodies import leaning
 
 from spine.measures import Vertebra
 from spine.naming import (
@@ -98,7 +99,7 @@ def test_a_depth_is_odd_by_those_of_three_on_either_side(depths, odd):
 
 
 def test_an_odd_depth_is_a_warning():
-    bodies = [SimpleNamespace(wedge_sagittal=0, depth=d) for d in (58, 39, 39)]
+    bodies = [replace(leaning(0), depth=depth) for depth in (58, 39, 39)]
     vertebrae = [
         Vertebra(value, np.zeros(3), 1.0, False, False, body)
         for value, body in enumerate(bodies, start=4)
@@ -112,9 +113,25 @@ def test_an_odd_depth_is_a_warning():
     assert found[5] == found[6] == []
 
 
+def test_an_odd_angle_is_a_warning():
+    vertebrae = [
+        Vertebra(value, np.zeros(3), 1.0, False, False, leaning(0, right))
+        for value, right in ((3, 50), (4, 0))
+    ]
+    instances = SimpleNamespace(notes={}, centers=np.array([[0, 0, 0], [0, 0, 30.0]]))
+
+    found = find_warnings(instances, vertebrae, [3, 4], ["V1", "V2"])
+
+    assert found[3] == [
+        "has a coronal angle of 50 degrees to V2, which is rare: an end plate may be "
+        "wrong"
+    ]
+    assert found[4] == []
+
+
 def test_warnings_name_wedge_border_and_partial_ones():
     vertebra = Vertebra(7, np.zeros(3), None, True, False, None)
-    wedged = replace(vertebra, body=SimpleNamespace(wedge_sagittal=-23.4, depth=30.0))
+    wedged = replace(vertebra, body=leaning(0, wedge=-23.4))
     partial = Vertebra(9, np.zeros(3), None, False, True, None)
     instances = SimpleNamespace(
         notes={2: ["is long"]}, centers=np.array([[0, 0, 0], [0, 0, 30.0]])
