@@ -21,8 +21,8 @@ def take_turn(path: Path, *, patience: float = PATIENCE_SECONDS) -> Iterator[Non
     """Wait until no other process is in such a block for the same file.
 
     What is locked is a hidden file beside it, as network file systems lock files
-    across hosts but no folders. It is removed at the end; a killed process leaves it
-    unlocked.
+    across hosts but no folders. Each user may lock it, whatever the umask. It is
+    removed at the end; a killed process leaves it unlocked.
 
     Args:
         path: The file, in a folder that is made if it is missing.
@@ -48,16 +48,35 @@ def _open_locked(lock: Path, patience: float) -> int:
     """Return the handle of a lock file that this process alone has locked."""
     end = time.monotonic() + patience
     while True:
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-        if _lock(handle) and _is_there(lock, handle):
-            return handle
-        os.close(handle)
+        handle = _open(lock)
+        if handle is not None:
+            if _lock(handle) and _is_there(lock, handle):
+                return handle
+            os.close(handle)
         if time.monotonic() > end:
             raise OutputError(
                 f"{lock} must be unlocked, so that one process at a time writes. "
-                f"Received: locked by another one for {patience:g} s; try again"
+                f"Received: locked by another one for {patience:g} s; try again, or "
+                "remove the file if no other process is running"
             )
         time.sleep(PAUSE_SECONDS)
+
+
+def _open(lock: Path) -> int | None:
+    """Return the handle of a lock file; None if another user keeps it closed.
+
+    Raises:
+        OSError: If it cannot be made, or its folder is not writable.
+    """
+    try:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+    except PermissionError:
+        if os.access(lock.parent, os.W_OK | os.X_OK):
+            return None
+        raise
+    with suppress(OSError):  # its owner alone may, and did
+        os.fchmod(handle, 0o666)
+    return handle
 
 
 def _lock(handle: int) -> bool:

@@ -1,4 +1,6 @@
+import errno
 import os
+import stat
 import threading
 import time
 
@@ -48,6 +50,58 @@ def test_a_lock_of_a_killed_process_is_taken_over(tmp_path):
         pass
 
     assert os.listdir(tmp_path) == []
+
+
+def test_a_lock_may_be_opened_by_each_user(tmp_path):
+    umask = os.umask(0o077)
+    try:
+        with take_turn(tmp_path / "a.csv"):
+            mode = (tmp_path / ".a.csv.lock").stat().st_mode
+    finally:
+        os.umask(umask)
+
+    assert stat.S_IMODE(mode) == 0o666
+
+
+def refuse_to_open(monkeypatch, count):
+    """Refuse to open files, as those of another user are, for a number of times."""
+    refused, real_open = [], os.open
+
+    def refuse(path, *args):
+        if len(refused) < count:
+            refused.append(path)
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real_open(path, *args)
+
+    monkeypatch.setattr(os, "open", refuse)
+
+
+def test_a_lock_that_another_user_has_just_made_is_waited_for(tmp_path, monkeypatch):
+    refuse_to_open(monkeypatch, 2)
+
+    with take_turn(tmp_path / "a.csv"):
+        assert os.listdir(tmp_path) == [".a.csv.lock"]
+
+
+def test_a_lock_that_may_never_be_opened_is_named_after_a_while(tmp_path, monkeypatch):
+    refuse_to_open(monkeypatch, 1000)
+
+    with (
+        pytest.raises(OutputError, match=r"another one for 0\.05 s; .*remove the file"),
+        take_turn(tmp_path / "a.csv", patience=0.05),
+    ):
+        pass
+
+
+def test_a_folder_in_which_nothing_may_be_made_is_not_waited_for(tmp_path, monkeypatch):
+    refuse_to_open(monkeypatch, 1000)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+
+    with (
+        pytest.raises(OutputError, match="could not be written: Permission denied"),
+        take_turn(tmp_path / "a.csv"),
+    ):
+        pass
 
 
 def test_a_lock_that_its_last_user_removes_after_it_was_opened_is_made_again(
