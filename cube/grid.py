@@ -11,7 +11,7 @@ import numpy.typing as npt
 from cube.resources import (
     estimate_resources,
 )
-from cube.rows import CubeSpec, check_copy, draw_extent
+from cube.rows import CubeSpec, draw_extent
 from cube.survey import CaseInfo
 from system.errors import UsageError
 from system.limits import MAX_LENGTH, SPACING_RANGE
@@ -60,9 +60,19 @@ def check_copies(
     for case, count in zip(cases, copies, strict=True):
         scan, *others = extents[first : first + 1 + count]
         first += 1 + count
-        if (scan[:, 0] < scan[:, 1]).all():
-            for copy, extent in enumerate(others, start=1):
-                check_copy(extent, case.pair.case_id, copy)
+        if not _is_filled(scan):
+            continue
+        for copy, extent in enumerate(others, start=1):
+            if not _is_filled(extent):
+                raise UsageError(
+                    f"Copy {copy} of case '{case.pair.case_id}' must show some of the "
+                    "scan. Received: an empty copy; use a smaller --shift or a "
+                    "narrower --rescaling"
+                )
+
+
+def _is_filled(extent: npt.NDArray[np.int64]) -> bool:
+    return bool((extent[:, 0] < extent[:, 1]).all())
 
 
 def describe_grid(

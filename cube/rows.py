@@ -12,7 +12,7 @@ import numpy.typing as npt
 from augment.compose import Compose, coordinate_map, generator_for, replay
 from augment.spatial import smallest_jacobian
 from cube.writer import CubeRow
-from system.errors import DataError, UsageError
+from system.errors import DataError
 from volumes.classes import classify_labels
 from volumes.geometry import Grid, canonical_grid
 from volumes.intensity import Intensity, measure_intensity
@@ -144,14 +144,11 @@ def make_row(
 
     Raises:
         DataError: If the scan lies between the cube's voxels.
-        UsageError: If the augmentation moves the scan out of the cube's grid.
     """
     spec, target = case.spec, case.target
     drawn, output_to_input = draw_copy(spec, case_id, copy)
     extent = filled_extent(case.grid, target, output_to_input)
-    if copy:
-        check_copy(extent, case_id, copy)
-    else:
+    if copy == 0:
         _check_extent(extent, case, case_id)
     image, label = replay(
         drawn,
@@ -173,24 +170,6 @@ def make_row(
         drawn=drawn,
         source=source,
     )
-
-
-def check_copy(extent: npt.NDArray[np.int64], case_id: str, copy: int) -> None:
-    """Check that an augmented copy fills voxels of the cube.
-
-    Args:
-        extent: The box that it fills, shape (3, 2).
-        case_id: Name of the case.
-        copy: Its number.
-
-    Raises:
-        UsageError: If it fills none: shifted out of the grid, or shrunk.
-    """
-    if np.any(extent[:, 0] >= extent[:, 1]):
-        raise UsageError(
-            f"Copy {copy} of case '{case_id}' must show some of the scan. Received: an "
-            "empty copy; use a smaller --shift or a narrower --rescaling"
-        )
 
 
 def _check_extent(

@@ -4,6 +4,7 @@ from support.scans import make_case
 
 from augment.compose import Compose, compose_default
 from cube.grid import (
+    check_copies,
     check_spacing,
     choose_shape,
     choose_spacing,
@@ -201,3 +202,13 @@ def test_cases_of_which_each_is_large_along_another_axis_have_no_note():
     )
     rods = [(256, 16, 16), (16, 256, 16), (16, 16, 256)]
     assert notes([case_of(f"c{n}", shape) for n, shape in enumerate(rods)]) == []
+
+
+def test_copy_that_is_moved_out_of_the_grid_is_refused_where_its_scan_is_shown():
+    cases = [case_of("thin", (1, 1, 1)), case_of("ann", (30, 40, 60))]
+    nothing, all_of_it = [[5, 5]] * 3, [[0, 9]] * 3
+    extents = np.array([nothing, nothing, all_of_it, all_of_it, nothing])
+
+    check_copies(cases, [1, 1], extents[:4])
+    with pytest.raises(UsageError, match=r"^Copy 2 of case 'ann' .* smaller --shift"):
+        check_copies(cases, [1, 2], extents)

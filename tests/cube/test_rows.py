@@ -7,7 +7,7 @@ from support.scans import GRID
 from augment.compose import Compose, compose_default, coordinate_map
 from augment.spatial import Elastic, Rotation, smallest_jacobian
 from cube.rows import CubeSpec, PreparedCase, make_row
-from system.errors import DataError, UsageError
+from system.errors import DataError
 from volumes.geometry import Grid, affine_from
 
 CLASSES = np.zeros(65536, np.uint8)
@@ -203,13 +203,6 @@ def test_scan_thinner_than_a_voxel_of_the_cube_is_refused():
 
     with pytest.raises(DataError, match="'thin' must be thicker than a voxel"):
         make_row(case, case_id="thin", subject="s", split="train", source={}, copy=0)
-
-
-def test_copy_that_is_moved_out_of_the_grid_is_refused():
-    case = prepare_case(make_spec(compose=chain_of(shift=10_000.0)))
-
-    with pytest.raises(UsageError, match=r"Copy 2 of case 'ann' .* smaller --shift"):
-        row_of(case, 2)
 
 
 def test_row_reports_the_smallest_jacobian_of_its_deformation():
