@@ -64,7 +64,7 @@ class _CompileListener(numba_event.Listener):
     def on_start(self, event: numba_event.Event) -> None:
         if not self._said.is_set():
             self._said.set()
-            print("compiling numerical kernels, once on this computer", flush=True)
+            print("compiling numerical kernels, which later calls reuse", flush=True)
 
     def on_end(self, event: numba_event.Event) -> None:
         pass

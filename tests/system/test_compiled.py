@@ -119,7 +119,7 @@ def test_second_process_does_not_compile_again(tmp_path):
     assert run(WARP, ROOT, **cache) == "1 0"
 
 
-ANNOUNCED = "compiling numerical kernels, once on this computer"
+ANNOUNCED = "compiling numerical kernels, which later calls reuse"
 ANNOUNCE = """
 import numpy as np
 from system.compiled import announce_compiling
