@@ -175,6 +175,7 @@ def compose_default(**values: float | Sequence[float] | None) -> Compose:
     transforms = []
     for name, flag in FLAGS.items():
         value = values.get(name, flag.default)
+        flag.check(name, value)
         if value is not None:
             arguments = value if flag.is_range else [value]
             transforms.append(TRANSFORMS[name](*arguments))

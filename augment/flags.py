@@ -6,6 +6,7 @@ This module imports nothing heavy, so that `makeCube.py --help` stays fast.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 RANGE = ("LOW", "HIGH")
@@ -31,6 +32,20 @@ class Flag(NamedTuple):
     def is_range(self) -> bool:
         """Whether the flag takes a smallest and a largest value."""
         return self.metavar == RANGE
+
+    def check(self, name: str, value: float | Sequence[float] | None) -> None:
+        """Check that a value makes sense; None does.
+
+        Raises:
+            ValueError: If it does not; the message starts with the name.
+        """
+        low = 1 / self.largest if self.is_range else 0
+        values = value if isinstance(value, list | tuple) else [value]
+        if value is not None and not all(low <= v <= self.largest for v in values):
+            received = " ".join(f"{v:g}" for v in values)
+            raise ValueError(
+                f"{name} must be {low:g} to {self.largest:g}. Received: {received}"
+            )
 
     @property
     def default_text(self) -> str:

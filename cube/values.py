@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from augment.flags import FLAGS, Flag
+from augment.flags import FLAGS
 from system.limits import MAX_INTENSITY, MAX_LABEL, SPACING_RANGE
 from system.text import has_control, is_utf8
 from volumes.intensity_rule import PROFILE_KINDS
@@ -111,18 +111,24 @@ def is_arguments(value: dict) -> bool:
     return (
         type(value["seed"]) is int
         and value["seed"] >= 0
-        and all(is_limit(limit, FLAGS[name]) for name, limit in limits.items())
+        and all(
+            is_limit(limit, is_range=FLAGS[name].is_range)
+            for name, limit in limits.items()
+        )
     )
 
 
-def is_limit(value: object, flag: Flag) -> bool:
-    """Check whether this is what a flag sets of its transform."""
-    if not flag.is_range:
-        return is_number(value) and 0 <= value <= flag.largest
+def is_limit(value: object, *, is_range: bool) -> bool:
+    """Check whether this is a limit of a transform, or a range; maybe one too large.
+
+    Whoever applies the transform checks that it makes sense.
+    """
+    if not is_range:
+        return is_number(value) and value >= 0
     return (
         isinstance(value, list | tuple)
         and len(value) == 2
-        and all(is_number(end) and end <= flag.largest for end in value)
+        and all(map(is_number, value))
         and 0 < value[0] <= value[1]
     )
 

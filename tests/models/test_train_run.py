@@ -201,10 +201,22 @@ def test_training_as_in_earlier_versions_resumes_their_checkpoints(fitted):
     assert new.items() <= training_identity(replace(OPTIONS, **new), metadata).items()
 
 
-def test_transforms_of_a_cube_that_cannot_be_are_refused(tmp_path):
-    path = write_cube(
-        tmp_path / "cube.h5", clean_rows(), arguments={"seed": 0, "flip": 5}
-    )
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"flip": 5}, ".* p=5"),
+        # Earlier versions built these cubes, whose stored copies can be trained on.
+        ({"rotation": 400.0}, "rotation must be 0 to 360. Received: 400"),
+        ({"gamma": [1e-4, 2]}, "gamma must be 0.001 to 1000. Received: 0.0001 2"),
+    ],
+)
+def test_transforms_of_a_cube_that_cannot_be_are_refused_as_they_are_applied(
+    tmp_path, limits, message
+):
+    arguments = {"seed": 0, **limits}
+    path = write_cube(tmp_path / "cube.h5", clean_rows(), arguments=arguments)
 
-    with Cube(path) as cube, pytest.raises(DataError, match=r"`arguments`\. .* p=5"):
-        _chain_of(cube)
+    with Cube(path) as cube:
+        assert cube.arguments == arguments
+        with pytest.raises(DataError, match=rf"`arguments`\. {message}"):
+            _chain_of(cube)
