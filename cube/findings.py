@@ -13,13 +13,23 @@ WHOLE_CUBE = "whole cube"
 BORDER = "label touches the scan's border"
 CLASS_VOLUME = "unusual class volume"
 IGNORED_VOXELS = "ignored voxels"
+MAY_SWAP = "left and right may be swapped"
 ORIENTATION = "unusual orientation"
 SPACING = "unusual spacing"
+SWAPPED = "left and right are swapped"
 UNTRAINED_CLASS = "class without training scan"
 # The kinds that a sound cube may have: a lumbar scan ends within a vertebra, and two
 # protocols differ in their spacing. All other kinds are faults.
 NOTES = frozenset(
-    {BORDER, CLASS_VOLUME, IGNORED_VOXELS, ORIENTATION, SPACING, UNTRAINED_CLASS}
+    {
+        BORDER,
+        CLASS_VOLUME,
+        IGNORED_VOXELS,
+        MAY_SWAP,
+        ORIENTATION,
+        SPACING,
+        UNTRAINED_CLASS,
+    }
 )
 
 

@@ -182,22 +182,28 @@ def add_execution_flags(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def list_origin(args: Mapping[str, Any]) -> dict[str, str | bool]:
+def list_origin(args: Mapping[str, Any]) -> dict[str, str | bool | float]:
     """Return what a cube is built from, and the flags without which it is refused.
+
+    Without its --flip a cube would be mirrored or not as the classes decide.
 
     Args:
         args: Flags of makeCube.py by name.
 
     Returns:
-        By name, JSON-safe: absolute paths, and the other flags that are set.
+        By name, JSON-safe: absolute paths, and the other flags if they are set.
     """
     names = [name for name in ("pairs", *ORIGIN_FLAGS) if args.get(name)]
-    origin: dict[str, str | bool] = {
+    origin: dict[str, str | bool | float] = {
         name: str(args[name].resolve()) if isinstance(args[name], Path) else True
         for name in names
     }
     if args.get("on_error") == "skip":
         origin["on_error"] = "skip"
+    if args.get("max_voxels", MAX_VOXELS) != MAX_VOXELS:
+        origin["max_voxels"] = args["max_voxels"]
+    if args.get("flip_given") and args["flip"]:
+        origin["flip"] = args["flip"]
     return origin
 
 
@@ -238,15 +244,10 @@ def check_augmentation(
     for name, flag in FLAGS.items():
         if flag.is_range:
             setattr(args, name, parse_range(parser, name, getattr(args, name)))
-        value = getattr(args, name)
-        values = value if flag.is_range else [value]
-        low = 1 / flag.largest if flag.is_range else 0
-        if value is not None and not all(low <= v <= flag.largest for v in values):
-            received = " ".join(f"{v:g}" for v in values)
-            parser.error(
-                f"--{name.replace('_', '-')} must be {low:g} to {flag.largest:g}. "
-                f"Received: {received}"
-            )
+        try:
+            flag.check(f"--{name.replace('_', '-')}", getattr(args, name))
+        except ValueError as error:
+            parser.error(str(error))
 
 
 def parse_spacing(parser: argparse.ArgumentParser, spacing: list[float]) -> list[float]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from cube.reader import Cube
 from cube.survey import CaseInfo
-from system.errors import UsageError
 from system.text import shorten
 from volumes.classes import Classes, Member
 from volumes.structures import side_of
 
 
-def find_one_sided(classes: Classes, cases: Sequence[CaseInfo]) -> tuple[str, ...]:
+def find_one_sided(
+    classes: Classes, names: Iterable[Mapping[int, str]]
+) -> tuple[str, ...]:
     """Return the names of the classes whose structures lie on one side by name.
 
     A class of left and right structures is not one-sided, nor is one of all
@@ -20,16 +22,17 @@ def find_one_sided(classes: Classes, cases: Sequence[CaseInfo]) -> tuple[str, ..
 
     Args:
         classes: The networks' classes.
-        cases: Every case; their label maps name the structures given by value.
+        names: Of each label map, the names of the values that it holds, which may
+            name the structures given by value.
     """
     found: dict[Member, set[str]] = {}
-    for case in cases:
-        for value, name in case.found_names.items():
+    for of_map in names:
+        for value, name in of_map.items():
             found.setdefault(value, set()).add(name)
     one_sided = []
     for class_name, members in zip(classes.names, classes.members, strict=True):
-        names = {n for m in members or () for n in found.get(m, {str(m)})}
-        sides = {side_of(name) for name in names} - {""}
+        structures = {n for m in members or () for n in found.get(m, {str(m)})}
+        sides = {side_of(name) for name in structures} - {""}
         sides = sides or {side_of(class_name)} - {""}
         if members and len(sides) == 1:
             one_sided.append(class_name)
@@ -38,34 +41,40 @@ def find_one_sided(classes: Classes, cases: Sequence[CaseInfo]) -> tuple[str, ..
 
 def settle_mirroring(
     classes: Classes, cases: Sequence[CaseInfo], args: Mapping[str, Any]
-) -> tuple[str, ...]:
-    """Return the classes for which mirroring is switched off; none if it is not.
+) -> tuple[float | None, tuple[str, ...]]:
+    """Return the probability of mirroring, and a note where a class names one side.
 
-    A mirrored copy would have the left structure on the right, with its own label.
+    A mirrored copy would have the left structure on the right, with its own label:
+    there mirroring is off, unless --flip asks for it.
 
     Args:
         classes: The networks' classes.
         cases: Every case.
         args: Flags of makeCube.py by name; `flip_given` says that --flip is no default.
-
-    Raises:
-        UsageError: If --flip was given, above 0, and a class names one side.
     """
-    one_sided = find_one_sided(classes, cases) if args["flip"] else ()
-    if one_sided and args.get("flip_given"):
-        raise UsageError(
-            "--flip must be none where a class names one side, whose structures a "
-            f"mirrored copy has on the other. Received: --flip {args['flip']:g} and "
-            f"{shorten(', '.join(one_sided))}"
-        )
-    return one_sided
-
-
-def describe_mirroring(one_sided: Sequence[str]) -> list[str]:
-    """Describe in one line that mirroring is off, and for which classes; or nothing."""
+    flip = args["flip"]
+    names = (case.found_names for case in cases)
+    one_sided = find_one_sided(classes, names) if flip else ()
     if not one_sided:
-        return []
-    return [
-        "mirroring is off (--flip none), since these classes name one side: "
-        f"{shorten(', '.join(one_sided))}"
-    ]
+        return flip, ()
+    named = shorten(", ".join(one_sided))
+    if args.get("flip_given"):
+        note = (
+            f"copies are mirrored, as --flip {flip:g} says, though these classes name "
+            f"one side, and a mirrored copy shows the other: {named}"
+        )
+        return flip, (note,)
+    note = f"mirroring is off (--flip none), since these classes name one side: {named}"
+    return None, (note,)
+
+
+def find_mirrored(cube: Cube) -> tuple[str, ...]:
+    """Return the classes of one side of a cube whose transforms mirror; else none.
+
+    Earlier versions built such cubes, and an explicit --flip does.
+    """
+    if not cube.arguments.get("flip"):
+        return ()
+    members = cube.class_members or tuple((name,) for name in cube.class_names)
+    classes = Classes(tuple(cube.class_names), members)
+    return find_one_sided(classes, map(cube.label_names_of, cube.rows(copy=0)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 from augment.compose import Compose
@@ -23,7 +24,7 @@ from cube.grid import (
     spacing_for_side,
 )
 from cube.intensities import describe_rule, settle_rule
-from cube.mirroring import describe_mirroring, settle_mirroring
+from cube.mirroring import settle_mirroring
 from cube.partial_build import PartialBuild
 from cube.persons import check_persons
 from cube.places import stored_paths
@@ -58,7 +59,8 @@ class Plan:
         workers: Number of processes, limited by the memory.
         intensity_reason: Why the scans are normalised as `spec.intensity` says.
         person_notes: On cases that were taken for different persons.
-        one_sided: Classes of one side, for which mirroring was switched off.
+        flip: Probability of mirroring; None where classes of one side forbid it.
+        flip_notes: Which classes these are.
         grid_notes: On cases that make the grid larger than most need.
         left_out: Why cases of the pair list were left out, by case id.
         origin: The pair list, and flags that let the cube be built; see `list_origin`.
@@ -73,10 +75,11 @@ class Plan:
     workers: int
     intensity_reason: str = "by --intensity"
     person_notes: tuple[str, ...] = ()
-    one_sided: tuple[str, ...] = ()
+    flip: float | None = None
+    flip_notes: tuple[str, ...] = ()
     grid_notes: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
-    origin: dict[str, str | bool] = field(default_factory=dict)
+    origin: dict[str, str | bool | float] = field(default_factory=dict)
 
     @property
     def num_rows(self) -> int:
@@ -84,9 +87,9 @@ class Plan:
         return len(self.cases) + sum(self.copies)
 
     @property
-    def settled(self) -> dict[str, None]:
-        """Flags whose default the classes changed, by name."""
-        return {"flip": None} if self.one_sided else {}
+    def settled(self) -> dict[str, float | None]:
+        """Flags whose default the classes may change, by name."""
+        return {"flip": self.flip}
 
     @property
     def ignored(self) -> tuple[Member, ...]:
@@ -127,8 +130,8 @@ def plan_cube(
     intensity, reason = settle_rule(cases, args["intensity"])
     splits = _choose_splits(cases, args)
     copies = _choose_copies(splits, args["copies"])
-    one_sided = settle_mirroring(classes, cases, args)
-    compose = compose.without("flip") if one_sided else compose
+    flip, flip_notes = settle_mirroring(classes, cases, args)
+    compose = compose if flip else compose.without("flip")
     spec = CubeSpec(spacing, shape, intensity, compose, args["seed"])
     extents = plan_extents(cases, copies, spec)
     check_copies(cases, copies, extents)
@@ -146,7 +149,8 @@ def plan_cube(
         workers=workers,
         intensity_reason=reason,
         person_notes=person_notes,
-        one_sided=one_sided,
+        flip=flip,
+        flip_notes=flip_notes,
         grid_notes=() if args["shape"] else tuple(describe_grid(cases, copies, spec)),
         left_out=left_out or {},
         origin=list_origin(args),
@@ -227,8 +231,8 @@ def describe_plan(plan: Plan, output: Path) -> str:
     classes = describe_classes(plan.classes, plan.cases, plan.splits)
     volumes = measure_cases(plan.classes, plan.cases, plan.splits)
     unusual = describe_unusual(plan.classes.names, volumes)
-    mirroring = describe_mirroring(plan.one_sided)
-    for line in (*plan.grid_notes, *classes, *mirroring, *plan.person_notes, *unusual):
+    lists = (plan.grid_notes, classes, plan.flip_notes, plan.person_notes, unusual)
+    for line in chain.from_iterable(lists):
         lines.append(f"note      {line}")
     for note, case_ids in notes.items():
         lines.append(f"note      {note} ({len(case_ids)} cases, first {case_ids[0]})")

@@ -18,8 +18,10 @@ from cube.class_report import (
 from cube.findings import (
     CLASS_VOLUME,
     IGNORED_VOXELS,
+    MAY_SWAP,
     ORIENTATION,
     SPACING,
+    SWAPPED,
     UNTRAINED_CLASS,
     WHOLE_CUBE,
     Finding,
@@ -31,11 +33,10 @@ from cube.label_volumes import (
     find_unusual_classes,
     find_unusual_volumes,
 )
-from cube.mirroring import find_one_sided
+from cube.mirroring import find_mirrored
 from cube.reader import Cube
 from cube.values import CANONICAL_AXIS
 from system.text import shorten
-from volumes.classes import Classes
 
 # Further from the median, a header may be wrong.
 SPACING_FACTOR = 1.5
@@ -89,19 +90,28 @@ def check_splits(cube: Cube) -> Iterator[Finding]:
 
 
 def check_mirroring(cube: Cube) -> Iterator[Finding]:
-    """Find that scans are mirrored though classes name one side; see `cube.mirroring`.
+    """Find that copies are mirrored, or may be, though classes name one side.
 
-    Earlier versions built such cubes.
+    It is a fault only of cubes that hold such copies though nobody asked for them, as
+    those of earlier versions; see `cube.mirroring`.
     """
-    names = cube.class_names
-    members = cube.class_members or tuple((name,) for name in names)
-    one_sided = find_one_sided(Classes(tuple(names), members), [])
-    if one_sided and cube.arguments.get("flip"):
-        message = (
-            f"--flip must be none where a class names one side, as "
-            f"{shorten(', '.join(one_sided))}; found {cube.arguments['flip']}"
-        )
-        yield Finding(WHOLE_CUBE, None, "left and right are swapped", message)
+    mirrored = find_mirrored(cube)
+    if mirrored:
+        named, flip = shorten(", ".join(mirrored)), f"{cube.arguments['flip']:g}"
+        is_drawn = any(drawn.get("flip") for drawn in cube.drawn)
+        if is_drawn and "flip" not in cube.origin:
+            kind = SWAPPED
+            message = (
+                f"--flip must be none where a class names one side, as {named}; found "
+                f"{flip}"
+            )
+        else:
+            kind = MAY_SWAP
+            message = (
+                f"--flip {flip} mirrors copies, in the cube or by --augment online, "
+                f"though these classes name one side: {named}"
+            )
+        yield Finding(WHOLE_CUBE, None, kind, message)
 
 
 def check_across_scans(

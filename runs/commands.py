@@ -107,6 +107,8 @@ def _cube_command(run: Run) -> list[str]:
     if not arguments:
         return []
     origin = dict(run.config.get("cube_origin") or {})
+    if arguments.get("flip") == FLAGS["flip"].default:  # by the classes, unless given
+        arguments = {name: value for name, value in arguments.items() if name != "flip"}
     pairs = origin.pop("pairs", UNKNOWN_LIST)
     words = shlex.join([pairs, "--output", str(run.config["arguments"]["cube"])])
     command = f"python makeCube.py {words} {cube_flags({**arguments, **origin})}"

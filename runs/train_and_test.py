@@ -10,6 +10,7 @@ from cube.class_report import (
     untrained_classes,
 )
 from cube.folds import describe_splits, open_cube, record_splits
+from cube.mirroring import find_mirrored
 from cube.places import ScanFinder
 from cube.reader import Cube
 from evaluation.curves import draw_curves
@@ -43,6 +44,7 @@ from runs.report import report_run
 from runs.testing import EvaluationResult, check_sources, predict_test_cases
 from system.atomic import atomic_text
 from system.group_place import ALONE, find_place
+from system.text import shorten
 from volumes.intensity_flag import describe_intensity
 
 
@@ -84,6 +86,7 @@ def run_network(
         untrained = untrained_classes(cube) if options.epochs != 0 else {}
         for sentence in (*describe_ignored(cube), *describe_untrained(untrained)):
             print(f"Note: {sentence}.", flush=True)
+        warn_of_mirroring(options, cube)
         finder = ScanFinder(cube, scans)
         check_sources(finder)
         check_resumable(options, metadata, run)
@@ -156,6 +159,19 @@ def record_start(run: Path, cube: Cube, config: dict) -> None:
     }
     write_json(run / RUN_CONFIG_NAME, config | common)
     write_json(run / "splits.json", record_splits(cube))
+
+
+def warn_of_mirroring(options: TrainingOptions, cube: Cube) -> None:
+    """Print which classes of one side --augment online mirrors, if any."""
+    is_online = options.augment == "online" and options.epochs != 0
+    mirrored = find_mirrored(cube) if is_online else ()
+    if mirrored:
+        print(
+            "Warning: --augment online mirrors left and right as the cube says, though "
+            f"these classes name one side: {shorten(', '.join(mirrored))}; build it "
+            "again with --flip none.",
+            flush=True,
+        )
 
 
 def warn_of_mismatch(test: EvaluationResult) -> None:

@@ -5,12 +5,10 @@ from support.scans import build, make_case, named, unnamed
 
 from augment.compose import compose_of
 from cube.mirroring import (
-    describe_mirroring,
     find_one_sided,
     settle_mirroring,
 )
 from cube.reader import Cube
-from system.errors import UsageError
 from volumes.classes import Classes
 
 PSOAS = {1: "psoas left", 2: "psoas right", 3: "L1"}
@@ -37,20 +35,29 @@ def classes_of(**members):
 def test_class_is_one_sided_by_its_structures_or_else_its_name(classes, one_sided):
     cases = [named("ann", PSOAS), unnamed("ben", 9)]
 
-    assert find_one_sided(classes, cases) == one_sided
+    names = [case.found_names for case in cases]
+    assert find_one_sided(classes, names) == one_sided
 
 
-def test_mirroring_by_default_is_switched_off_and_by_the_flag_refused():
+def test_mirroring_by_default_is_switched_off_and_by_the_flag_kept_with_a_note():
     classes, cases = classes_of(psoas=("psoas left",)), [make_case()]
 
-    assert settle_mirroring(classes, cases, {"flip": 0.5}) == ("psoas",)
-    assert settle_mirroring(classes, cases, {"flip": None, "flip_given": True}) == ()
-    with pytest.raises(UsageError, match=r"must be none .*: --flip 0\.2 and psoas$"):
-        settle_mirroring(classes, cases, {"flip": 0.2, "flip_given": True})
+    flip, (note,) = settle_mirroring(classes, cases, {"flip": 0.5})
+    assert (flip, note[:16]) == (None, "mirroring is off")
+    flip, (note,) = settle_mirroring(classes, cases, {"flip": 0.2, "flip_given": True})
+    assert flip == 0.2
+    assert note.startswith("copies are mirrored, as --flip 0.2 says, though")
+    assert note.endswith(" one side, and a mirrored copy shows the other: psoas")
 
 
-def test_no_line_describes_mirroring_that_no_class_forbids():
-    assert describe_mirroring([]) == []
+@pytest.mark.parametrize(
+    ("args", "flip"), [({"flip": None, "flip_given": True}, None), ({"flip": 0.5}, 0.5)]
+)
+def test_mirroring_that_is_off_or_that_no_class_forbids_needs_no_note(args, flip):
+    member = "psoas left" if flip is None else "psoas"
+    classes = classes_of(muscle=(member,))
+
+    assert settle_mirroring(classes, [make_case()], args) == (flip, ())
 
 
 @pytest.mark.parametrize(("word", "flip"), [("psoas_left=20", None), ("L1=20", 0.5)])

@@ -42,25 +42,62 @@ def test_spacing_up_to_one_and_a_half_medians_is_no_finding(findings_of, rows):
     assert findings_of(rows) == []
 
 
+PSOAS_LEFT = [[], ["psoas left"], [2]]
+
+
 @pytest.mark.parametrize(
     ("members", "flip", "found"),
     [
-        ([[], ["psoas left"], [2]], 0.5, "psoas, L1 right"),
+        (PSOAS_LEFT, 0.5, "psoas, L1 right"),
         ([[], ["psoas left", "psoas right"], None], 0.5, ""),
-        ([[], ["psoas left"], [2]], None, ""),
+        (PSOAS_LEFT, None, ""),
+        # The label map names 20 and 21.
+        ([[], [20], []], 0.5, "psoas"),
+        ([[], [], [20, 21]], 0.5, ""),
     ],
 )
 def test_mirrored_copies_of_one_side_are_found(tmp_path, rows, members, flip, found):
-    names = ["background", "psoas", "L1 right"]
-    about = {"class_names": names, "class_members": members}
-    about["arguments"] = {"seed": 0, "flip": flip}
-    path = write_cube(tmp_path / "c.h5", rows, **about)
+    names = {"20": "muscle left", "21": "muscle right"}
+    rows[0] = with_source(rows[0], label_names=names)
+    rows[1] = replace(rows[1], drawn={"flip": True})
+    found_by_check = mirroring_of(tmp_path / "c.h5", rows, members, flip=flip)
 
+    assert len(found_by_check) == bool(found)
+    for finding in found_by_check:
+        assert (finding.kind, finding.is_fault) == ("left and right are swapped", True)
+        assert finding.message.endswith(f"as {found}; found 0.5")
+
+
+@pytest.mark.parametrize(
+    ("drawn", "origin"), [({"flip": None}, {}), ({"flip": True}, {"flip": 0.5})]
+)
+def test_mirroring_that_is_not_drawn_or_that_was_asked_for_is_a_note(
+    tmp_path, rows, drawn, origin
+):
+    rows[1] = replace(rows[1], drawn=drawn)
+
+    finding = only(mirroring_of(tmp_path / "c.h5", rows, PSOAS_LEFT, origin=origin))
+
+    assert str(finding) == (
+        "whole cube: left and right may be swapped: --flip 0.5 mirrors copies, in the "
+        "cube or by --augment online, though these classes name one side: psoas, L1 "
+        "right"
+    )
+    assert not finding.is_fault
+
+
+def mirroring_of(path, rows, members, *, flip=0.5, origin=None):
+    """Return what is found in a cube of the classes psoas and L1 right."""
+    write_cube(
+        path,
+        rows,
+        class_names=["background", "psoas", "L1 right"],
+        class_members=members,
+        arguments={"seed": 0, "flip": flip},
+        origin=origin or {},
+    )
     with Cube(path) as cube:
-        messages = [finding.message for finding in check_mirroring(cube)]
-
-    assert len(messages) == bool(found)
-    assert all(f"as {found}; found 0.5" in message for message in messages)
+        return list(check_mirroring(cube))
 
 
 def test_orientation_unlike_that_of_the_majority_is_found(findings_of, rows):

@@ -3,8 +3,10 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from support.cubes import clean_rows, write_cube
 from support.small_runs import CASES, names_in, read_rows, training_options, write_run
 
+from cube.reader import Cube
 from models.keeping import store_keep
 from models.model_file import load_model, read_metadata
 from models.train_run import TrainingResult
@@ -61,6 +63,31 @@ def test_keep_of_a_resumed_run_is_stored_though_no_epoch_was_better(
     )
 
     assert read_metadata(tmp_path / "model.keras").keep == "all"
+
+
+@pytest.mark.parametrize(
+    ("augment", "epochs", "class_name", "is_warned"),
+    [
+        ("online", 1, "psoas left", True),
+        ("online", 1, "psoas", False),
+        ("online", 0, "psoas left", False),
+        ("stored", 1, "psoas left", False),
+    ],
+)
+def test_mirroring_of_one_side_during_the_training_is_warned_of_in_one_line(
+    tmp_path, capsys, augment, epochs, class_name, is_warned
+):
+    names, arguments = ["background", class_name, "L1"], {"seed": 0, "flip": 0.5}
+    path = tmp_path / "c.h5"
+    write_cube(path, clean_rows(), class_names=names, arguments=arguments)
+
+    with Cube(path) as cube:
+        options = training_options(augment=augment, epochs=epochs)
+        train_and_test.warn_of_mirroring(options, cube)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == is_warned
+    assert all(": psoas left; build" in line for line in lines)
 
 
 def test_all_warnings_are_in_the_summary_and_three_are_printed(tmp_path, capsys):

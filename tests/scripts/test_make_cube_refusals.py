@@ -93,10 +93,6 @@ def test_wrong_values_are_refused_by_the_name_of_the_flag(
         (["--labels", 20, 99], "must occur in the label maps"),
         (["--copies", 10**6], "must have at most 1048576 rows. Received: 4 scans and"),
         (["--copies", 2, "--shift", 900], "of the scan. Received: an empty copy; use"),
-        (
-            ["--labels", "psoas_left=20", "--flip", 0.5],
-            "Received: --flip 0.5 and psoas",
-        ),
         (["--labels", "L1"], "need label maps whose values have names"),
         (["--labels", "T11=99"], "At least one class must occur in the label maps"),
         (["--validation", 0.7, "--test", 0.7], "must be left to train on"),
