@@ -60,7 +60,8 @@ class Flag(NamedTuple):
 FLAGS = {
     "flip": Flag(
         "PROBABILITY",
-        "probability of mirroring left and right; off where a class names one side",
+        "probability of mirroring left and right; off where a class names one side, "
+        "unless given",
         0.5,
     ),
     "rescaling": Flag(RANGE, "range of the scale factor", (0.9, 1.1), 1000),
