@@ -15,6 +15,7 @@ from spine.levels import repair_levels
 from spine.measures import Vertebra, measure_vertebrae
 from spine.naming import (
     NOT_MEASURED,
+    describe_dropped,
     describe_warnings,
     find_warnings,
     name_from_below,
@@ -22,6 +23,7 @@ from spine.naming import (
 from spine.picture import draw_vertebrae
 from spine.tables import Naming, Row, spine_row, vertebra_rows
 from system.errors import DataError, UsageError
+from volumes.classes import count_labels
 from volumes.geometry import Grid
 from volumes.structures import (
     GROUPS,
@@ -146,7 +148,7 @@ def label_vertebrae(
     label_map = np.array([0, *values], np.uint8)[instances.label_map]
     by_value = dict(zip(values, namings, strict=True))
     vertebrae = _measure(instances, label_map, grid, by_value)
-    by_value, warnings = _add_warnings(instances, vertebrae, by_value)
+    by_value, warnings = _add_warnings(instances, grid, vertebrae, by_value)
     title = f"{scan}: {_describe(namings)}"
     picture = draw_vertebrae(
         label_map,
@@ -257,7 +259,10 @@ def _blank(vertebrae: Sequence[Vertebra], names: Sequence[str]) -> list[Vertebra
 
 
 def _add_warnings(
-    instances: Instances, vertebrae: Sequence[Vertebra], namings: Mapping[int, Naming]
+    instances: Instances,
+    grid: Grid,
+    vertebrae: Sequence[Vertebra],
+    namings: Mapping[int, Naming],
 ) -> tuple[dict[int, Naming], list[str]]:
     """Return the namings with all notes, and the lines to print about those."""
     values = list(namings)
@@ -267,7 +272,9 @@ def _add_warnings(
         value: replace(naming, notes=(*naming.notes, *found.get(value, ())))
         for value, naming in namings.items()
     }
-    return noted, describe_warnings(list(noted.values()))
+    volumes_ml = count_labels(instances.label_map)[1:] * (grid.voxel_volume / 1000)
+    dropped = describe_dropped(volumes_ml.tolist(), instances.dropped_ml)
+    return noted, [*dropped, *describe_warnings(list(noted.values()))]
 
 
 def _describe(namings: Sequence[Naming]) -> str:

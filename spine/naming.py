@@ -29,6 +29,8 @@ GAP = 1.6  # median steps between neighbours: one may be missing
 # label maps of people it is 0.81 to 1.21.
 ODD_DEPTH = 1.35
 MAY_BE_S1 = ("V1", "L4", "L5", "L6")
+# Of the median volume of a vertebra. In 53 label maps of people it is below 0.1.
+MUCH_DROPPED = 0.5
 AT_BORDER = "touches the border of the scan"
 MAX_LINES = 5  # of warnings that are printed for a scan
 S1_WEDGE_DEGREES = -10.0  # of L5 it is +6 to +32 degrees, of S1 -54 to -18
@@ -181,6 +183,22 @@ def describe_warnings(namings: Sequence[Naming]) -> list[str]:
         number = len(notes) - MAX_LINES
         lines.append(f"and {number} more: see the notes in vertebrae.csv")
     return lines
+
+
+def describe_dropped(volumes_ml: Sequence[float], dropped_ml: float) -> list[str]:
+    """Return the line to print where as much as half a vertebra was dropped, if so.
+
+    Args:
+        volumes_ml: Of the vertebrae, one at least.
+        dropped_ml: Volume of the label map that belongs to no vertebra.
+    """
+    usual = float(np.median(volumes_ml))
+    if dropped_ml < MUCH_DROPPED * usual:
+        return []
+    return [
+        f"warning: {dropped_ml:.0f} ml belong to no vertebra, where one has "
+        f"{usual:.0f} ml: a vertebra may be missing, or other tissue is labelled"
+    ]
 
 
 def find_gaps(

@@ -8,6 +8,7 @@ from support.vertebra_bodies import leaning
 from spine.measures import Vertebra
 from spine.naming import (
     AT_BORDER,
+    describe_dropped,
     describe_warnings,
     find_disorder,
     find_gaps,
@@ -182,3 +183,11 @@ def test_at_most_five_warnings_are_printed_and_the_border_last():
     )
     assert len(lines) == 7
     assert describe_warnings([Naming("L5", "lowest")]) == []
+
+
+def test_half_a_vertebra_without_a_name_is_a_warning():
+    assert describe_dropped([20.0, 30.0, 90.0], 14.9) == []
+    assert describe_dropped([20.0, 30.0, 90.0], 15.1) == [
+        "warning: 15 ml belong to no vertebra, where one has 30 ml: a vertebra may be "
+        "missing, or other tissue is labelled"
+    ]
