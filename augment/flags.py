@@ -39,9 +39,11 @@ class Flag(NamedTuple):
         Raises:
             ValueError: If it does not; the message starts with the name.
         """
+        if value is None:
+            return
         low = 1 / self.largest if self.is_range else 0
-        values = value if isinstance(value, list | tuple) else [value]
-        if value is not None and not all(low <= v <= self.largest for v in values):
+        values = [value] if isinstance(value, float | int) else value
+        if not all(low <= v <= self.largest for v in values):
             received = " ".join(f"{v:g}" for v in values)
             raise ValueError(
                 f"{name} must be {low:g} to {self.largest:g}. Received: {received}"
