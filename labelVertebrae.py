@@ -57,7 +57,7 @@ def label_files(
     Returns:
         The exit code: that of wrong use if no label map has the words of --labels.
     """
-    from runs.leftovers import remove_vertebrae
+    from runs.leftovers import remove_other_formats, remove_vertebrae
     from runs.vertebra_files import VertebraTables, label_file
     from runs.vertebrae import NoChainError
 
@@ -75,6 +75,8 @@ def label_files(
                 max_voxels=args.max_voxels,
             )
             tables.add(labelled)
+            if args.force:
+                remove_other_formats(files)
         except DataError as error:
             print(error, file=sys.stderr)
             failures.append(error)

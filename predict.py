@@ -83,7 +83,8 @@ def label_scans(
                     vertebrae=vertebrae,
                 )
                 bar.write(found.line)
-                table.replace(found.rows)
+                removed = outputs.label_maps if args.force else ()
+                table.replace(found.rows, removed)
                 num_warned += bool(found.warnings)
                 if found.fault:
                     raise DataError(found.fault)

@@ -12,7 +12,12 @@ from system.atomic import require_folder
 from system.errors import DataError, UsageError
 from system.text import file_names
 from volumes.formats.dicom import is_dicom_folder
-from volumes.formats.files import SUFFIXES, is_series_folder, suffix_of
+from volumes.formats.files import (
+    SUFFIXES,
+    in_each_format,
+    is_series_folder,
+    suffix_of,
+)
 from volumes.scan_names import name_of
 
 TABLE_NAME = "labels.csv"
@@ -42,6 +47,11 @@ class Outputs:
         return self.folder / f"{self.name}_label{self.suffix}"
 
     @property
+    def label_maps(self) -> list[Path]:
+        """The label map in each format: an earlier call may have had another one."""
+        return in_each_format(self.label_map)
+
+    @property
     def picture(self) -> Path:
         """The prediction drawn over the scan."""
         return self.folder / f"{self.name}_overlay.png"
@@ -58,15 +68,16 @@ class Outputs:
 
     def existing(self) -> list[Path]:
         """List those of the files that exist, without those of --vertebrae."""
-        found = [path for path in (self.label_map, self.picture) if path.exists()]
+        found = [path for path in (*self.label_maps, self.picture) if path.exists()]
         if self.folder.is_dir():
             found += [path for path in self.folder.iterdir() if self._is_map(path)]
         return found
 
     def _is_map(self, path: Path) -> bool:
-        """Return whether a file is a probability map, and no label map of a scan."""
+        """Return whether a file is a probability map, not of another scan's labels."""
         begin, name = f"{self.name}_probability_", path.name
-        is_label_map = name.removeprefix(begin).endswith("_label.nrrd")
+        ends = ("_label.nrrd", "_vertebrae.nrrd")
+        is_label_map = name.removeprefix(begin).endswith(ends)
         is_nrrd = suffix_of(path) == ".nrrd"  # and not .seg.nrrd
         return name.startswith(begin) and is_nrrd and not is_label_map
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runs.shared_table import Cell, SharedTable
+from system.text import on_one_line
 
 COLUMNS: tuple[str, ...] = (
     "scan",
@@ -25,7 +26,7 @@ class LabelTable:
 
     Args:
         path: The file. If it exists, its rows are kept, except for those of label
-            maps that are written again.
+            maps that are written again, or are removed.
 
     Raises:
         UsageError: If the file has other columns, or cannot be read.
@@ -34,10 +35,16 @@ class LabelTable:
     def __init__(self, path: Path):
         self.table = SharedTable(path, COLUMNS, "label_map")
 
-    def replace(self, rows: Sequence[Row]) -> None:
+    def replace(self, rows: Sequence[Row], removed: Sequence[Path] = ()) -> None:
         """Replace the rows of the label maps that `rows` name; write the file.
+
+        Args:
+            rows: To write.
+            removed: Other label maps, whose rows are dropped.
 
         Raises:
             DataError: If the file cannot be read or written.
         """
-        self.table.replace({str(row["label_map"]) for row in rows}, rows)
+        names = {str(row["label_map"]) for row in rows}
+        names |= {on_one_line(path.name) for path in removed}
+        self.table.replace(names, rows)

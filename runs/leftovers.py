@@ -14,8 +14,9 @@ from system.errors import OutputError, UsageError
 def remove_leftovers(outputs: Outputs) -> None:
     """Remove all that goes with a scan's earlier label map, if that was replaced.
 
-    This is the picture, the probabilities, and the vertebrae with their rows: what
-    this call does not write again would be of another prediction.
+    This is the label map in another format, the picture, the probabilities, and the
+    vertebrae with their rows: what this call does not write again would be of another
+    prediction.
 
     Raises:
         DataError: If something cannot be removed.
@@ -38,6 +39,17 @@ def remove_vertebrae(files: VertebraFiles) -> None:
         _remove(path)
     with suppress(UsageError):  # tables of another program, which have no such rows
         VertebraTables(files.label_map.parent).drop(files.name)
+
+
+def remove_other_formats(files: VertebraFiles) -> None:
+    """Remove the vertebrae that an earlier call wrote in another format.
+
+    Raises:
+        DataError: If a file cannot be removed.
+    """
+    for path in files.paths():
+        if path not in (files.label_map, files.picture):
+            _remove(path)
 
 
 def _remove(path: Path) -> None:

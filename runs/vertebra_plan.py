@@ -8,7 +8,7 @@ from pathlib import Path
 
 from system.atomic import require_folder
 from system.errors import UsageError
-from volumes.formats.files import suffix_of
+from volumes.formats.files import in_each_format, suffix_of
 from volumes.scan_names import name_of
 
 TABLES = ("vertebrae.csv", "spines.csv")
@@ -38,8 +38,9 @@ class VertebraFiles:
         return cls(name, Path(f"{begin}{suffix}"), drawn)
 
     def paths(self) -> list[Path]:
-        """List the files."""
-        return [path for path in (self.label_map, self.picture) if path]
+        """List the files, the label map in each format: an earlier call chose one."""
+        label_maps = in_each_format(self.label_map)
+        return [*label_maps, self.picture] if self.picture else label_maps
 
 
 def plan_files(

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from runs.label_plan import Outputs, find_scans, plan_outputs
+from runs.leftovers import remove_leftovers
 from system.errors import DataError, UsageError
 
 
@@ -41,7 +42,8 @@ def test_scan_that_force_would_remove_is_refused(tmp_path):
 def test_label_maps_of_other_scans_are_no_probabilities(tmp_path):
     outputs = Outputs(tmp_path, "in_a", ".nrrd")
     names = ["in_a_probability_L1.nrrd", "in_a_probability_2_label.seg.nrrd"]
-    names += [f"in_a_probability_2_{end}" for end in ("label.nrrd", "overlay.png")]
+    ends = ("label.nrrd", "vertebrae.nrrd", "overlay.png")
+    names += [f"in_a_probability_2_{end}" for end in ends]
     for name in names:
         (tmp_path / name).touch()
 
@@ -65,6 +67,21 @@ def test_folder_in_a_name_is_the_one_that_a_path_leads_to(tmp_path, monkeypatch)
         "ben_x",
         "y",
     ]
+
+
+def test_earlier_label_maps_of_another_format_are_replaced_by_force(tmp_path):
+    names = ["in_b_label.mha", "in_b_vertebrae.seg.nrrd", "in_b_label.seg.nrrd"]
+    others = ["in_b_2_label.nii.gz", "in_b_label.txt"]
+    for name in (*names, *others):
+        (tmp_path / name).touch()
+    scans = [Path("in/b.nii.gz")]
+
+    with pytest.raises(UsageError, match=r"label\.seg\.nrrd, .*in_b_label\.mha$"):
+        plan_outputs(scans, tmp_path, "input", force=False)
+    (outputs,) = plan_outputs(scans, tmp_path, "input", force=True).values()
+    remove_leftovers(outputs)
+
+    assert {path.name for path in tmp_path.iterdir()} == set(others)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,16 @@ def test_rows_are_on_disk_after_each_scan_and_kept_by_the_next_call(tmp_path):
     assert found[1]["disagreement"] == ""
 
 
+def test_rows_of_removed_label_maps_are_dropped(tmp_path):
+    table = LabelTable(path := tmp_path / "labels.csv")
+    table.replace([row("a.nrrd", 1), row("b.nrrd", 2)])
+
+    table.replace([row("a.nii", 3)], [tmp_path / "a.nii", tmp_path / "a.nrrd"])
+
+    found = read_rows(path)
+    assert [each["label_map"] for each in found] == ["b.nrrd", "a.nii"]
+
+
 def test_table_of_another_program_is_refused(tmp_path):
     (path := tmp_path / "labels.csv").write_text("name,age\n")
 

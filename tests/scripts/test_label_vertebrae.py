@@ -274,7 +274,12 @@ def test_files_of_a_scan_are_kept_without_force(boxes, tmp_path, capsys):
     error = capsys.readouterr().err
     assert "--force replaces them" in error
     assert error.endswith("Received: " + str(out / "ann_eve_vertebrae.png") + "\n")
+    (out / "ann_eve_vertebrae.nii.gz").touch()  # of an earlier --format
     assert labelVertebrae.main([*flags, "--force"]) == 0
+    assert sorted(path.name for path in out.glob("ann*")) == [
+        "ann_eve_vertebrae.png",
+        "ann_eve_vertebrae.seg.nrrd",
+    ]
 
 
 def test_tables_keep_the_rows_of_other_scans(boxes, tmp_path):

@@ -12,6 +12,7 @@ from support.small_runs import names_in, read_rows, write_scan
 
 import predict
 from models.ensemble import Prediction
+from runs.label_table import LabelTable
 from volumes.formats.files import read_label_map
 from volumes.scan_names import name_of
 
@@ -116,6 +117,10 @@ def test_one_component_of_each_class_is_left_if_asked(scan, model, tmp_path):
 def test_existing_label_map_is_replaced_only_by_force(scan, model, tmp_path, capsys):
     path = tmp_path / f"{name_of(scan)}_label.seg.nrrd"
     path.write_text("old")
+    other = tmp_path / f"{name_of(scan)}_label.nii"
+    other.write_text("old, of another --format")
+    rows = [{"scan": scan, "label_map": each} for each in (other.name, "x.nrrd")]
+    LabelTable(tmp_path / "labels.csv").replace(rows)
     arguments = [str(scan), "--model", model, "--output", str(tmp_path)]
 
     assert predict.main(arguments) == 2
@@ -123,6 +128,9 @@ def test_existing_label_map_is_replaced_only_by_force(scan, model, tmp_path, cap
     assert path.read_text() == "old"
     assert predict.main([*arguments, "--force"]) == 0
     assert read_label_map(path).segments
+    assert not other.exists()
+    found = read_rows(tmp_path / "labels.csv")
+    assert {row["label_map"] for row in found} == {path.name, "x.nrrd"}
 
 
 def test_scan_of_more_voxels_than_allowed_is_refused(scan, model, tmp_path, capsys):

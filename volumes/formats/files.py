@@ -49,6 +49,13 @@ def suffix_of(path: str | Path) -> str:
     return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
 
 
+def in_each_format(path: Path) -> list[Path]:
+    """List a label map under its name in each format that is written, its own first."""
+    begin = path.name.removesuffix(suffix_of(path))
+    others = [path.with_name(begin + other) for other in WRITTEN_SUFFIXES]
+    return list(dict.fromkeys([path, *others]))
+
+
 def is_series_folder(path: str | Path) -> bool:
     """Return whether a path is a folder, which is read as a DICOM series."""
     return not suffix_of(path) and os.path.isdir(path)
