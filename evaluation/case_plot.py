@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from evaluation.curves import COLORS
 from evaluation.figures import new_figure
@@ -20,6 +21,8 @@ FEWEST_CASES = 3  # fewer are read in the table
 MOST_CASES = 60  # the worst ones, so that their names are legible
 INCHES_PER_ROW = 0.21
 LONGEST_NAME = 32
+MOST_TICKS = 6  # intervals between ticks
+CLOSEST = 0.99  # at which an axis that ends at 1 begins at most
 SPACED = {"wspace": 0.08}
 
 
@@ -113,12 +116,24 @@ def _draw_metric(
     better = "higher" if metric.better == "higher" else "lower"
     panel.set_title(f"{metric.title}, {better} is better", fontsize=10)
     if metric.better == "higher":
-        panel.set_xlim(right=1)
+        _end_at_ticks(panel)
     else:
         panel.set_xlim(left=0)
     panel.grid(visible=True, axis="x", color="0.9")
     panel.tick_params(axis="y", length=0)
     panel.spines[["top", "right", "left"]].set_visible(False)
+
+
+def _end_at_ticks(panel: Axes) -> None:
+    """Let the axis begin at the tick below all points, and end at 1.
+
+    An axis that begins at .03 would be read as one that begins at 0.
+    """
+    low = np.clip(panel.get_xlim()[0], 0, CLOSEST)
+    locator = MaxNLocator(MOST_TICKS, steps=(1, 2, 5, 10))  # of which 1 is a multiple
+    ticks = np.asarray(locator.tick_values(low, 1))
+    panel.set_xticks(ticks[ticks < 1 + 1e-9])
+    panel.set_xlim(ticks[0], 1)
 
 
 def _draw_mean(

@@ -62,6 +62,22 @@ def test_mean_and_its_interval_have_rows_of_their_own(tmp_path, figures):
     assert np.allclose(bars, [[(0.25, 0), (0.4, 0)], [(0.5, 1), (0.65, 1)]])
 
 
+@pytest.mark.parametrize(
+    ("lowest", "begin"), [(0.04, 0.0), (0.3, 0.2), (0.0, 0.0), (0.91, 0.9), (1.0, 0.94)]
+)
+def test_axis_of_dice_begins_at_a_tick(tmp_path, figures, lowest, begin):
+    scores = [
+        score(case_id, dice)
+        for case_id, dice in zip("abc", (lowest, 1, 1), strict=True)
+    ]
+
+    draw_cases({"a": scores}, tmp_path / "cases.png")
+
+    panel = figures[0].axes[0]
+    assert panel.get_xlim() == pytest.approx((begin, 1))
+    assert panel.get_xticks()[[0, -1]] == pytest.approx((begin, 1))
+
+
 def test_network_without_a_distance_leaves_its_panel_empty(tmp_path, figures):
     empty = [score(case_id, 1.0, empty="both") for case_id in "abc"]
 
