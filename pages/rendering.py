@@ -53,6 +53,16 @@ def keep_flags(text: str) -> Markup:
     return Markup(re.sub(r"(?<!\S)--[\w-]+", r"<span>\g<0></span>", escaped))
 
 
+def keep_names(text: str) -> Markup:
+    """Escape a text, and mark its short words with a hyphen, such as UNet-3D.
+
+    >>> keep_names("UNet-3D & a-very-long-name-of-a-run")
+    Markup('<span>UNet-3D</span> &amp; a-very-long-name-of-a-run')
+    """
+    name = r"(?<![\w-])(?=[\w-]{3,16}(?![\w-]))\w+(-\w+)+"
+    return Markup(re.sub(name, r"<span>\g<0></span>", str(escape(text))))
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -62,7 +72,11 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"link": quote_link, "flags": keep_flags}
+    environment.filters |= {
+        "link": quote_link,
+        "flags": keep_flags,
+        "names": keep_names,
+    }
     for name, file in (("style", "style.css"), ("script", "page.js")):
         text = (FOLDER / file).read_text(encoding="utf-8")
         environment.globals[name] = Markup(text.rstrip())

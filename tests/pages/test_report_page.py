@@ -31,10 +31,28 @@ def write(tmp_path):
 def test_page_without_scores_has_neither_scores_nor_cases(write):
     text = write()
 
-    assert '<h1>UNet-2D</h1>\n<p class="lead">It is good.</p>' in text
+    title = "<h1><span>UNet-2D</span></h1>"
+    assert f'{title}\n<p class="lead">It is good.</p>' in text
+    assert 'href="#networks"' not in text
     assert "<pre><code>cmd</code></pre>" in text
     assert "<table" not in text
     assert "cases-title" not in text
+
+
+def test_lines_break_in_no_name_of_the_verdict(write):
+    text = write(verdict="UNet-3D <scores> as UNet-2D.")
+
+    names = [f"<span>{name}</span>" for name in ("UNet-3D", "UNet-2D")]
+    assert f"{names[0]} &lt;scores&gt; as {names[1]}.</p>" in text
+
+
+@pytest.mark.parametrize("section", ["curves", "networks"])
+def test_pictures_are_a_section_with_a_link_at_the_top(write, section):
+    text = write(**{section: [Picture("a.png", "A picture")]})
+
+    top, below = text.split("</nav>")
+    assert f'href="#{section}"' in top
+    assert f'<section id="{section}"' in below
 
 
 def test_tables_have_heads_with_a_scope_and_every_text_is_escaped(write):
