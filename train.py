@@ -182,7 +182,8 @@ def tell_how_to_resume(run: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if find_place().rank == 0:
-            print(f"Resume with: train.py --resume --output {run}", file=sys.stderr)
+            command = f"python train.py --resume --output {run}"
+            print(f"Resume with: {command}", file=sys.stderr)
         raise
 
 

@@ -116,6 +116,23 @@ def _read_run_config(folder: Path) -> dict:
         return {}
 
 
+def describe_unfinished(path: Path, folder: Path) -> str:
+    """Return what may be done with a network's run that has no results yet.
+
+    Args:
+        path: Its folder.
+        folder: The run folder that was asked for, which may hold both networks' runs.
+    """
+    # Of both networks, the second waits in the folder that the first has locked.
+    for locked in (path, path.parent):
+        try:
+            with lock_folder(locked, f"{path} is still being trained by train.py."):
+                pass
+        except UsageError as error:
+            return str(error)
+    return f"{path} is unfinished: python train.py --resume --output {folder}"
+
+
 def network_folders(run: Path) -> list[Path]:
     """List the folders in which both networks' runs lie."""
     return [run / model for model in TITLES]

@@ -20,6 +20,7 @@ from runs.folder import (
     RUN_CONFIG_NAME,
     RUN_TITLES,
     TITLES,
+    describe_unfinished,
     read_json,
 )
 from system.errors import DataError, UsageError
@@ -169,9 +170,7 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
             )
         for path in found:
             if not (path / SUMMARY_FILE).is_file():
-                raise DataError(
-                    f"{path} is unfinished: train.py --resume --output {folder}"
-                )
+                raise DataError(describe_unfinished(path, folder))
         runs += [_read_run(path) for path in found]
     return runs
 

@@ -26,8 +26,8 @@ from evaluation.tables import (
 from evaluation.vertebrae import describe_vertebrae
 from pages.report_page import Picture, ReportPage, Section, write_report_page
 from runs.commands import list_commands
-from runs.folder import REPORT_NAME
-from runs.gathering import Side, read_runs
+from runs.folder import REPORT_NAME, read_json
+from runs.gathering import SUMMARY_FILE, Side, read_runs
 from runs.report_cases import (
     NETWORKS,
     list_cases,
@@ -76,7 +76,11 @@ def write_report(
         plots=_find_picture(output / "cases.png", plot) if content else [],
         case_heads=heads,
         cases=entries,
-        sections=[*sections, Section("Costs", [_list_costs(sides)])],
+        sections=[
+            *_list_warnings(sides),
+            *sections,
+            Section("Costs", [_list_costs(sides)]),
+        ],
         networks=_list_networks(sides, output),
     )
     write_report_page(output / REPORT_NAME, page)
@@ -154,6 +158,18 @@ def _describe_scores(
 def _split(rules: str) -> list[str]:
     """Return the paragraphs of rules whose sentences may be wrapped."""
     return rules.replace(".\n", ".\n\n").split("\n\n")
+
+
+def _list_warnings(sides: Sequence[Side]) -> list[Section]:
+    """Return the section on the warnings of the tests; none without any."""
+    warnings: list[Part] = [
+        f"{side.name}: {warning}."
+        for side in sides
+        for run in side.runs
+        # Earlier versions recorded none.
+        for warning in read_json(run.path / SUMMARY_FILE).get("warnings", ())
+    ]
+    return [Section("Warnings", warnings)] if warnings else []
 
 
 def _list_costs(sides: Sequence[Side]) -> Table:

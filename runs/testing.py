@@ -45,8 +45,8 @@ class EvaluationResult:
         seconds_per_scan: Mean time of a prediction, without reading and writing
             files; None without a test case.
         instances: Scores of the instances, in cases that have any.
-        warnings: A sentence, without its full stop, for each case that is unlike the
-            training scans.
+        warnings: Sentences, without their full stops, that begin with a case: all of
+            its prediction was kept, or it is unlike the training scans.
     """
 
     scores: Sequence[Score]
@@ -178,17 +178,17 @@ def predict_test_cases(
         [score for result in results for score in result.scores],
         float(np.mean(seconds)) if seconds else None,
         [score for result in results for score in result.instances],
-        [result.warning for result in results if result.warning],
+        [warning for result in results for warning in result.warnings],
     )
 
 
 class _CaseResult(NamedTuple):
-    """The result of one test case; the warning is "" if there is none."""
+    """The result of one test case."""
 
     scores: list[Score]
     instances: list[InstanceScore]
     seconds: float
-    warning: str
+    warnings: list[str]
 
 
 def _test_case(
@@ -203,7 +203,8 @@ def _test_case(
     start = time.perf_counter()
     with report_out_of_memory(f"predicting case '{case_id}'"):
         prediction = predict_members(members, image.array, image.grid)
-        classes = keep_part(prediction.classes, image.grid, metadata).classes
+        kept = keep_part(prediction.classes, image.grid, metadata)
+    classes = kept.classes
     seconds = time.perf_counter() - start
     reference = read_reference(finder, row, image)
     before = None if metadata.keep == "all" else prediction.classes
@@ -213,7 +214,8 @@ def _test_case(
         cube, row, label_map, reference.classes, classes, void=void
     )
     unlike = describe_misplacement(image, classes, metadata)
-    warning = f"{on_one_line(case_id)}: {unlike}" if unlike else ""
+    found = filter(None, [kept.warning, unlike])
+    warnings = [f"{on_one_line(case_id)}: {warning}" for warning in found]
     segments = metadata.segments()
     write_label_map(
         run / "predictions" / f"{name}.seg.nrrd",
@@ -236,7 +238,7 @@ def _test_case(
         replace(score, disagreement=value)
         for score, value in zip(scores, disagreement, strict=True)
     ]
-    return _CaseResult(scores, instances, seconds, warning)
+    return _CaseResult(scores, instances, seconds, warnings)
 
 
 def _score_classes(

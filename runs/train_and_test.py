@@ -196,11 +196,12 @@ def write_results(run: Path, title: str, costs: dict, test: EvaluationResult) ->
         "seconds_per_scan": test.seconds_per_scan,
         "peak_memory_mib": max(peak_memory_mib(), costs["peak_memory_mib"]),
     }
-    write_json(run / "summary.json", {"scores": summary, "costs": costs})
+    written = {"scores": summary, "costs": costs, "warnings": list(test.warnings)}
+    write_json(run / "summary.json", written)
     if test.scores:
         page = f"# {title}\n\n{format_summary(summary, markdown=True)}\n"
         if test.warnings:
-            page += "\n## Scans unlike the training\n\n"
+            page += "\n## Warnings\n\n"
             page += "".join(f"- {warning}.\n" for warning in test.warnings)
             print(shorten_warnings(test.warnings, run / SUMMARY_NAME), flush=True)
         with atomic_text(run / SUMMARY_NAME) as stream:

@@ -7,6 +7,7 @@ from support.small_runs import write_run
 
 from evaluation.instances import InstanceScore
 from runs.gathering import gather, read_runs
+from system.atomic import lock_folder
 from system.errors import DataError, UsageError
 
 DICE = {"ann": 0.5, "ben": 0.75}
@@ -194,8 +195,20 @@ def test_unfinished_run_is_refused_with_the_command_that_ends_it(tmp_path, inner
 
     unfinished, given = (tmp_path / "fold0" / inner).resolve(), tmp_path / "fold0"
     assert str(raised.value) == (
-        f"{unfinished} is unfinished: train.py --resume --output {given}"
+        f"{unfinished} is unfinished: python train.py --resume --output {given}"
     )
+
+
+@pytest.mark.parametrize("locked", ["run", "run/unet2d"])
+def test_run_that_is_being_trained_is_told_from_an_unfinished_one(tmp_path, locked):
+    write_run(tmp_path / "run" / "unet2d", DICE)
+    (tmp_path / "run" / "unet2d" / "summary.json").unlink()
+
+    with (
+        lock_folder(tmp_path / locked, "in use"),
+        pytest.raises(DataError, match=r"run/unet2d is still being trained by train"),
+    ):
+        read_runs([tmp_path / "run"])
 
 
 def test_run_without_scores_is_refused(tmp_path):

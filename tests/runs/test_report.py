@@ -75,6 +75,18 @@ def test_copied_pictures_of_two_sides_are_kept_apart(tmp_path):
     assert shades == [50, 150, 51, 151]
 
 
+def test_warnings_of_the_test_are_shown(tmp_path):
+    (run,) = write_runs(tmp_path, "unet2d")
+    report_run(run, "UNet-2D", summarise(read_scores(run / "scores.csv")))
+    assert "Warnings" not in page_of(run)
+    warnings = {"warnings": ["ann: all of the prediction was kept"]}
+    write_json(run / "summary.json", read_json(run / "summary.json") | warnings)
+
+    report_run(run, "UNet-2D", summarise(read_scores(run / "scores.csv")))
+
+    assert "ann: all of the prediction was kept." in page_of(run)
+
+
 def test_one_run_has_its_mean_dice_as_verdict_and_its_worst_case_first(tmp_path):
     (run,) = write_runs(tmp_path, "unet2d")
 

@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -56,6 +57,17 @@ def test_case_that_names_a_path_is_written_inside_the_run_folder(
     folders = {str(path.parent) for path in written}
     assert folders == {".", "a/run/predictions", "a/run/overlays"}
     assert len(written) == 1 + 2 + 2
+
+
+def test_case_of_which_all_was_kept_is_warned_of(small_cube, small_run, tmp_path):
+    (member,) = load_members([small_run / "model.keras"])
+    keeping = replace(member, metadata=replace(member.metadata, keep="spine"))
+
+    with Cube(small_cube) as cube:
+        found = testing.predict_test_cases([keeping], ScanFinder(cube), tmp_path)
+
+    kept = [each for each in found.warnings if "prediction was kept, since" in each]
+    assert [each.partition(":")[0] for each in kept] == ["cid", "dan"]
 
 
 def test_changed_test_case_is_refused_before_training(small_cube, tmp_path):

@@ -236,6 +236,6 @@ def test_ctrl_c_says_how_to_resume(small_cube, tmp_path, monkeypatch, capsys):
     assert call(small_cube, run, "--epochs", "7") == 130
 
     assert capsys.readouterr().err.splitlines() == [
-        f"Resume with: train.py --resume --output {run}",
+        f"Resume with: python train.py --resume --output {run}",
         "Interrupted.",
     ]
