@@ -27,7 +27,8 @@ install: .venv/installed ## create .venv and install the tested versions
 	@$(RUN) $(PIP) -r requirements.txt -c constraints.txt
 	@touch $@
 
-.venv/installed-dev: requirements-dev.txt .venv/installed
+.venv/installed-dev: requirements-dev.txt requirements.txt requirements-dicom.txt \
+                     requirements-cluster.txt .venv/installed
 	$(RUN) $(PIP) -r requirements-dev.txt -c constraints.txt
 	@touch $@
 

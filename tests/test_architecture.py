@@ -137,3 +137,12 @@ def test_flags_page_lists_every_flag_of_a_script(script, capsys):
 
 def test_readme_is_one_page():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 1200
+
+
+def test_make_installs_again_where_an_included_file_of_requirements_changed():
+    text = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")
+    included = re.findall(r"^-r (\S+)", text, re.MULTILINE)
+    rules = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    rule = re.search(r"^\.venv/installed-dev:(.*)$", rules, re.MULTILINE)
+
+    assert {"requirements-dev.txt", *included} <= set(rule[1].split())
