@@ -23,7 +23,8 @@ from volumes.panels import (
     font,
     stack_horizontally,
 )
-from volumes.view import find_outline
+from volumes.sections import add_caption
+from volumes.view import find_outline, letter_sides
 from volumes.volume import Volume
 from volumes.window import find_window
 
@@ -33,6 +34,7 @@ FILL = 0.25  # share of a label's colour inside it, over the scan
 ALONE_FILL = 0.45  # without a scan
 PLATE_COLOR: Color = (130, 235, 130)
 HEIGHT_COLOR: Color = (110, 200, 255)
+EDGES_OF = {SAGITTAL: 0, CORONAL: 1}  # whose letters a picture has
 LEAST_STEP_MM = 1.0  # between the bodies that the curve passes
 
 
@@ -47,6 +49,9 @@ def draw_vertebrae(
     image: Volume | None = None,
 ) -> Image.Image:
     """Draw the sagittal and the coronal surface along the spine.
+
+    Their sides are lettered as those of planes, since they bend at right angles to
+    the picture only.
 
     Args:
         label_map: Shape of `grid`.
@@ -68,7 +73,8 @@ def draw_vertebrae(
         pen = ImageDraw.Draw(picture)
         for vertebra in vertebrae:
             _draw_vertebra(pen, surface, vertebra, names[vertebra.value])
-        panels.append(picture)
+        letter_sides(picture, EDGES_OF[plane], mm_per_pixel)
+        panels.append(add_caption(picture, surface.describe()))
     legend = [("end plates", PLATE_COLOR), ("heights (mm)", HEIGHT_COLOR)]
     row = stack_horizontally(panels, align=0.0)
     return draw_sheet([("", row)], title=title, legend=legend)

@@ -18,6 +18,7 @@ from volumes.geometry import Grid
 MARGIN_MM = 15.0  # around the label map
 MAX_SIDE_MM = 1000.0  # of a picture
 SAGITTAL, CORONAL = 1, 0  # the world axis that runs across the picture
+DESCRIPTIONS = {SAGITTAL: ("sagittal", "x"), CORONAL: ("coronal", "y")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,22 @@ class Surface:
         corner, point = self.points[0, 0], np.asarray(point, np.float64)
         column = (corner[self.plane] - point[self.plane]) / self.mm_per_pixel
         return float(column), float((corner[2] - point[2]) / self.mm_per_pixel)
+
+    def describe(self) -> str:
+        """Describe where the surface lies, in world mm to the right or the anterior.
+
+        >>> points = np.zeros((2, 1, 3))
+        >>> points[1] = -7.4, 5, -1
+        >>> Surface(points, SAGITTAL, 1.0).describe()
+        'sagittal curve, x = -7 to 0 mm'
+        >>> Surface(points, CORONAL, 1.0).describe()
+        'coronal curve, y = 0 to 5 mm'
+        """
+        name, letter = DESCRIPTIONS[self.plane]
+        depths = self.points[..., 1 - self.plane]
+        low, high = round(depths.min()), round(depths.max())
+        where = f"{letter} = {low}" if low == high else f"{letter} = {low} to {high}"
+        return f"{name} curve, {where} mm"
 
     def sample(
         self, array: npt.NDArray, grid: Grid, *, order: int, outside: float = 0.0

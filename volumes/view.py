@@ -167,38 +167,8 @@ class View:
             bar: Whether to draw the scale bar.
         """
         picture = Image.fromarray(self.pixels)
-        pen, (width, height) = ImageDraw.Draw(picture), picture.size
-        end = self._draw_bar(pen, picture.size) if bar else 0
-        places = (
-            ((3, height / 2), "lm"),
-            ((width - 3, height / 2), "rm"),
-            ((width / 2, 3), "mt"),
-            ((max(width / 2, end + LETTER_ROOM / 2), height - 3), "mb"),
-        )
-        for letter, (place, anchor) in zip(EDGES[axis], places, strict=True):
-            _write(pen, place, letter, TEXT_COLOR, anchor=anchor)
+        letter_sides(picture, axis, self._mm_per_pixel if bar else None)
         return picture
-
-    def _draw_bar(self, pen: ImageDraw.ImageDraw, size: tuple[int, int]) -> float:
-        """Draw a scale bar at the lower left: a white line and its length.
-
-        Returns:
-            The pixels from the left that it takes; 0 if there is no room for it and a
-            letter beside it, or it would be shorter than a pixel.
-        """
-        width, height = size
-        longest = MAX_BAR_SHARE * width * self._mm_per_pixel
-        fitting = [length for length in BAR_LENGTHS if length <= longest]
-        if not fitting:
-            return 0
-        text, pixels = f"{fitting[-1]} mm", round(fitting[-1] / self._mm_per_pixel)
-        end = 8 + max(pixels, font(TEXT_SIZE).getlength(text))
-        if not pixels or end + LETTER_ROOM > width:
-            return 0
-        pen.rectangle((5, height - 8, 6 + pixels, height - 4), CASING)
-        pen.rectangle((6, height - 7, 5 + pixels, height - 5), (255, 255, 255))
-        _write(pen, (6, height - 10), text, TEXT_COLOR, anchor="lb")
-        return end
 
     def _enlarge_mask(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         return mask[np.ix_(self._rows, self._columns)]
@@ -237,6 +207,50 @@ class View:
             edges.append((first / scale, min(last / scale, mask.shape[axis])))
         (top, bottom), (left, right) = edges
         return (window[0], window[1]), (left, top, right, bottom)
+
+
+def letter_sides(picture: Image.Image, axis: int, mm_per_pixel: float | None) -> None:
+    """Letter the sides of a picture, and draw a scale bar.
+
+    Args:
+        picture: Drawn on.
+        axis: 0 sagittal, 1 coronal, 2 axial.
+        mm_per_pixel: Side of a pixel in mm; None for no scale bar.
+    """
+    pen, (width, height) = ImageDraw.Draw(picture), picture.size
+    end = _draw_bar(pen, picture.size, mm_per_pixel) if mm_per_pixel else 0
+    places = (
+        ((3, height / 2), "lm"),
+        ((width - 3, height / 2), "rm"),
+        ((width / 2, 3), "mt"),
+        ((max(width / 2, end + LETTER_ROOM / 2), height - 3), "mb"),
+    )
+    for letter, (place, anchor) in zip(EDGES[axis], places, strict=True):
+        _write(pen, place, letter, TEXT_COLOR, anchor=anchor)
+
+
+def _draw_bar(
+    pen: ImageDraw.ImageDraw, size: tuple[int, int], mm_per_pixel: float
+) -> float:
+    """Draw a scale bar at the lower left: a white line and its length.
+
+    Returns:
+        The pixels from the left that it takes; 0 if there is no room for it and a
+        letter beside it, or it would be shorter than a pixel.
+    """
+    width, height = size
+    longest = MAX_BAR_SHARE * width * mm_per_pixel
+    fitting = [length for length in BAR_LENGTHS if length <= longest]
+    if not fitting:
+        return 0
+    text, pixels = f"{fitting[-1]} mm", round(fitting[-1] / mm_per_pixel)
+    end = 8 + max(pixels, font(TEXT_SIZE).getlength(text))
+    if not pixels or end + LETTER_ROOM > width:
+        return 0
+    pen.rectangle((5, height - 8, 6 + pixels, height - 4), CASING)
+    pen.rectangle((6, height - 7, 5 + pixels, height - 5), (255, 255, 255))
+    _write(pen, (6, height - 10), text, TEXT_COLOR, anchor="lb")
+    return end
 
 
 def find_outline(labels: npt.NDArray) -> npt.NDArray[np.bool_]:

@@ -55,3 +55,19 @@ def test_outside_of_the_scan_has_the_given_value(bent):
 
     values = surface.sample(np.ones((2, 2, 2)), small, order=1, outside=-7.0)
     assert values[0, 0] == -7
+
+
+def test_a_surface_is_described_by_the_range_of_its_depth(bent):
+    _, _, curve = bent
+    straight = fit_curve(np.array([[3.0, 0, 0], [3, 0, 60], [3, 0, 120]]), 10.0)
+
+    texts = [along_curve(curve, CENTERS, plane, 1.0).describe() for plane in (1, 0)]
+
+    right = round(curve.points[:, 0].max())  # less than 20, as the curve is smooth
+    left = round(curve.points[:, 0].min())
+    assert texts == [
+        f"sagittal curve, x = {left} to {right} mm",
+        "coronal curve, y = 0 mm",
+    ]
+    surface = along_curve(straight, CENTERS, SAGITTAL, 1.0)
+    assert surface.describe() == "sagittal curve, x = 3 mm"
