@@ -83,8 +83,7 @@ def label_scans(
                     vertebrae=vertebrae,
                 )
                 bar.write(found.line)
-                removed = outputs.label_maps if args.force else ()
-                table.replace(found.rows, removed)
+                table.replace(found.rows, outputs.replaced)
                 num_warned += bool(found.warnings)
                 if found.fault:
                     raise DataError(found.fault)

@@ -52,6 +52,11 @@ class Outputs:
         return in_each_format(self.label_map)
 
     @property
+    def replaced(self) -> list[Path]:
+        """The label maps that this one replaces with force, itself among them."""
+        return self.label_maps if self.force else []
+
+    @property
     def picture(self) -> Path:
         """The prediction drawn over the scan."""
         return self.folder / f"{self.name}_overlay.png"
