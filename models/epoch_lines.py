@@ -88,8 +88,9 @@ def describe_few_epochs(num_epochs: int, options: TrainingOptions) -> str | None
     """
     if options.minutes is None or num_epochs >= FEW_EPOCHS:
         return None
+    before = ", those before --resume included" if options.resume else ""
     return (
-        f"only {count_of(num_epochs, 'epoch')} fitted into {options.minutes:g} min, so "
-        "the network has hardly been trained: give more --minutes, or fewer --steps to "
-        "an epoch"
+        f"only {count_of(num_epochs, 'epoch')} fitted into {options.minutes:g} min"
+        f"{before}, so the network has hardly been trained: give more --minutes, or "
+        "fewer --steps to an epoch"
     )

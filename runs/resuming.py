@@ -11,6 +11,15 @@ from system.errors import DataError
 OF_ONE_CALL = ("output", "force", "resume", "gpus", "weights_checksum")
 
 
+CHECKPOINT = "checkpoint/state.npz"  # of `models.checkpoint`, which loads TensorFlow
+
+
+def is_begun(run: Path) -> bool:
+    """Return whether a run, of one network or of both, has a checkpoint."""
+    folders = (run, *network_folders(run))
+    return any((folder / CHECKPOINT).is_file() for folder in folders)
+
+
 def read_arguments(run: Path) -> dict:
     """Read the arguments with which a run was started, to resume it.
 
@@ -23,6 +32,8 @@ def read_arguments(run: Path) -> dict:
     Raises:
         DataError: If the folder holds no run.
     """
+    if not run.is_dir():
+        raise DataError(f"{run} must hold a run to resume. Received: no such folder")
     folder = run
     if not (run / RUN_CONFIG_NAME).is_file():
         folder = network_folders(run)[0]  # the one that is trained first

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 
-from runs.resuming import read_arguments
+from runs.resuming import is_begun, read_arguments
 from system.errors import DataError
 
 # The values of flags that are given neither on the command line nor by a resumed run.
@@ -24,6 +24,23 @@ MAX_DEPTH = 7
 MAX_SEED = 2**32 - 1
 NEGATABLE = ("mixed_precision",)  # --no-mixed-precision
 SHARES = ("contrast_curves", "spine_share", "small_patches")
+# What a training that has begun keeps; others depend on the network or the device.
+FIXED = (
+    "fold",
+    "folds",
+    "filters",
+    "depth",
+    "norm",
+    "dropout",
+    "loss",
+    "steps",
+    "batch_size",
+    "patch_size",
+    "learning_rate",
+    "seed",
+    "augment",
+    *SHARES,
+)
 POSITIVE = (
     "filters",
     "depth",
@@ -95,6 +112,19 @@ def check_resumed(
             f"--model must be {recorded.get('model')}, as in {args.output}, to resume "
             f"that run. Received: {args.model}"
         )
+    for name in FIXED if is_begun(args.output) else ():
+        was, now = recorded.get(name), getattr(args, name)
+        if was is not None and now != was:
+            flag = name.replace("_", "-")
+            parser.error(
+                f"--{flag} must be {_format(was)}, as in {args.output}, to resume that "
+                f"run. Received: {_format(now)}"
+            )
+
+
+def _format(value: object) -> str:
+    """Format the value of a flag as it is given."""
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:

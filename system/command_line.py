@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 LEAST_LIKENESS = 0.6  # as of difflib: 0 for nothing in common, 1 for equal words
+OF_ARGPARSE = ("the following arguments", "unrecognized arguments", "one of the")
 
 
 class CommandLine(argparse.ArgumentParser):
@@ -53,9 +54,16 @@ class CommandLine(argparse.ArgumentParser):
         for word in words[: words.index("--")] if "--" in words else words:
             flag = word.partition("=")[0]
             if re.match("--?[a-zA-Z]", flag) and flag not in flags:
+                self._check_without_flag(flag)
                 hint = nearest(flag, flags) or " --help lists them."
                 self.error(f"{flag} is not one of the flags.{hint}")
         return super().parse_args(words, namespace)
+
+    def _check_without_flag(self, flag: str) -> None:
+        """Exit if a word would be a flag of what is given without one."""
+        name = flag.lstrip("-").lower()
+        if name in (action.dest for action in self._get_positional_actions()):
+            self.error(f"{name.upper()} is given without a flag. Received: {flag}")
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
         """Check that a value is one of its flag's choices."""
@@ -70,7 +78,9 @@ class CommandLine(argparse.ArgumentParser):
         """Print what is wrong, in one line without the usage, and exit with code 2."""
         message = re.sub(r"^argument (\S+): ", r"\1 ", message)
         message += self._hint_at_order(message)
-        self.exit(2, f"{message[:1].upper()}{message[1:]}\n")
+        if message.startswith(OF_ARGPARSE):  # others may begin with a path
+            message = f"{message[:1].upper()}{message[1:]}"
+        self.exit(2, f"{message}\n")
 
     def _hint_at_order(self, message: str) -> str:
         """Say that a missing name must not follow a flag that takes several."""
@@ -109,8 +119,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
     Returns:
         A question that follows a sentence; empty if no word is similar.
     """
-    known = list(known)
-    begun = [each for each in known if each.startswith(word.lower())]
+    # Without their dashes, which would make all flags similar.
+    known = {each.lstrip("-"): each for each in known}
+    word = word.lower().lstrip("-")
+    begun = [each for each in known if each.startswith(word)]
     if len(begun) != 1:
-        begun = difflib.get_close_matches(word.lower(), known, 1, LEAST_LIKENESS)
-    return f" Did you mean {begun[0]}?" if begun else ""
+        begun = difflib.get_close_matches(word, known, 1, LEAST_LIKENESS)
+    return f" Did you mean {known[begun[0]]}?" if begun else ""

@@ -58,8 +58,8 @@ class IntensityRule(Rule):
         """Describe a distance, its largest in training, and the way out."""
         return (
             f"{self.words} (distance {value:.2g}, in training at most {high:.2g}); for "
-            "another contrast, fine-tune with train.py --weights or train with "
-            "--contrast-curves"
+            "another contrast, fine-tune with train.py --weights, or train with "
+            "--contrast-curves if that was 0"
         )
 
 

@@ -21,9 +21,9 @@ ROW = {
 }
 
 
-def options(epochs=None, minutes=None):
+def options(**limits):
     absent = dict.fromkeys(TrainingOptions.__dataclass_fields__)
-    return TrainingOptions(**{**absent, "epochs": epochs, "minutes": minutes})
+    return TrainingOptions(**{**absent, **limits})
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,5 @@ def test_too_few_epochs_for_the_minutes_are_told(num_epochs, limits, is_told):
     assert bool(told) == is_told
     if told:
         assert told.startswith("only 1 epoch fitted into 1.5 min, so the network has")
+        resumed = describe_few_epochs(num_epochs, options(**limits, resume=True))
+        assert "into 1.5 min, those before --resume included, so the" in resumed

@@ -81,6 +81,46 @@ def test_resume_without_a_run_ends_with_two(small_cube, tmp_path, capsys):
     )
 
 
+def test_resume_of_a_folder_that_does_not_exist_names_it_as_it_is(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SystemExit, match="2"):
+        train.parse_args(["--resume", "--output", "run2"])
+
+    assert capsys.readouterr().err == (
+        "run2 must hold a run to resume. Received: no such folder\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "answer"),
+    [
+        ("--steps 30", "--steps must be 50, as in run, to resume that run. Received: "
+         "30"),
+        ("--patch-size 8 8", "--patch-size must be 8 6, as in run, to resume that run. "
+         "Received: 8 8"),
+    ],
+)  # fmt: skip
+def test_flag_that_a_begun_run_keeps_is_refused_with_both_values(
+    tmp_path, monkeypatch, capsys, flags, answer
+):
+    monkeypatch.chdir(tmp_path)
+    run = Path("run")
+    record_run(run, cube="c.h5", model="unet2d", epochs=2, steps=50, patch_size=[8, 6])
+    resume = ["--resume", "--output", "run", "--epochs", "3"]
+    assert train.parse_args([*resume, *flags.split()]).epochs == 3  # not begun
+    (run / "checkpoint").mkdir()
+    (run / "checkpoint" / "state.npz").touch()
+    assert train.parse_args([*resume, "--steps", "50"]).steps == 50
+
+    with pytest.raises(SystemExit, match="2"):
+        train.parse_args([*resume, *flags.split()])
+
+    assert capsys.readouterr().err == f"{answer}\n"
+
+
 def test_resume_takes_the_flags_of_the_run_unless_others_are_given(tmp_path):
     run = tmp_path / "run"
     recorded = {"cube": "c.h5", "epochs": 7, "patch_size": [8, 6], "model": "unet2d"}

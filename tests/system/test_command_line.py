@@ -34,6 +34,9 @@ def parser():
         ("a --output b --min 3", "--min is not one of the flags. Did you mean "
          "--minutes?"),
         ("a --outptu b", "--outptu is not one of the flags. Did you mean --output?"),
+        ("--scan=a --output b", "SCAN is given without a flag. Received: --scan"),
+        # Its dashes alone make it like --copies.
+        ("a --output b --close", "--close is not one of the flags. --help lists them."),
         ("a --output b -x", "-x is not one of the flags. --help lists them."),
         ("a --output b --model unet3", "--model must be unet2d, unet3d or both. "
          "Received: unet3. Did you mean unet3d?"),
@@ -56,6 +59,13 @@ def test_mistake_is_answered_in_one_line_with_the_nearest_word(
         parser.parse_args(command.split())
 
     assert capsys.readouterr() == ("", answer + "\n")
+
+
+def test_message_may_begin_with_a_path(parser, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        parser.error("run2 must exist")
+
+    assert capsys.readouterr().err == "run2 must exist\n"
 
 
 def test_what_follows_two_dashes_and_negative_numbers_are_values(parser):

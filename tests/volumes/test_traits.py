@@ -87,7 +87,7 @@ PREDICTION = "the prediction is unlike the labels of the 2 training scans: "
             {"spread": 2.2},
             f"{SCAN}its intensities are distributed unlike theirs (distance "
             "0.5, in training at most 0.1); for another contrast, fine-tune with "
-            "train.py --weights or train with --contrast-curves",
+            "train.py --weights, or train with --contrast-curves if that was 0",
         ),
         (
             {"scan_spacing": (1, 1, 9)},
