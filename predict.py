@@ -20,6 +20,7 @@ from runs.label_flags import add_prediction_flags, add_scan_flags, check_limit
 from system.command_line import CommandLine
 from system.errors import DataError, UsageError
 from system.shell import script
+from system.text import count_of
 from volumes.intensity_flag import parse_intensity
 
 if TYPE_CHECKING:
@@ -90,10 +91,12 @@ def label_scans(
             except DataError as error:
                 bar.write(str(error), file=sys.stderr)
                 num_failed += 1
+    of_plan = count_of(len(plan), "scan")
     if num_warned:
-        print(f"{num_warned} of {len(plan)} scans have warnings.", file=sys.stderr)
+        have = "has" if num_warned == 1 else "have"
+        print(f"{num_warned} of {of_plan} {have} warnings.", file=sys.stderr)
     if num_failed:
-        print(f"{num_failed} of {len(plan)} scans failed.", file=sys.stderr)
+        print(f"{num_failed} of {of_plan} failed.", file=sys.stderr)
     return 1 if num_failed or (num_warned and args.strict) else 0
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from cube.reader import Cube
 from cube.splits import SPLITS
 from system.errors import UsageError
+from system.text import count_of
 
 MIN_FOLDS = 3  # one to test, one to validate, one to train on
 
@@ -42,7 +43,7 @@ def assign_folds(subjects: Sequence[str], folds: int, seed: int) -> dict[str, in
     if len(names) < folds:
         raise UsageError(
             f"{folds} folds need at least as many subjects, test subjects excluded. "
-            f"Received: {len(names)} subjects"
+            f"Received: {count_of(len(names), 'subject')}"
         )
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     shuffled = [names[index] for index in rng.permutation(len(names))]

@@ -41,7 +41,7 @@ from cube.splits import assign_splits
 from cube.survey import CaseInfo, check_duplicates
 from cube.writer import MADE_WITH
 from system.errors import UsageError
-from system.text import format_bytes, shorten
+from system.text import count_of, format_bytes, shorten
 from volumes.classes import Classes, Member, find_members
 
 
@@ -221,11 +221,12 @@ def describe_plan(plan: Plan, output: Path) -> str:
     lines = [
         f"grid      {shape} voxels of {spacing} mm (right, anterior, superior)",
         f"classes   {shorten(', '.join(plan.classes.names))}",
-        f"rows      {len(plan.cases)} scans and {sum(plan.copies)} copies",
+        f"rows      {count_of(len(plan.cases), 'scan')} and "
+        f"{count_of(sum(plan.copies), 'copy', 'copies')}",
         f"size      {format_bytes(plan.estimate.cube)}; {format_bytes(free)} free in "
         f"{folder}",
         f"memory    about {format_bytes(plan.estimate.memory_per_worker)} for each of "
-        f"{plan.workers} workers",
+        f"{count_of(plan.workers, 'worker')}",
     ]
     lines += describe_rule(plan.cases, plan.spec.intensity, plan.intensity_reason)
     classes = describe_classes(plan.classes, plan.cases, plan.splits)
@@ -235,9 +236,16 @@ def describe_plan(plan: Plan, output: Path) -> str:
     for line in chain.from_iterable(lists):
         lines.append(f"note      {line}")
     for note, case_ids in notes.items():
-        lines.append(f"note      {note} ({len(case_ids)} cases, first {case_ids[0]})")
+        lines.append(f"note      {note} ({_count_cases(case_ids)})")
     table = format_classes(plan.classes.names, volumes)
     return "\n".join([*lines, "", table, ""])
+
+
+def _count_cases(case_ids: Sequence[str]) -> str:
+    """Return the name of one case, or how many there are and the first."""
+    if len(case_ids) == 1:
+        return f"case {case_ids[0]}"
+    return f"{len(case_ids)} cases, first {case_ids[0]}"
 
 
 def list_inputs(plan: Plan, arguments: dict, folder: Path) -> dict:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from system.errors import UsageError
+from system.text import count_of
 
 SPLITS = ("train", "validation", "test")
 
@@ -45,8 +46,8 @@ def split_subjects(
         raise UsageError(
             "At least one subject must be left to train on, unless the shares of "
             "validation and test sum to 1. Received: "
-            f"{len(names)} subjects, of which {counts[0]} for validation and "
-            f"{counts[1]} for test. --validation 0 or --test 0 leaves a split empty."
+            f"{count_of(len(names), 'subject')}, of which {counts[0]} for validation "
+            f"and {counts[1]} for test. --validation 0 or --test 0 leaves a split empty."
         )
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     shuffled = [names[index] for index in rng.permutation(len(names))]

@@ -45,9 +45,13 @@ class Rule:
 
     def describe(self, value: float, low: float, high: float) -> str:
         """Describe a number and the range that it lies outside of."""
-        return (
-            f"{self.words} {value:.3g}{self.unit} (in training {low:.3g} to {high:.3g})"
-        )
+        shown, least, most = map(self._format, (value, low, high))
+        return f"{self.words} {shown}{self.unit} (in training {least} to {most})"
+
+    def _format(self, value: float) -> str:
+        if self.unit == " ml":  # as predict.py prints volumes
+            return f"{value:.1f}"
+        return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
 
 
 @dataclass(frozen=True)
@@ -172,7 +176,9 @@ class TraitRanges:
                     parts = prediction if rule.of_prediction else scan
                     parts.append(rule.describe(*numbers))
         sentences = []
-        count = f"the {self.num_scans} training scans"
+        count = "the training scan"
+        if self.num_scans > 1:
+            count = f"the {self.num_scans} training scans"
         if any(scan):
             sentences.append(
                 f"the scan is unlike {count}: {', '.join(filter(None, scan))}"

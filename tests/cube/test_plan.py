@@ -75,3 +75,7 @@ def test_description_lists_each_note_once_with_its_cases(plan_of, tmp_path):
     assert lines[2] == "rows      2 scans and 4 copies"
     assert lines.count("note      no unit (2 cases, first ann)") == 1
     assert lines[-1].split() == ["spine", "0", "0", "0", "0", "0", "0"]
+    one = plan_of(cases[:1], validation=0, test=0, copies=1)
+    lines = describe_plan(one, tmp_path / "cube.h5").splitlines()
+    assert lines[2] == "rows      1 scan and 1 copy"
+    assert "note      no unit (case ann)" in lines

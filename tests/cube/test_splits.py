@@ -69,9 +69,9 @@ def test_seed_decides_and_every_subject_gets_its_turn():
 @pytest.mark.parametrize(
     ("subjects", "shares", "received"),
     [
-        ("a", (0.2, 0), "1 subjects, of which 1 for validation and 0"),
+        ("a", (0.2, 0), "1 subject, of which 1 for validation and 0"),
         ("ab", (0.2, 0.2), "2 subjects, of which 1 for validation and 1"),
-        ("aaaa", (0, 0.1), "1 subjects, of which 0 for validation and 1"),
+        ("aaaa", (0, 0.1), "1 subject, of which 0 for validation and 1"),
         ("abc", (0.8, 0.8), "3 subjects, of which 2 for validation and 2"),
     ],
 )

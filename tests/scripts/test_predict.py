@@ -182,7 +182,7 @@ def test_warning_is_counted_written_and_an_error_if_strict(
     window = ["--intensity", "window", "-900", "-500"]
 
     assert predict.main([*arguments, *window]) == 0
-    assert capsys.readouterr().err == "1 of 1 scans have warnings.\n"
+    assert capsys.readouterr().err == "1 of 1 scan has warnings.\n"
     assert predict.main([*arguments, *window, "--strict", "--force"]) == 1
     (row, _) = read_rows(tmp_path / "a" / "labels.csv")
     assert "the scan does not suit the window -900 to -500 HU" in row["warnings"]
@@ -281,6 +281,6 @@ def test_script_labels_a_scan_and_leaves_the_terminal_clean(scan, model, tmp_pat
     )
 
     # The network is too small to label anything well.
-    assert (found.returncode, found.stderr) == (0, "1 of 1 scans have warnings.\n")
+    assert (found.returncode, found.stderr) == (0, "1 of 1 scan has warnings.\n")
     assert found.stdout.splitlines()[0].startswith("predicting on ")
     assert (tmp_path / "labels" / f"{name_of(scan)}_label.seg.nrrd").is_file()

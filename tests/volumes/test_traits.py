@@ -124,7 +124,9 @@ def test_volume_may_be_a_third_of_those_of_the_training():
     quarter = scan(label=(slice(1, 3), slice(2, 5), slice(3, 4)))
 
     assert "volume" not in ranges.describe(third)
-    assert f"{PREDICTION}volume 0.18 ml (in" in ranges.describe(quarter)
+    assert f"{PREDICTION}volume 0.2 ml (in" in ranges.describe(quarter)
+    large = scan(label=(slice(1, 3),) * 3) | {"volume": 1545.6}
+    assert "volume 1545.6 ml (in training 0.7 to 0.7)" in ranges.describe(large)
 
 
 def test_scan_and_prediction_are_told_apart():
