@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Choose the files, and label the vertebrae of each label map."""
     args = parse_args(argv)
     # Late, so that --help and wrong flags are answered at once.
-    from runs.vertebra_files import read_scheme
+    from runs.label_scheme import read_scheme
     from runs.vertebra_plan import plan_files
     from spine.naming import parse_lowest
 

@@ -32,7 +32,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from evaluation.instances import InstanceScore, score_instances
-from runs.vertebra_files import read_scheme
+from runs.label_scheme import read_scheme
 from spine.instances import find_instances
 from system.shell import script
 from system.text import format_table

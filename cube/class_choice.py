@@ -11,7 +11,7 @@ from cube.survey import CaseInfo
 from system.errors import DataError, UsageError
 from system.text import shorten
 from volumes.classes import MAX_CLASSES, Classes, Member, find_members
-from volumes.label_tables import VERSE
+from volumes.label_tables import VERSE, offer_schemes
 from volumes.structures import (
     GROUPS,
     VARIANTS,
@@ -256,8 +256,8 @@ def _check_names(cases: Sequence[CaseInfo]) -> None:
             raise UsageError(
                 "Classes given by name need label maps whose values have names. "
                 f"Received: {case.pair.label} with values {values} and no names. "
-                "A line `labels: verse`, `labels: totalsegmentator` or `labels: "
-                "FILE.csv` above it in the pair list names them; --labels "
+                f"A line {offer_schemes('labels:')} above it in the pair list names "
+                "them; --labels "
                 f"L1={case.label_values[0]} gives a class by value."
             )
 

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from runs.label_plan import Outputs
+from runs.label_scheme import doubt_scheme, suggest_scheme
 from runs.shared_table import SharedTable
 from runs.vertebra_plan import TABLES, VertebraFiles
 from runs.vertebrae import LabelledSpine, choose_structures, label_vertebrae
 from spine.tables import SPINE_COLUMNS, VERTEBRA_COLUMNS
 from system.atomic import atomic_write
-from system.command_line import nearest
 from system.errors import DataError, UsageError
 from system.limits import MAX_VOXELS
 from volumes.classes import count_labels
@@ -24,32 +24,12 @@ from volumes.formats.files import (
     read_label_map,
     write_label_map,
 )
-from volumes.label_tables import SCHEMES, LabelTable, name_values, read_label_table
+from volumes.label_tables import LabelTable, list_schemes, name_values
 from volumes.lattice import place_on_grid
 from volumes.structures import VERTEBRA_NAMES
 from volumes.volume import Segment, Volume
 
 MAX_STRUCTURES = 200  # of a label map; a scan has more values, even one of 8 bits
-
-
-def read_scheme(word: str | None) -> LabelTable | None:
-    """Return the table of label values that --scheme names.
-
-    Args:
-        word: A known scheme or a CSV file; None for no table.
-
-    Raises:
-        UsageError: If it is neither a scheme nor a file.
-        DataError: If the file cannot be read; see `read_label_table`.
-    """
-    if word is None:
-        return None
-    if word not in SCHEMES and not Path(word).exists():
-        raise UsageError(
-            f"--scheme must be {', '.join(SCHEMES)} or a CSV file that exists. "
-            f"Received: {word}.{nearest(word, SCHEMES)}"
-        )
-    return SCHEMES.get(word) or read_label_table(Path(word))
 
 
 def label_file(
@@ -81,11 +61,9 @@ def label_file(
     volume = read_label_map(source, max_voxels)
     names, notes = name_values(volume.segments, table)
     present = [v for v in np.flatnonzero(count_labels(volume.array)).tolist() if v]
-    if len(present) > MAX_STRUCTURES and not words:
-        raise DataError(
-            f"{source} must be a label map of at most {MAX_STRUCTURES} values, unless "
-            f"--labels chooses some. Received: {len(present)} values, as a scan has"
-        )
+    if not words:
+        _check_count(source, present)
+    doubt = doubt_scheme(table, names, present)
     image = None
     if scan is not None:
         image = read_finite_volume(scan, max_voxels)
@@ -93,11 +71,25 @@ def label_file(
     try:
         chosen = choose_structures(present, names, words)
     except DataError as error:  # of its own kind: wrong use is told from bad data
-        raise type(error)(f"{files.name}: {error}") from error
+        hint = f"; {doubt}" if doubt else ""
+        raise type(error)(f"{files.name}: {error}{hint}") from error
+    if doubt and list_schemes(present):  # another one, that names them all
+        notes.append(doubt)
+    if not names and not words and len(present) > 1:
+        notes.append(suggest_scheme(present))
     named = {value: names.get(value, "") for value in chosen}
     found = _label(files, volume.array, named, lowest=lowest, like=volume, image=image)
     found.lines[1:1] = [*volume.notes, *notes]
     return found
+
+
+def _check_count(source: Path, present: Sequence[int]) -> None:
+    """Check that a label map has no more values than a label map may have."""
+    if len(present) > MAX_STRUCTURES:
+        raise DataError(
+            f"{source} must be a label map of at most {MAX_STRUCTURES} values, unless "
+            f"--labels chooses some. Received: {len(present)} values, as a scan has"
+        )
 
 
 def _check_grids(label_map: Volume, image: Volume) -> None:

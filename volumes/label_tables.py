@@ -57,6 +57,28 @@ TOTALSEGMENTATOR = LabelTable(
 SCHEMES = {table.name: table for table in (VERSE, TOTALSEGMENTATOR)}
 
 
+def list_schemes(values: Sequence[int]) -> list[LabelTable]:
+    """Return the known schemes that name all of some values."""
+    return [table for table in SCHEMES.values() if set(values) <= table.names.keys()]
+
+
+def offer_schemes(flag: str, values: Sequence[int] = ()) -> str:
+    """Return what a user may write who states the scheme of a label map.
+
+    >>> offer_schemes("labels:")
+    '`labels: verse`, `labels: totalsegmentator` or `labels: FILE.csv`'
+    >>> offer_schemes("--scheme", [8, 26])
+    '`--scheme verse` or `--scheme FILE.csv`'
+
+    Args:
+        flag: Before the scheme.
+        values: That a known scheme must name to be offered.
+    """
+    words = [f"`{flag} {table.name}`" for table in list_schemes(values)]
+    last = f"`{flag} FILE.csv`"
+    return f"{', '.join(words)} or {last}" if words else last
+
+
 def name_values(
     segments: Sequence[Segment], table: LabelTable | None
 ) -> tuple[dict[int, str], list[str]]:

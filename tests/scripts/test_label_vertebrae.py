@@ -100,6 +100,42 @@ def test_levels_of_a_scheme_keep_their_names_in_the_format_of_the_input(tmp_path
     ]
 
 
+def test_a_scheme_that_names_all_values_is_suggested_and_doubted_else(tmp_path, capsys):
+    label_map, grid = box_spine()
+    values = np.array([0, 26, 24, 23, 22, 21], np.uint8)  # the sacrum and L5 to L2
+    path = write(tmp_path / "ann", values[label_map], grid)
+    flags = [path, "--output", str(tmp_path / "out"), "--force"]
+
+    assert labelVertebrae.main(flags) == 0
+    hint = "no value has a name; `--scheme verse` takes 21 for L2 and 26 for sacrum"
+    assert f"\n  {hint}\n  the values 21, 22" in capsys.readouterr().out
+
+    assert labelVertebrae.main([*flags, "--scheme", "totalsegmentator"]) == 1
+    doubt = (
+        "totalsegmentator does not name 4 of the 5 values, so the scheme may be "
+        "another: `--scheme verse` or `--scheme FILE.csv`"
+    )
+    assert f"Received: S1; {doubt}" in capsys.readouterr().err
+
+    assert labelVertebrae.main([*flags, "--scheme", "verse"]) == 0
+    assert "--scheme" not in "".join(capsys.readouterr())
+
+
+def test_a_wrong_scheme_is_doubted_where_it_names_a_vertebra(tmp_path, capsys):
+    label_map, grid = box_spine()
+    # L5 to L1 of TotalSegmentator; 28 is T13 in VerSe.
+    path = write(tmp_path / "ann", np.where(label_map, label_map + 26, 0), grid)
+
+    labelVertebrae.main([path, "--output", str(tmp_path), "--scheme", "verse"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert "1 vertebra, T13" in lines[1]
+    assert lines[2] == (
+        "  verse does not name 3 of the 5 values, so the scheme may be another: "
+        "`--scheme totalsegmentator` or `--scheme FILE.csv`"
+    )
+
+
 def test_a_misspelt_scheme_is_wrong_use(boxes, tmp_path, capsys):
     flags = ["--output", str(tmp_path / "out"), "--scheme", "vers"]
 
