@@ -64,7 +64,7 @@ def write_cube(
     inputs = list_inputs(plan, arguments, folder)
     attributes = _cube_attributes(plan, arguments, inputs) | {"built_in": str(folder)}
     if resume and not partial_build.count and output.exists():
-        results = _keep_complete(output, plan, attributes["request"], force=force)
+        results = _keep_complete(output, plan, attributes, force=force)
         if results:
             _check_errors(plan, results, skip=skip)
             partial_build.clear()
@@ -78,16 +78,33 @@ def write_cube(
 
 
 def _keep_complete(
-    output: Path, plan: Plan, inputs_digest: str, *, force: bool
+    output: Path, plan: Plan, attributes: dict, *, force: bool
 ) -> list[BuiltCase | DataError]:
     """Return the results of a complete cube; none if it is to be replaced."""
-    results = _read_results(output, plan, inputs_digest)
+    results = _read_results(output, plan, attributes["request"])
     if not results and not force:
-        raise UsageError(
-            f"{output} can only be resumed with the inputs it was built from. "
-            "Received: another cube; --force replaces it."
-        )
+        raise UsageError(_describe_other(output, attributes["arguments"]))
     return results
+
+
+def _describe_other(output: Path, arguments: dict) -> str:
+    """Return why a file is not kept: the first flag that differs, if one does."""
+    try:
+        with Cube(output) as cube:
+            before = cube.arguments
+    except DataError:  # no cube, or of an unknown version
+        before = {}
+    for name, now in json.loads(json.dumps(arguments)).items():
+        if name in before and before[name] != now:
+            return (
+                f"{output} can only be resumed with the same "
+                f"--{name.replace('_', '-')}. Received: {now}, but the cube was built "
+                f"with {before[name]}. --force replaces it."
+            )
+    return (
+        f"{output} can only be resumed with the inputs it was built from. Received: "
+        "another cube; --force replaces it."
+    )
 
 
 def _check_errors(

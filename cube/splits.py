@@ -47,7 +47,8 @@ def split_subjects(
             "At least one subject must be left to train on, unless the shares of "
             "validation and test sum to 1. Received: "
             f"{count_of(len(names), 'subject')}, of which {counts[0]} for validation "
-            f"and {counts[1]} for test. --validation 0 or --test 0 leaves a split empty."
+            f"and {counts[1]} for test. --validation 0 or --test 0 leaves a split "
+            "empty."
         )
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     shuffled = [names[index] for index in rng.permutation(len(names))]

@@ -229,12 +229,27 @@ def test_resuming_over_another_cube_is_refused(scans, built, capsys):
     other = (scans / "cube.h5").read_bytes()
 
     assert build(scans, *FLAGS, "--resume") == 2
-    assert "another cube; --force replaces it" in capsys.readouterr().err
+    assert capsys.readouterr().err.endswith(
+        "cube.h5 can only be resumed with the same --seed. Received: 0, but the cube "
+        "was built with 1. --force replaces it.\n"
+    )
     assert (scans / "cube.h5").read_bytes() == other
     assert build(scans, *FLAGS, "--resume", "--force") == 0
 
     with Cube(scans / "cube.h5") as cube:
         assert cube.seed == 0
+
+
+def test_resuming_over_a_cube_of_the_same_flags_and_other_scans_is_refused(
+    scans, built, capsys
+):
+    build(scans, *FLAGS)
+    with h5py.File(scans / "cube.h5", "r+") as file:
+        file.attrs["request"] = '"of other scans"'
+
+    assert build(scans, *FLAGS, "--resume") == 2
+
+    assert "another cube; --force replaces it" in capsys.readouterr().err
 
 
 def test_resumed_build_replaces_the_cube_that_it_was_started_to_replace(scans):
