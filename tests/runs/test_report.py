@@ -31,7 +31,9 @@ def test_comparison_shows_verdict_facts_cases_and_costs(tmp_path):
     compare_runs([tmp_path], tmp_path)
 
     page = page_of(tmp_path)
-    assert '<p class="lead">Too few cases to compare: 4 cases, and a p-value' in page
+    assert (
+        '<p class="lead">Too few cases to compare: 4 cases, and a <span>p-value' in page
+    )
     assert "UNet-2D: none\nUNet-3D: L5" in page
     assert "UNet-3D: abc" in page
     assert "UNet-3D: <span>--side</span> 9" in page
@@ -94,7 +96,7 @@ def test_one_run_has_its_mean_dice_as_verdict_and_its_worst_case_first(tmp_path)
 
     page = page_of(run)
     # (.5 + .75 + .25 + .9) / 4
-    assert "UNet-2D reaches a mean Dice of 0.600 over 4 cases." in page
+    assert "<span>UNet-2D</span> reaches a mean Dice of 0.600 over 4 cases." in page
     assert (
         page.index('id="case-0">') < page.index("Dice 0.250") < page.index("Dice 0.9")
     )
@@ -107,7 +109,7 @@ def test_run_that_was_not_tested_names_its_best_validation(tmp_path):
     report_run(tmp_path / "run", "UNet-2D", {})
 
     page = page_of(tmp_path / "run")
-    assert "no test case; best validation Dice 0.500 of UNet-2D." in page
+    assert "no test case; best validation Dice 0.500 of <span>UNet-2D</span>." in page
     assert "Every test case" not in page
 
 
