@@ -35,6 +35,15 @@ class LabelTable:
     def __init__(self, path: Path):
         self.table = SharedTable(path, COLUMNS, "label_map")
 
+    def find(self, label_maps: Sequence[Path]) -> list[Path]:
+        """Return those of the label maps that have a row.
+
+        Raises:
+            UsageError: If the file has other columns, or cannot be read.
+        """
+        names = {row["label_map"] for row in self.table.read()}
+        return [path for path in label_maps if on_one_line(path.name) in names]
+
     def replace(self, rows: Sequence[Row], removed: Sequence[Path] = ()) -> None:
         """Replace the rows of the label maps that `rows` name; write the file.
 

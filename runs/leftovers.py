@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from runs.label_plan import Outputs
+from runs.label_plan import TABLE_NAME, Outputs
+from runs.label_table import LabelTable
 from runs.vertebra_files import VertebraTables
 from runs.vertebra_plan import VertebraFiles
 from system.errors import OutputError, UsageError
@@ -16,15 +17,19 @@ def remove_leftovers(outputs: Outputs) -> None:
 
     This is the label map in another format, the picture, the probabilities, and the
     vertebrae with their rows: what this call does not write again would be of another
-    prediction.
+    prediction. A label map that labels.csv does not list, such as a corrected copy,
+    stays.
 
     Raises:
         DataError: If something cannot be removed.
     """
     if not outputs.force:
         return
+    table = LabelTable(outputs.folder / TABLE_NAME)
+    listed = table.find(outputs.label_maps)
+    kept = {path for path in outputs.label_maps if path not in listed}
     for path in outputs.existing():
-        if path != outputs.label_map:
+        if path != outputs.label_map and path not in kept:
             _remove(path)
     remove_vertebrae(outputs.vertebrae)
 

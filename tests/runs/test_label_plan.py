@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from runs.label_plan import Outputs, find_scans, plan_outputs
+from runs.label_table import LabelTable
 from runs.leftovers import remove_leftovers
 from system.errors import DataError, UsageError
 
@@ -72,8 +73,11 @@ def test_folder_in_a_name_is_the_one_that_a_path_leads_to(tmp_path, monkeypatch)
 def test_earlier_label_maps_of_another_format_are_replaced_by_force(tmp_path):
     names = ["in_b_label.mha", "in_b_vertebrae.seg.nrrd", "in_b_label.seg.nrrd"]
     others = ["in_b_2_label.nii.gz", "in_b_label.txt"]
-    for name in (*names, *others):
+    corrected = "in_b_label.nii"  # by somebody, as labels.csv does not list it
+    for name in (*names, *others, corrected):
         (tmp_path / name).touch()
+    rows = [{"label_map": name} for name in (names[0], names[2])]
+    LabelTable(tmp_path / "labels.csv").replace(rows)
     scans = [Path("in/b.nii.gz")]
 
     with pytest.raises(UsageError, match=r"label\.seg\.nrrd, .*in_b_label\.mha$"):
@@ -81,7 +85,8 @@ def test_earlier_label_maps_of_another_format_are_replaced_by_force(tmp_path):
     (outputs,) = plan_outputs(scans, tmp_path, "input", force=True).values()
     remove_leftovers(outputs)
 
-    assert {path.name for path in tmp_path.iterdir()} == set(others)
+    kept = {path.name for path in tmp_path.iterdir()}
+    assert kept == {*others, corrected, "labels.csv"}
 
 
 @pytest.mark.parametrize(
