@@ -49,7 +49,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     args = parser.parse_args(argv)
     if (args.output is None) != args.no_pictures:
-        parser.error("either --output DIR or --no-pictures must be given")
+        parser.error("Either --output DIR or --no-pictures must be given")
     return args
 
 

@@ -37,6 +37,7 @@ def drawn_in(pixels, color):
     return (pixels == color).all(axis=2)
 
 
+@pytest.mark.slow
 def test_sheet_fits_a_screen_and_has_every_class(sheets_of):
     sheet, overview = sheets_of(clean_rows())
 

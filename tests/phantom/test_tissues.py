@@ -28,6 +28,7 @@ def test_labels_are_consecutive_verse_numbers_down_to_l5(phantom):
     assert 5 <= len(values) <= 9
 
 
+@pytest.mark.slow
 def test_canal_is_brighter_than_bone_in_mr_and_darker_in_ct(mr, ct):
     for phantom, brighter in ((mr, True), (ct, False)):
         bone, canal = bodies_and_canal(phantom)

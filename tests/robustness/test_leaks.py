@@ -49,6 +49,7 @@ def rows_of(path, splits):
     return columns
 
 
+@pytest.mark.slow
 def test_no_subject_is_in_two_splits_and_no_copy_outside_training(tmp_path):
     rng = np.random.default_rng(0)
     planned = 0
@@ -116,6 +117,7 @@ def test_images_do_not_depend_on_the_label_maps(scans):
 
 
 @pytest.mark.skipif(not REAL_LISTS.is_dir(), reason="the real scans are not here")
+@pytest.mark.slow
 def test_real_scan_under_two_names_is_refused_unless_allowed(tmp_path, capsys):
     pairs = REAL_LISTS / "with_duplicate.txt"
     flags = ["--output", str(tmp_path / "cube.h5"), "--side", "16", "--copies", "0"]

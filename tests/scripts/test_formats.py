@@ -81,13 +81,14 @@ def test_cube_of_metaimage_files_is_that_of_the_same_scans_as_nrrd(tmp_path):
 def test_label_map_of_a_metaimage_scan_has_its_geometry(small_run, tmp_path, suffix):
     scan = tmp_path / f"eve{suffix}"
     in_metaimage(write_scan(tmp_path, "ann", 9)[0], scan)
-    flags = ["--model", str(small_run / "model.keras"), "--output", str(tmp_path)]
+    flags = [str(scan), "--model", str(small_run / "model.keras"), "--output"]
+    begin = tmp_path / "native" / name_of(scan)
 
-    assert predict.main([str(scan), *flags, "--format", "input"]) == 0
-    assert predict.main([str(scan), *flags, "--force"]) == 0  # one picture
+    assert predict.main([*flags, str(tmp_path / "native"), "--format", "input"]) == 0
+    assert predict.main([*flags, str(tmp_path)]) == 0
 
     image = SimpleITK.ReadImage(str(scan))
-    found = SimpleITK.ReadImage(str(tmp_path / f"{name_of(scan)}_label.mha"))
+    found = SimpleITK.ReadImage(f"{begin}_label.mha")
     assert found.GetSize() == image.GetSize()
     assert found.GetSpacing() == image.GetSpacing()
     assert found.GetOrigin() == image.GetOrigin()

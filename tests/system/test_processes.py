@@ -140,6 +140,7 @@ def is_running(process):
         pytest.param(signal.SIGINT, marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_workers_end_with_the_process_that_began_them(tmp_path, sent):
     code = PARENT.format(
         root=str(ROOT), tests=str(ROOT / "tests"), folder=str(tmp_path)

@@ -39,6 +39,7 @@ def test_port_is_free_afterwards(addresses):
     assert meet(addresses, (0, 1, 2)) == [None, None, None]
 
 
+@pytest.mark.slow
 def test_missing_process_is_named_after_the_time(addresses):
     # Time enough for process 1 to arrive where other work slows both down.
     first, second = meet(addresses, (0, 1), seconds=3)

@@ -132,6 +132,7 @@ def test_environment_and_files_of_other_projects_change_nothing(tmp_path):
     assert not (tmp_path / ".keras/models").exists()
 
 
+@pytest.mark.slow
 def test_nothing_is_written_into_the_home(tmp_path):
     read_settings({"HOME": str(tmp_path), "MPLCONFIGDIR": str(tmp_path / "matplotlib")})
 
