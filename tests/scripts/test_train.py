@@ -97,10 +97,9 @@ def test_three_dimensional_network_trains_and_resumes(small_cube, tmp_path, caps
     assert [(row["epoch"], row["step"]) for row in rows] == [("1", "1"), ("2", "2")]
     other = [*resumed, "--seed", "7"]
     capsys.readouterr()
-    assert call(small_cube, tmp_path, *other, model="unet3d") == 1
-    assert (
-        "same seed. Received: 7, but it was started with 0" in capsys.readouterr().err
-    )
+    with pytest.raises(SystemExit, match="2"):
+        call(small_cube, tmp_path, *other, model="unet3d")
+    assert "--seed must be 0, as in" in capsys.readouterr().err
 
 
 def test_out_of_memory_ends_with_one(small_cube, tmp_path, monkeypatch, capsys):
@@ -156,8 +155,9 @@ def test_fold_is_tested_and_no_copy_of_a_held_out_case_is_read(
     other = ["--fold", "2", "--folds", "3"]
     assert call(folded_cube, tmp_path / "other", *weights, *other) == 2
     assert "must not have been trained or validated on" in capsys.readouterr().err
-    assert call(folded_cube, tmp_path / "run", *flags[:-3], *other[1:], "--resume") == 1
-    assert "with the same fold" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        call(folded_cube, tmp_path / "run", *flags[:-3], *other[1:], "--resume")
+    assert "--fold must be 1, as in" in capsys.readouterr().err
 
 
 def test_more_folds_than_subjects_end_with_two(folded_cube, tmp_path, capsys):
