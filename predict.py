@@ -91,13 +91,18 @@ def label_scans(
             except DataError as error:
                 bar.write(str(error), file=sys.stderr)
                 num_failed += 1
-    of_plan = count_of(len(plan), "scan")
+    _print_counts(num_warned, num_failed, len(plan))
+    return 1 if num_failed or (num_warned and args.strict) else 0
+
+
+def _print_counts(num_warned: int, num_failed: int, num_scans: int) -> None:
+    """Print how many scans have warnings, and how many failed; nothing if none."""
+    of_plan = count_of(num_scans, "scan")
     if num_warned:
         have = "has" if num_warned == 1 else "have"
         print(f"{num_warned} of {of_plan} {have} warnings.", file=sys.stderr)
     if num_failed:
         print(f"{num_failed} of {of_plan} failed.", file=sys.stderr)
-    return 1 if num_failed or (num_warned and args.strict) else 0
 
 
 @script

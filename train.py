@@ -177,7 +177,7 @@ def open_if_first(
 
 @contextmanager
 def tell_how_to_resume(run: Path) -> Iterator[None]:
-    """Say how a run goes on that Ctrl-C or SIGTERM stops; the first process alone."""
+    """Print how a run goes on that Ctrl-C or SIGTERM stops; the first process alone."""
     try:
         yield
     except KeyboardInterrupt:

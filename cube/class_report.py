@@ -44,7 +44,7 @@ def describe_classes(
 def _describe_ignored_members(
     ignored: Sequence[Member], cases: Sequence[CaseInfo]
 ) -> str:
-    """Say in how many scans there are voxels to ignore."""
+    """Describe in how many scans there are voxels to ignore."""
     listed = shorten(", ".join(map(str, ignored)))
     count = sum(
         bool(find_members(ignored, case.label_values, case.names)) for case in cases

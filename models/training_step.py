@@ -131,6 +131,6 @@ def dropout_generators(model: keras.Model) -> list[keras.Variable]:
 
 
 def separate_dropout(model: keras.Model, group: ProcessGroup) -> None:
-    """Give each process masks of its own; the first keeps those of its checkpoint."""
+    """Seed masks of each process; the first keeps those of its checkpoint."""
     for state in dropout_generators(model):
         state.assign_add(tf.constant([group.rank, 0], state.dtype))

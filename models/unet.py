@@ -234,7 +234,7 @@ def describe_blocks(model: keras.Model, patch_size: Sequence[int]) -> list[Block
 
 
 def describe_network(model: keras.Model) -> str:
-    """Say in a sentence what a U-Net is made of, for the caption of its diagram."""
+    """Describe a U-Net in a sentence, for the caption of its diagram."""
     parameters = f"{model.count_params():,} parameters"
     names = {layer.name: type(layer).__name__ for layer in model.layers}
     norm = names.get("bottom_norm_1", "").removesuffix("Normalization").lower()

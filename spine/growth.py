@@ -106,7 +106,7 @@ def _grow(costs, labels):
 
 
 def spread(labels: Labels, grid: Grid) -> Labels:
-    """Give voxels the label of the nearest one behind a gap of up to `MAX_GAP_MM`.
+    """Assign voxels the label of the nearest one behind a gap of up to `MAX_GAP_MM`.
 
     Args:
         labels: Shape of `grid`; at least one voxel has a label.

@@ -83,7 +83,7 @@ class CommandLine(argparse.ArgumentParser):
         self.exit(2, f"{message}\n")
 
     def _hint_at_order(self, message: str) -> str:
-        """Say that a missing name must not follow a flag that takes several."""
+        """Report that a missing name must not follow a flag that takes several."""
         missing = message.partition("arguments are required: ")[2].split(", ")[0]
         takers = [
             flag

@@ -62,6 +62,7 @@ def test_ignored_sigterm_stays_ignored():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with raise_on_sigterm():
         stop()
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
 
 
 def test_other_threads_leave_it_as_it_is():
